@@ -1,0 +1,1 @@
+"""A simulator of the dbt Cloud and Pulumi Cloud APIs on loopback."""

@@ -1,0 +1,1 @@
+"""Singer tap for dbt Cloud and Pulumi Cloud."""

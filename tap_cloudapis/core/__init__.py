@@ -1,0 +1,1 @@
+"""What every service of the tap shares: one seam of the SDK per module."""

@@ -1,0 +1,1 @@
+"""Pulumi Cloud streams."""

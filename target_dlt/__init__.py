@@ -1,0 +1,1 @@
+"""Singer loader for DuckDB, writing true dlt datasets."""
