@@ -1,0 +1,315 @@
+"""A dlt dataset in DuckDB, kept through dlt's own schema, client and state documents.
+
+The only module that touches what dlt does not document: how a pipeline keeps its schema in
+`_dlt_version`, its state in `_dlt_pipeline_state` and its loads in `_dlt_loads`. The contract
+tests hold it against dlt's own pipelines. Follows dlt 1.31 (schema engine 11, state engine 4).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+# Before dlt starts up: what a loader must not do unless its user asks for it.
+os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
+logging.getLogger("dlt").setLevel(logging.ERROR)
+
+from dlt.common.schema import Schema  # noqa: E402
+from dlt.common.schema.utils import (  # noqa: E402
+    dlt_id_column,
+    dlt_load_id_column,
+    new_table,
+    normalize_schema_name,
+    pipeline_state_table,
+)
+from dlt.common.storages.load_package import create_load_id  # noqa: E402
+from dlt.common.utils import uniq_id_base64  # noqa: E402
+from dlt.destinations import duckdb as duckdb_destination  # noqa: E402
+from dlt.destinations.exceptions import DatabaseUndefinedRelation  # noqa: E402
+from dlt.destinations.impl.duckdb.configuration import DuckDbClientConfiguration  # noqa: E402
+from dlt.pipeline.state_sync import (  # noqa: E402
+    bump_pipeline_state_version_if_modified,
+    default_pipeline_state,
+    load_pipeline_state_from_destination,
+    state_doc,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import duckdb
+
+    from target_dlt.schema import DataType
+
+LOAD_ID = "_dlt_load_id"
+ROW_ID = "_dlt_id"
+_DECIMAL_HINTS: Mapping[str, dict[str, int]] = {
+    "decimal": {"precision": 38, "scale": 9},
+    "wei": {"precision": 38, "scale": 0},
+}
+# The names of the source, so that the same name finds the same column or table in every run.
+_SOURCE_COLUMN = "x-singer-property"
+_SOURCE_TABLE = "x-singer-stream"
+_STATE_SECTION = "singer"
+
+
+@dataclass
+class TableColumn:
+    """A column as the dataset's schema has it."""
+
+    name: str
+    type: DataType
+    source: str
+    variant: bool = False
+    key: bool = False
+    nullable: bool = True
+
+
+@dataclass
+class Table:
+    """A table as the dataset's schema has it, by names final in the database."""
+
+    name: str
+    stream: str
+    columns: dict[str, TableColumn] = field(default_factory=dict)
+
+    def of_source(self, source: str, *, variant_type: DataType | None = None) -> TableColumn | None:
+        """Find the column that holds a property, or its values of a variant type."""
+        for column in self.columns.values():
+            if column.source == source and column.variant == (variant_type is not None):
+                if variant_type is None or column.type == variant_type:
+                    return column
+        return None
+
+
+class Dataset:
+    """One dlt pipeline's dataset, on a DuckDB connection that the caller opened.
+
+    Args:
+        connection: An open connection; it stays open after the dataset is closed.
+        pipeline_name: Name under which dlt finds state and schema again.
+        dataset_name: Name of the DuckDB schema, already normalised and usable.
+    """
+
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, pipeline_name: str, dataset_name: str
+    ) -> None:
+        self.pipeline_name = pipeline_name
+        self.dataset_name = dataset_name
+        self._destination = duckdb_destination(connection)
+        self._schema = Schema(normalize_schema_name(pipeline_name))
+        self._client = self._make_client()
+        self._client.sql_client.open_connection()
+        self._state = self._restore()
+
+    def _make_client(self) -> Any:
+        config = DuckDbClientConfiguration()._bind_dataset_name(self.dataset_name)  # noqa: SLF001
+        return self._destination.client(self._schema, config)
+
+    def _restore(self) -> Any:
+        state = self._stored_state() or default_pipeline_state()
+        name = state.get("default_schema_name") or self._schema.name
+        if stored := self._stored_schema(name):
+            self._use(Schema.from_stored_schema(stored))
+        elif name != self._schema.name:
+            self._use(Schema(name))
+        self._schema.update_table(pipeline_state_table(add_dlt_id=True))
+        return state
+
+    def _stored_state(self) -> Any:
+        try:
+            return load_pipeline_state_from_destination(self.pipeline_name, self._client)
+        except DatabaseUndefinedRelation:
+            return None
+
+    def _stored_schema(self, name: str) -> Any:
+        import json  # noqa: PLC0415
+
+        try:
+            info = self._client.get_stored_schema(name)
+        except DatabaseUndefinedRelation:
+            return None
+        return json.loads(info.schema) if info else None
+
+    def _use(self, schema: Schema) -> None:
+        self._client.sql_client.close_connection()
+        self._schema = schema
+        self._client = self._make_client()
+        self._client.sql_client.open_connection()
+
+    def close(self) -> None:
+        """Give the borrowed connection back."""
+        self._client.sql_client.close_connection()
+
+    @property
+    def connection(self) -> duckdb.DuckDBPyConnection:
+        """The connection that dlt's own statements run on, so that ours share a transaction."""
+        return self._client.sql_client.native_connection
+
+    @property
+    def singer_state(self) -> Any:
+        """The last Singer STATE value stored with the pipeline's state, or None."""
+        return self._state.get("sources", {}).get(_STATE_SECTION, {}).get("state")
+
+    def qualified(self, table: str) -> str:
+        """Quote a table's name with its schema, for SQL."""
+        return str(self._client.sql_client.make_qualified_table_name(table))
+
+    def staging_qualified(self, table: str) -> str:
+        """Quote the name of the table's twin in dlt's staging dataset, for SQL."""
+        with self._client.sql_client.with_staging_dataset():
+            return self.qualified(table)
+
+    @property
+    def staging_name(self) -> str:
+        """Name of the schema in which dlt's merges stage their rows."""
+        return str(self._client.sql_client.staging_dataset_name)
+
+    @property
+    def version_table(self) -> str:
+        """Name of the table of schema versions."""
+        return str(self._schema.version_table_name)
+
+    def table_of(self, stream: str) -> Table:
+        """Find the table of a stream, or a fresh name for one.
+
+        Two streams whose names normalise to the same table get two tables: the second one's name
+        ends in a number.
+        """
+        wanted = self._normalize(stream)
+        for name, table in self._schema.tables.items():
+            if table.get(_SOURCE_TABLE, name if name == wanted else None) == stream:
+                return self._read_table(name, stream)
+            if name == wanted and _SOURCE_TABLE not in table and not name.startswith("_dlt"):
+                return self._read_table(name, stream)
+        return Table(_free_name(wanted, self._schema.tables), stream)
+
+    def _read_table(self, name: str, stream: str) -> Table:
+        columns = {
+            column: TableColumn(
+                column,
+                hints["data_type"],
+                hints.get(_SOURCE_COLUMN, column),
+                variant=bool(hints.get("variant")),
+                key=bool(hints.get("primary_key")),
+                nullable=bool(hints.get("nullable", True)),
+            )
+            for column, hints in self._schema.get_table_columns(name).items()
+        }
+        return Table(name, stream, columns)
+
+    def column_name(
+        self, table: Table, source: str, *, variant_type: DataType | None = None
+    ) -> str:
+        """Make the name of a new column by dlt's naming convention, free in its table."""
+        wanted = self._normalize(source)
+        if variant_type is not None:
+            owner = table.of_source(source)
+            wanted = f"{owner.name if owner else wanted}__v_{variant_type}"
+        return _free_name(wanted, {*table.columns, LOAD_ID, ROW_ID})
+
+    def _normalize(self, name: str) -> str:
+        try:
+            return str(self._schema.naming.normalize_path(name)) or "_"
+        except ValueError:  # nothing of the name is left
+            return "_"
+
+    def stage(self, table: Table) -> None:
+        """Take a table, new or changed, into the schema; `apply` brings it to the database."""
+        merges = any(column.key for column in table.columns.values())
+        hints = [_hints(column) for column in table.columns.values()]
+        known = self._schema.tables.get(table.name, {}).get("columns", {})
+        partial = new_table(
+            table.name,
+            write_disposition="merge" if merges else "append",
+            columns=[*hints, *(c for c in (dlt_load_id_column(), dlt_id_column())
+                               if c["name"] not in known)],
+            resource=table.name,
+        )
+        partial[_SOURCE_TABLE] = table.stream  # type: ignore[literal-required]
+        partial["x-normalizer"] = {"seen-data": True}  # type: ignore[literal-required]
+        self._schema.update_table(partial, normalize_identifiers=False)
+        for column in table.columns.values():
+            stored = self._schema.tables[table.name]["columns"][column.name]
+            stored["data_type"] = column.type
+            if column.type not in _DECIMAL_HINTS:
+                stored.pop("precision", None)
+                stored.pop("scale", None)
+
+    def apply(self) -> None:
+        """Create what the schema has and the database has not; store the schema's version.
+
+        Runs outside of any transaction: dlt opens its own.
+        """
+        self._schema._bump_version()  # noqa: SLF001
+        self._client.initialize_storage()
+        self._client.update_stored_schema()
+
+    def record_load(self, load_id: str, singer_state: Any) -> None:
+        """Write the rows that make a load exist for dlt, in the caller's open transaction.
+
+        Args:
+            load_id: What the rows of this load carry in `_dlt_load_id`.
+            singer_state: The STATE value that this load completes; None if there is none yet.
+        """
+        state = self._state
+        state.update(
+            pipeline_name=self.pipeline_name,
+            dataset_name=self.dataset_name,
+            default_schema_name=self._schema.name,
+            schema_names=sorted({*state.get("schema_names", ()), self._schema.name}),
+            destination_type=self._destination.destination_type,
+            destination_name=None,
+        )
+        if singer_state is not None:
+            state.setdefault("sources", {})[_STATE_SECTION] = {"state": singer_state}
+        version = state["_state_version"]
+        if bump_pipeline_state_version_if_modified(state)[0] != version:
+            self._insert_state(load_id)
+        self._client.complete_load(load_id)
+
+    def _insert_state(self, load_id: str) -> None:
+        row = {**state_doc(self._state, load_id), ROW_ID: uniq_id_base64(10)}
+        names = ", ".join(f'"{name}"' for name in row)
+        marks = ", ".join("?" for _ in row)
+        self.connection.execute(
+            f"INSERT INTO {self.qualified(self._schema.state_table_name)} "  # noqa: S608
+            f"({names}) VALUES ({marks})",
+            list(row.values()),
+        )
+
+
+def _hints(column: TableColumn) -> Any:
+    hints: dict[str, Any] = {
+        "name": column.name,
+        "data_type": column.type,
+        "nullable": column.nullable,
+        **_DECIMAL_HINTS.get(column.type, {}),
+    }
+    if column.source != column.name:
+        hints[_SOURCE_COLUMN] = column.source
+    if column.variant:
+        hints["variant"] = True
+    hints["primary_key"] = column.key
+    return hints
+
+
+def _free_name(wanted: str, taken: Iterable[str]) -> str:
+    used = set(taken)
+    name, number = wanted, 2
+    while name in used:
+        name, number = f"{wanted}_{number}", number + 1
+    return name
+
+
+def normalize_dataset_name(name: str) -> str:
+    """Apply dlt's naming convention to the name of a dataset."""
+    return str(Schema("naming").naming.normalize_table_identifier(name))
+
+
+def new_load_id() -> str:
+    """Make the id of a new load; ids grow with time."""
+    return create_load_id()

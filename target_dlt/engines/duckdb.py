@@ -1,0 +1,405 @@
+"""Commits of Arrow chunks to a DuckDB file: one transaction for rows, state and load."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from base64 import b64encode
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from target_dlt.arrow import ARROW_TYPES, Chunk, Column
+from target_dlt.dlt_internals import (
+    LOAD_ID,
+    ROW_ID,
+    Dataset,
+    Table,
+    TableColumn,
+    new_load_id,
+    normalize_dataset_name,
+)
+from target_dlt.errors import LoaderError
+from target_dlt.schema import StreamSchema, fits, wider_type
+
+if TYPE_CHECKING:
+    from target_dlt.schema import DataType
+
+LOGGER = logging.getLogger("target-duckdb")
+LoadMethod = Literal["upsert", "append-only", "overwrite"]
+
+_LOCK_WAIT_SECONDS = 60.0
+_LOCK_POLL_SECONDS = 0.25
+_DEFAULT_SCHEMA = "main"
+_SQL_TYPES = {
+    "bigint": "BIGINT",
+    "double": "DOUBLE",
+    "decimal": "DECIMAL(38,9)",
+    "wei": "DECIMAL(38,0)",
+    "text": "VARCHAR",
+    "timestamp": "TIMESTAMPTZ",
+}
+_EXACT_IN_DOUBLE = 2**53
+_ISO_UTC = "%Y-%m-%dT%H:%M:%S.%fZ"
+
+
+@dataclass(frozen=True)
+class StreamLoad:
+    """What one commit brings of one stream; no chunks: only the table is made."""
+
+    schema: StreamSchema
+    chunks: Sequence[Chunk]
+    replaces: bool = False
+
+
+class DuckDBEngine:
+    """Writes commits into one dlt dataset of one DuckDB file.
+
+    The file is locked only while a commit runs; the commit waits for another process that holds
+    it. All tables and columns are made before the transaction begins, so the transaction holds
+    nothing but rows, the pipeline's state and the load.
+
+    Args:
+        path: The DuckDB file; it and its folders are created.
+        dataset_name: Name of the DuckDB schema. If it is the file's own catalog name, which
+            DuckDB could not tell apart in `name.table`, the tables are put into the catalog's
+            main schema: `name.table` and `dlt.attach(dataset_name=name)` then find them there.
+        pipeline_name: dlt's name for the pipeline.
+        memory_limit: DuckDB's limit, such as "1GB".
+        load_method: What becomes of rows whose key is already there.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        dataset_name: str,
+        pipeline_name: str,
+        *,
+        memory_limit: str,
+        load_method: LoadMethod,
+    ) -> None:
+        self._path = path
+        self._dataset_name = normalize_dataset_name(dataset_name)
+        self._pipeline_name = pipeline_name
+        self._memory_limit = memory_limit
+        self._load_method = load_method
+
+    def commit(self, loads: Sequence[StreamLoad], state: Any) -> None:
+        """Write all rows and the state they complete, or nothing.
+
+        Args:
+            loads: The streams' chunks, in order of arrival within a stream.
+            state: The STATE value to store with them; None if there is none.
+
+        Raises:
+            LoaderError: If the file cannot be opened or written.
+        """
+        with self._open() as connection:
+            dataset = Dataset(connection, self._pipeline_name, self._dataset_in(connection))
+            try:
+                self._write(dataset, loads, state)
+            except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
+                raise LoaderError(f"{self._path}: {_first_line(error)}") from error
+            finally:
+                dataset.close()
+
+    def _write(self, dataset: Dataset, loads: Sequence[StreamLoad], state: Any) -> None:
+        tables = [_Loading(dataset, load) for load in loads]
+        for table in tables:
+            table.plan()
+        dataset.apply()
+        load_id = new_load_id()
+        connection = dataset.connection
+        connection.begin()
+        try:
+            for table in tables:
+                table.write(load_id, self._load_method)
+            dataset.record_load(load_id, state)
+            connection.commit()
+        except BaseException:
+            _roll_back(connection)
+            raise
+
+    @contextmanager
+    def _open(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        connection = self._connect()
+        try:
+            yield connection
+        finally:
+            connection.close()
+
+    def _connect(self) -> duckdb.DuckDBPyConnection:
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise LoaderError(f"cannot create {self._path.parent}: {error.strerror}") from error
+        if self._path.is_dir():
+            raise LoaderError(f"{self._path} is a folder: `path` names the DuckDB file itself")
+        deadline = time.monotonic() + _LOCK_WAIT_SECONDS
+        waiting = False
+        while True:
+            try:
+                connection = duckdb.connect(
+                    str(self._path), config={"memory_limit": self._memory_limit}
+                )
+            except duckdb.Error as error:
+                if "Could not set lock" not in str(error):
+                    raise LoaderError(f"cannot open {self._path}: {_first_line(error)}") from error
+                if time.monotonic() > deadline:
+                    raise LoaderError(
+                        f"{self._path} is in use by another process: {_first_line(error)}"
+                    ) from error
+                if not waiting:
+                    LOGGER.warning(
+                        "%s is in use by another process; waiting up to %d s for it",
+                        self._path, _LOCK_WAIT_SECONDS,
+                    )
+                    waiting = True
+                time.sleep(_LOCK_POLL_SECONDS)
+            else:
+                connection.execute("SET timezone = 'UTC'")
+                return connection
+
+    def _dataset_in(self, connection: duckdb.DuckDBPyConnection) -> str:
+        (catalog,) = connection.execute("SELECT current_database()").fetchall()[0]
+        if str(catalog).lower() != self._dataset_name.lower():
+            return self._dataset_name
+        taken = connection.execute(
+            "SELECT 1 FROM duckdb_schemas() WHERE database_name = ? AND schema_name ILIKE ?",
+            [catalog, self._dataset_name],
+        ).fetchall()
+        if taken:
+            raise LoaderError(
+                f"{self._path} has a schema of the file's own name, {self._dataset_name!r}, which "
+                "DuckDB cannot tell apart: choose another default_target_schema or path"
+            )
+        return _DEFAULT_SCHEMA
+
+
+class _Loading:
+    """One stream's way into its table, within one commit."""
+
+    def __init__(self, dataset: Dataset, load: StreamLoad) -> None:
+        self._dataset = dataset
+        self._load = load
+        self._table: Table = dataset.table_of(load.schema.stream)
+        self._keys: list[str] = []
+
+    def plan(self) -> None:
+        """Make every column the chunks need; widen those that are too narrow."""
+        schema = self._load.schema
+        is_new = not self._table.columns
+        for name, kind in schema.columns.items():
+            self._column_for(Column(name, kind), nullable=not (is_new and name in schema.keys))
+        for chunk in self._load.chunks:
+            for column, values in zip(chunk.columns, chunk.table.columns, strict=True):
+                target = self._column_for(column)
+                if column.type == "bigint" and target.type == "double":
+                    if not _all_exact_in_double(values):
+                        self._column_for(Column(column.name, "bigint", variant=True))
+        for table_column in self._table.columns.values():
+            is_key = table_column.source in schema.keys and not table_column.variant
+            if table_column.key and not is_key and not table_column.nullable:
+                self._alter(table_column, "DROP NOT NULL")
+                table_column.nullable = True
+            table_column.key = is_key
+        self._keys = [
+            column.name for key in schema.keys if (column := self._table.of_source(key))
+        ]
+        self._dataset.stage(self._table)
+
+    def _column_for(self, column: Column, *, nullable: bool = True) -> TableColumn:
+        """Find, widen or make the column that takes a chunk's column."""
+        existing = self._table.of_source(column.name)
+        if existing is not None and not column.variant:
+            if fits(column.type, existing.type):
+                return existing
+            if wider := wider_type(existing.type, column.type):
+                if self._can_widen(existing, wider):
+                    self._widen(existing, wider)
+                    return existing
+            if column.name in self._load.schema.keys:
+                raise LoaderError(
+                    f"stream {self._table.stream!r}: key {column.name!r} is now {column.type}, "
+                    f"but its column is {existing.type}"
+                )
+        is_variant = column.variant or existing is not None
+        variant_type: DataType | None = column.type if is_variant else None
+        found = self._table.of_source(column.name, variant_type=variant_type)
+        return found or self._add(column, variant_type, nullable=nullable)
+
+    def _add(
+        self, column: Column, variant_type: DataType | None, *, nullable: bool
+    ) -> TableColumn:
+        name = self._dataset.column_name(self._table, column.name, variant_type=variant_type)
+        if variant_type is not None:
+            LOGGER.warning(
+                "stream %r: values of %r that its column cannot hold go to column %r",
+                self._table.stream, column.name, name,
+            )
+        elif name.rpartition("_")[2].isdigit() and name.rpartition("_")[0] in self._table.columns:
+            LOGGER.warning(
+                "stream %r: the name of %r is taken; its column is %r",
+                self._table.stream, column.name, name,
+            )
+        added = TableColumn(
+            name, column.type, column.name, variant=variant_type is not None, nullable=nullable
+        )
+        self._table.columns[name] = added
+        return added
+
+    def _can_widen(self, column: TableColumn, wider: DataType) -> bool:
+        if (column.type, wider) != ("bigint", "double"):
+            return True
+        query = (
+            f"SELECT 1 FROM {self._dataset.qualified(self._table.name)} "  # noqa: S608
+            f"WHERE {_quote(column.name)} NOT BETWEEN {-_EXACT_IN_DOUBLE} AND {_EXACT_IN_DOUBLE} "
+            "LIMIT 1"
+        )
+        return not self._dataset.connection.execute(query).fetchall()
+
+    def _widen(self, column: TableColumn, wider: DataType) -> None:
+        LOGGER.info(
+            "stream %r: column %r becomes %s", self._table.stream, column.name, wider
+        )
+        using = ""
+        if (column.type, wider) == ("timestamp", "text"):
+            using = f" USING strftime({_quote(column.name)} AT TIME ZONE 'UTC', '{_ISO_UTC}')"
+        self._alter(column, f"TYPE {_SQL_TYPES[wider]}{using}")
+        column.type = wider
+        self._drop_staging()
+
+    def _alter(self, column: TableColumn, change: str) -> None:
+        self._dataset.connection.execute(
+            f"ALTER TABLE {self._dataset.qualified(self._table.name)} "
+            f"ALTER COLUMN {_quote(column.name)} {change}"
+        )
+
+    def _drop_staging(self) -> None:
+        """Drop the staging twin: dlt never alters its types and would narrow later merges."""
+        connection = self._dataset.connection
+        staging = self._dataset.staging_name
+        found = {
+            row[0]
+            for row in connection.execute(
+                "SELECT table_name FROM duckdb_tables() "
+                "WHERE schema_name = ? AND database_name = current_database()",
+                [staging],
+            ).fetchall()
+        }
+        if self._table.name in found:
+            connection.execute(f"DROP TABLE {self._dataset.staging_qualified(self._table.name)}")
+        if self._dataset.version_table in found:
+            versions = self._dataset.staging_qualified(self._dataset.version_table)
+            connection.execute(f"DELETE FROM {versions}")  # noqa: S608
+
+    def write(self, load_id: str, method: LoadMethod) -> None:
+        """Write the chunks in the open transaction."""
+        target = self._dataset.qualified(self._table.name)
+        connection = self._dataset.connection
+        if self._load.replaces:
+            connection.execute(f"DELETE FROM {target}")  # noqa: S608
+        if not self._load.chunks:
+            return
+        batch = pa.concat_tables(
+            [self._conform(chunk) for chunk in self._load.chunks], promote_options="default"
+        )
+        names = batch.column_names
+        batch = batch.append_column(ROW_ID, _row_ids(len(batch)))
+        connection.register("_batch", batch)
+        try:
+            where = ""
+            if self._keys and method != "append-only":
+                where = self._delete_older(connection, batch, target)
+            columns = ", ".join(map(_quote, [*names, ROW_ID]))
+            connection.execute(
+                f"INSERT INTO {target} ({columns}, {_quote(LOAD_ID)}) "  # noqa: S608
+                f"SELECT {columns}, ? FROM _batch{where}",
+                [load_id],
+            )
+        finally:
+            connection.unregister("_batch")
+
+    def _delete_older(
+        self, connection: duckdb.DuckDBPyConnection, batch: pa.Table, target: str
+    ) -> str:
+        """Delete what the batch replaces; answer which of its rows to take: the last of a key."""
+        keys = ", ".join(map(_quote, self._keys))
+        (distinct,) = connection.execute(
+            f"SELECT count(*) FROM (SELECT DISTINCT {keys} FROM _batch)"  # noqa: S608
+        ).fetchall()[0]
+        matches = " AND ".join(f"t.{_quote(key)} = b.{_quote(key)}" for key in self._keys)
+        connection.execute(f"DELETE FROM {target} t USING _batch b WHERE {matches}")  # noqa: S608
+        if distinct == len(batch):
+            return ""
+        order = pa.array(range(len(batch)), pa.int64())
+        connection.register("_batch", batch.append_column("_order", order))
+        return f" WHERE _order IN (SELECT max(_order) FROM _batch GROUP BY {keys})"  # noqa: S608
+
+    def _conform(self, chunk: Chunk) -> pa.Table:
+        """Give a chunk the names and types of the table."""
+        arrays: dict[str, pa.ChunkedArray] = {}
+        for column, values in zip(chunk.columns, chunk.table.columns, strict=True):
+            for name, array in self._place(column, values):
+                arrays[name] = pc.coalesce(arrays[name], array) if name in arrays else array
+        return pa.table(arrays)
+
+    def _place(
+        self, column: Column, values: pa.ChunkedArray
+    ) -> Iterator[tuple[str, pa.ChunkedArray]]:
+        target = self._column_for(column)
+        if column.type == "bigint" and target.type == "double" and not _all_exact_in_double(values):
+            variant = self._column_for(Column(column.name, "bigint", variant=True))
+            exact, null = _is_exact_in_double(values), pa.scalar(None, pa.int64())
+            yield variant.name, pc.if_else(exact, null, values)
+            values = pc.if_else(exact, values, null)
+        yield target.name, _cast(values, column.type, target.type)
+
+
+def _is_exact_in_double(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    return pc.and_(
+        pc.greater_equal(values, -_EXACT_IN_DOUBLE), pc.less_equal(values, _EXACT_IN_DOUBLE)
+    )
+
+
+def _all_exact_in_double(values: pa.ChunkedArray) -> bool:
+    return bool(pc.all(_is_exact_in_double(values), min_count=0).as_py())
+
+
+def _cast(values: pa.ChunkedArray, kind: DataType, wanted: DataType) -> pa.ChunkedArray:
+    if kind == wanted or (kind, wanted) == ("json", "text"):
+        return values
+    if (kind, wanted) == ("timestamp", "text"):
+        return pc.strftime(values, format="%Y-%m-%dT%H:%M:%SZ")
+    return values.cast(ARROW_TYPES[wanted])
+
+
+def _row_ids(count: int) -> pa.StringArray:
+    """Make ids as dlt makes them, 14 base64 characters of randomness, all at once."""
+    width = 14
+    text = b64encode(os.urandom((count + 1) // 2 * 21))
+    offsets = pa.array(range(0, count * width + 1, width), pa.int32()).buffers()[1]
+    return pa.StringArray.from_buffers(count, offsets, pa.py_buffer(text))
+
+
+def _quote(name: str) -> str:
+    escaped = name.replace('"', '""')
+    return f'"{escaped}"'
+
+
+def _roll_back(connection: duckdb.DuckDBPyConnection) -> None:
+    try:
+        connection.rollback()
+    except duckdb.Error:  # the failed statement may have ended the transaction
+        LOGGER.debug("The transaction is over already")
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0]

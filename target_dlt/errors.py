@@ -1,0 +1,31 @@
+"""What ends a load: every error of the loader is one line for the person who runs it."""
+
+from __future__ import annotations
+
+import logging
+from typing import IO, Any
+
+import click
+from singer_sdk.exceptions import MissingKeyPropertiesError, RecordsWithoutSchemaException
+
+LOGGER = logging.getLogger("target-duckdb")
+
+
+class LoaderError(click.ClickException):
+    """A load cannot go on. Shown as one log line on stderr; the exit code is 1."""
+
+    def show(self, file: IO[Any] | None = None) -> None:  # noqa: ARG002
+        """Log the message: plain or structured, as the user configured logging."""
+        LOGGER.error("%s", self.format_message())
+
+
+class BadMessageError(LoaderError):
+    """A line of the input is not a Singer message this loader can take."""
+
+
+class RecordBeforeSchemaError(BadMessageError, RecordsWithoutSchemaException):
+    """A RECORD came before the SCHEMA of its stream."""
+
+
+class MissingKeyError(BadMessageError, MissingKeyPropertiesError):
+    """A RECORD has no value for a key property of its stream."""

@@ -1,0 +1,229 @@
+"""One load: from messages to commits."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from target_dlt.arrow import RecordBuffer
+from target_dlt.errors import BadMessageError, RecordBeforeSchemaError
+from target_dlt.schema import StreamSchema, parse_schema
+from target_dlt.spool import Spool
+from target_dlt.state import CommitPolicy, StateKeeper
+
+if TYPE_CHECKING:
+    from target_dlt.engines.duckdb import DuckDBEngine, LoadMethod
+    from target_dlt.reader import Message
+
+LOGGER = logging.getLogger("target-duckdb")
+_MEBIBYTE = 1 << 20
+_ENGINE = "target_dlt.engines.duckdb"
+
+
+def _import_engine() -> None:
+    with suppress(ImportError):  # told when the engine is needed
+        importlib.import_module(_ENGINE)
+
+
+@dataclass(frozen=True)
+class Options:
+    """Where and how to load; see the settings of the target."""
+
+    path: Path
+    dataset_name: str
+    pipeline_name: str
+    batch_size_rows: int
+    memory_limit: str
+    load_method: LoadMethod
+
+
+class Load:
+    """Takes the messages of one run and commits them.
+
+    Rows are collected over all streams and committed at the first STATE message that is due, and
+    at the end of the input. A STATE goes to standard output when a commit holds every record that
+    was read before it.
+
+    Attributes:
+        chunk_bytes: Bytes of messages that are turned into Arrow at a time.
+        memory_bytes: Arrow data kept in memory between commits.
+        is_committing: Whether a commit is under way; it must not be interrupted.
+        stop: Called after a commit; a signal that came meanwhile ends the process here.
+    """
+
+    chunk_bytes = 8 * _MEBIBYTE
+    memory_bytes = 128 * _MEBIBYTE
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self._buffers: dict[str, RecordBuffer] = {}
+        self._new_schemas: dict[str, StreamSchema] = {}
+        self._replaced: set[str] = set()
+        self._spool = Spool(self.memory_bytes)
+        self._policy = CommitPolicy(options.batch_size_rows)
+        self._state = StateKeeper()
+        self._unsealed_bytes = 0
+        self._commit_bytes = 0
+        self._rows: Counter[str] = Counter()
+        self._told: set[str] = set()
+        self._engine: DuckDBEngine | None = None
+        self.is_committing = False
+        self.stop: Callable[[], None] = lambda: None
+        # dlt takes a second to import: meanwhile the tap starts up and sends its first pages.
+        threading.Thread(target=_import_engine, daemon=True).start()
+
+    def record_lane(self, stream: str) -> Callable[[bytes], None]:
+        """Answer the function that takes a stream's RECORD lines.
+
+        Raises:
+            RecordBeforeSchemaError: If the stream has had no SCHEMA.
+        """
+        buffer = self._buffers.get(stream)
+        if buffer is None:
+            raise RecordBeforeSchemaError(f"stream {stream!r}: a RECORD before its SCHEMA")
+        return buffer.add
+
+    def message(self, message: Message) -> None:
+        """Take any message but a RECORD.
+
+        Raises:
+            BadMessageError: If the message is incomplete, unknown or not supported.
+        """
+        handlers: dict[str, Callable[[Message], None]] = {
+            "SCHEMA": self._schema,
+            "STATE": self._take_state,
+            "ACTIVATE_VERSION": self._activate_version,
+            "BATCH": self._refuse_batch,
+        }
+        handler = handlers.get(message.type)
+        if handler is None:
+            raise BadMessageError(f"a message of unknown type {message.type!r}")
+        handler(message)
+
+    def _schema(self, message: Message) -> None:
+        stream = message.stream
+        if not stream or message.schema is None:
+            raise BadMessageError('a SCHEMA needs "stream" and "schema"')
+        try:
+            schema = parse_schema(stream, message.schema, message.key_properties)
+        except (ValueError, TypeError, AttributeError) as error:
+            raise BadMessageError(f"stream {stream!r}: {error}") from error
+        known = self._buffers.get(stream)
+        if known is not None:
+            if known.schema == schema:
+                return
+            self._seal(stream)
+            if known.schema.keys != schema.keys and self._spool.chunks(stream):
+                self._commit()  # rows are merged by the key they came with
+        self._buffers[stream] = RecordBuffer(schema)
+        self._new_schemas[stream] = schema
+
+    def _take_state(self, message: Message) -> None:
+        self._state.take(bytes(message.value) or b"null")
+        if self._policy.is_due:
+            self._commit()
+
+    def _activate_version(self, message: Message) -> None:
+        self._tell(f"stream {message.stream!r}: ACTIVATE_VERSION is ignored, no row is deleted")
+
+    def _refuse_batch(self, message: Message) -> None:
+        raise BadMessageError(
+            f"stream {message.stream!r}: BATCH messages are not supported, "
+            "take batch_config out of the tap's settings"
+        )
+
+    def _tell(self, text: str) -> None:
+        if text not in self._told:
+            self._told.add(text)
+            LOGGER.info(text)
+
+    def progress(self, read_bytes: int) -> None:
+        """Turn what was read into Arrow once there is enough of it."""
+        self._unsealed_bytes += read_bytes
+        self._commit_bytes += read_bytes
+        self._policy.add(0, read_bytes)
+        if self._unsealed_bytes >= self.chunk_bytes:
+            self._seal_all()
+
+    def _seal_all(self) -> None:
+        for stream in self._buffers:
+            self._seal(stream)
+        self._unsealed_bytes = 0
+
+    def _seal(self, stream: str) -> None:
+        buffer = self._buffers[stream]
+        buffer.seal()
+        for chunk in buffer.take_chunks():
+            self._policy.add(len(chunk.table), 0)
+            self._spool.add(stream, chunk)
+
+    def finish(self) -> None:
+        """Commit what is left, and sum up."""
+        self._seal_all()
+        if self._new_schemas or self._state.is_pending or self._has_rows():
+            self._commit()
+        for stream, rows in sorted(self._rows.items()):
+            LOGGER.info("stream %r: %d rows", stream, rows)
+
+    def _has_rows(self) -> bool:
+        return any(self._spool.chunks(stream) for stream in self._buffers)
+
+    def _commit(self) -> None:
+        started = time.monotonic()
+        self._seal_all()
+        if self._engine is None:
+            self._engine = self._make_engine()
+        from target_dlt.engines.duckdb import StreamLoad  # noqa: PLC0415
+
+        replaces = self._options.load_method == "overwrite"
+        loads = [
+            StreamLoad(
+                buffer.schema, chunks, replaces=replaces and stream not in self._replaced
+            )
+            for stream, buffer in self._buffers.items()
+            if (chunks := self._spool.chunks(stream)) or stream in self._new_schemas
+        ]
+        self.is_committing = True
+        try:
+            self._engine.commit(loads, self._state.value)
+            self._state.emit()
+        finally:
+            self.is_committing = False
+            self.stop()
+        self._replaced.update(load.schema.stream for load in loads)
+        self._account(loads, time.monotonic() - started)
+
+    def _account(self, loads: list, seconds: float) -> None:
+        rows = 0
+        for load in loads:
+            count = sum(len(chunk.table) for chunk in load.chunks)
+            self._rows[load.schema.stream] += count
+            rows += count
+        LOGGER.info(
+            "Committed %d rows (%.1f MiB of messages) in %.1f s, %.0f rows/s",
+            rows, self._commit_bytes / _MEBIBYTE, seconds, rows / max(seconds, 1e-3),
+        )
+        self._spool.clear()
+        self._new_schemas.clear()
+        self._commit_bytes = 0
+        self._policy.reset()
+
+    def _make_engine(self) -> DuckDBEngine:
+        from target_dlt.engines.duckdb import DuckDBEngine  # noqa: PLC0415
+
+        options = self._options
+        return DuckDBEngine(
+            options.path,
+            options.dataset_name,
+            options.pipeline_name,
+            memory_limit=options.memory_limit,
+            load_method=options.load_method,
+        )

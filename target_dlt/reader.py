@@ -1,0 +1,167 @@
+"""Singer messages from lines of bytes.
+
+Follows the Singer specification: one JSON object per line, `type` says which message it is. Record
+lines are recognised by their beginning and handed on undecoded: the stream's typed decoder reads
+the whole line in one pass.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import IO, Any, Protocol
+
+import msgspec
+from singer_sdk.singerlib.encoding import GenericSingerReader
+
+from target_dlt.errors import BadMessageError, LoaderError
+from target_dlt.values import decode_exactly
+
+_RECORD_LINE = re.compile(rb'\{\s*"type"\s*:\s*"RECORD"\s*,\s*"stream"\s*:\s*"([^"\\]+)"\s*,')
+_MAX_SHOWN = 60
+
+
+class Message(msgspec.Struct, kw_only=True):
+    """Any Singer message but a RECORD; parts stay JSON text where they are passed on as such."""
+
+    type: str
+    stream: str | None = None
+    schema: dict[str, Any] | None = None
+    key_properties: list[str] | None = None
+    value: msgspec.Raw = msgspec.Raw()
+    version: int | None = None
+
+
+class MessageHandler(Protocol):
+    """What the reader hands its messages to."""
+
+    def record_lane(self, stream: str) -> Callable[[bytes], None]:
+        """Answer the function that takes a stream's RECORD lines."""
+
+    def message(self, message: Message) -> None:
+        """Take any other message."""
+
+    def progress(self, read_bytes: int) -> None:
+        """Learn how much was read, now and then."""
+
+
+class SingerLineReader(GenericSingerReader[bytes]):
+    """Reads lines for the SDK's `Target`, past the dictionaries of its own reader.
+
+    Args:
+        handler: Takes the messages.
+    """
+
+    report_bytes = 1 << 20
+
+    def __init__(self, handler: MessageHandler) -> None:
+        super().__init__()
+        self._handler = handler
+
+    @property
+    def default_input(self) -> IO[bytes]:
+        """Standard input, as bytes."""
+        return sys.stdin.buffer
+
+    def deserialize_json(self, line: bytes) -> dict[str, Any]:  # noqa: PLR6301
+        """Decode one line, for callers that want a dictionary."""
+        decoded = decode_exactly(line)
+        if not isinstance(decoded, dict):
+            raise BadMessageError("a message is a JSON object")
+        return decoded
+
+    def process_lines(
+        self,
+        file_input: IO[Any] | None,
+        callbacks: Mapping[str, Callable[[dict[str, Any]], None]],  # noqa: ARG002
+    ) -> Counter[str]:
+        """Read all lines and hand their messages on.
+
+        Args:
+            file_input: The lines, text or bytes; standard input if None.
+            callbacks: Not used: the SDK's functions take dictionaries.
+
+        Returns:
+            The number of messages by type.
+
+        Raises:
+            LoaderError: With the number of the line in front.
+        """
+        counts: Counter[str] = Counter()
+        number = 0
+        unreported = 0
+        prefix = b"\n"  # begins no line
+        take: Callable[[bytes], None] = _refuse
+        try:
+            for number, line in enumerate(_byte_lines(file_input or self.default_input), 1):
+                if line.startswith(prefix):
+                    take(line)
+                    counts["RECORD"] += 1
+                elif match := _RECORD_LINE.match(line):
+                    prefix = match.group()
+                    take = self._handler.record_lane(match.group(1).decode())
+                    take(line)
+                    counts["RECORD"] += 1
+                elif line.strip():
+                    counts[self._other(line)] += 1
+                    prefix = b"\n"
+                unreported += len(line)
+                if unreported >= self.report_bytes:
+                    self._handler.progress(unreported)
+                    unreported = 0
+        except LoaderError as error:
+            error.message = f"line {number}: {error.message}"
+            raise
+        except (ValueError, RecursionError) as error:
+            raise BadMessageError(f"line {number}: {_why(line, error)}") from error
+        self._handler.progress(unreported)
+        return counts
+
+    def _other(self, line: bytes) -> str:
+        """Handle a line that does not begin as a RECORD usually does; answer its type."""
+        try:
+            message = msgspec.json.decode(line, type=Message)
+        except msgspec.DecodeError:
+            message = msgspec.convert(self._plain(line), Message)
+        if message.type == "RECORD":
+            if not message.stream:
+                raise BadMessageError("a RECORD without a stream")
+            self._handler.record_lane(message.stream)(line)
+        else:
+            self._handler.message(message)
+        return message.type
+
+    def _plain(self, line: bytes) -> dict[str, Any]:
+        plain = self.deserialize_json(line)
+        if "value" in plain:
+            plain["value"] = msgspec.Raw(msgspec.json.encode(plain["value"]))
+        return plain
+
+
+def _byte_lines(source: IO[Any]) -> Iterator[bytes] | Iterable[bytes]:
+    raw = getattr(source, "buffer", source)
+    for line in raw:
+        return _chain(line, raw)
+    return ()
+
+
+def _chain(first: Any, rest: Iterable[Any]) -> Iterable[bytes]:
+    if isinstance(first, bytes):
+        yield first
+        yield from rest
+    else:
+        yield first.encode()
+        yield from (line.encode() for line in rest)
+
+
+def _refuse(line: bytes) -> None:
+    raise BadMessageError(f"not a message: {line[:_MAX_SHOWN]!r}")
+
+
+def _why(line: bytes, error: Exception) -> str:
+    if isinstance(error, msgspec.ValidationError):
+        return f"not a Singer message: {error}"
+    shown = line[:_MAX_SHOWN].decode("utf-8", "replace").strip()
+    return f"not valid JSON ({error}): {shown}"

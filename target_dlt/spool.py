@@ -1,0 +1,58 @@
+"""Chunks waiting for the commit they belong to: in memory, beyond a limit on disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pyarrow as pa
+
+from target_dlt.arrow import Chunk
+
+
+class Spool:
+    """Holds chunks by stream, in order of arrival.
+
+    A tap may send any number of records before its next STATE; all of them belong to one commit.
+
+    Args:
+        memory_bytes: How much Arrow data to keep in memory; further chunks are written to
+            temporary files and come back memory-mapped.
+    """
+
+    def __init__(self, memory_bytes: int) -> None:
+        self._memory_bytes = memory_bytes
+        self._used = 0
+        self._folder: TemporaryDirectory[str] | None = None
+        self._chunks: dict[str, list[Chunk]] = {}
+        self._files = 0
+
+    def add(self, stream: str, chunk: Chunk) -> None:
+        """Keep a chunk of a stream."""
+        if self._used > self._memory_bytes:
+            chunk = Chunk(chunk.columns, self._on_disk(chunk.table))
+        else:
+            self._used += chunk.table.nbytes
+        self._chunks.setdefault(stream, []).append(chunk)
+
+    def _on_disk(self, table: pa.Table) -> pa.Table:
+        if self._folder is None:
+            self._folder = TemporaryDirectory(prefix="target-duckdb-")
+        self._files += 1
+        path = Path(self._folder.name, f"{self._files}.arrow")
+        with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
+            writer.write_table(table)
+        with pa.memory_map(str(path)) as source:
+            return pa.ipc.open_file(source).read_all()
+
+    def chunks(self, stream: str) -> list[Chunk]:
+        """The chunks of a stream that wait for the commit."""
+        return self._chunks.get(stream, [])
+
+    def clear(self) -> None:
+        """Forget all chunks, after their commit."""
+        self._chunks.clear()
+        self._used = 0
+        if self._folder is not None:
+            self._folder.cleanup()
+            self._folder = None

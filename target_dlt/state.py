@@ -1,0 +1,75 @@
+"""When a commit is due, and the STATE messages that commits complete."""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+
+@dataclass
+class CommitPolicy:
+    """Decides at which STATE message to commit.
+
+    Attributes:
+        rows: Commit at the first STATE after this many rows,
+        size: or after this many bytes of messages,
+        seconds: or after this long since the last commit.
+    """
+
+    rows: int
+    size: int = 256 << 20
+    seconds: float = 60.0
+    _read_rows: int = 0
+    _read_bytes: int = 0
+    _since: float = field(default_factory=time.monotonic)
+
+    def add(self, rows: int, size: int) -> None:
+        """Count what was read."""
+        self._read_rows += rows
+        self._read_bytes += size
+
+    @property
+    def is_due(self) -> bool:
+        """Whether the next STATE message should be committed."""
+        return (
+            self._read_rows >= self.rows
+            or self._read_bytes >= self.size
+            or time.monotonic() - self._since >= self.seconds
+        )
+
+    def reset(self) -> None:
+        """Start to count anew, after a commit."""
+        self._read_rows = self._read_bytes = 0
+        self._since = time.monotonic()
+
+
+class StateKeeper:
+    """The last STATE read and not yet written; values stay the JSON text they came as."""
+
+    def __init__(self) -> None:
+        self._value: bytes | None = None
+
+    def take(self, value: bytes) -> None:
+        """Keep a STATE value; it stands for every record read before it."""
+        self._value = value
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether a STATE waits for its commit."""
+        return self._value is not None
+
+    @property
+    def value(self) -> Any:
+        """The waiting value, decoded; None if there is none."""
+        return None if self._value is None else msgspec.json.decode(self._value)
+
+    def emit(self) -> None:
+        """Write the waiting value to standard output, after the commit it waited for."""
+        if self._value is not None:
+            sys.stdout.write(self._value.decode() + "\n")
+            sys.stdout.flush()
+            self._value = None

@@ -1,0 +1,173 @@
+"""The Singer target `target-duckdb`: settings, `--about`, signals."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import click
+from singer_sdk import Target
+from singer_sdk import typing as th
+from singer_sdk.exceptions import ConfigValidationError
+from singer_sdk.helpers.capabilities import (
+    TARGET_LOAD_METHOD_CONFIG,
+    PluginCapabilities,
+    TargetCapabilities,
+)
+
+from target_dlt.errors import LoaderError
+from target_dlt.load import Load, Options
+from target_dlt.reader import SingerLineReader
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from singer_sdk.plugin_base import _ConfigInput
+
+_SETTINGS = th.PropertiesList(
+    th.Property(
+        "path",
+        th.StringType,
+        title="Path of the DuckDB file",
+        description=(
+            "The DuckDB file to load into, for example `output/warehouse.duckdb`. It and its "
+            "folders are created. `filepath` is another name for this setting; one is required."
+        ),
+    ),
+    th.Property(
+        "filepath",
+        th.StringType,
+        title="Path of the DuckDB file (alias)",
+        description="Another name for `path`, as other DuckDB loaders call it.",
+    ),
+    th.Property(
+        "default_target_schema",
+        th.StringType,
+        default="main",
+        title="Schema",
+        description=(
+            "The DuckDB schema of all tables, which is the name of the dlt dataset; spelled by "
+            "dlt's naming convention (snake_case). If it equals the name of the file, as in "
+            "`sales.duckdb` and `sales`, the tables are put into the file's main schema, because "
+            "DuckDB cannot tell schema and file apart: `SELECT * FROM sales.orders` and "
+            "`dlt.attach(dataset_name='sales')` find them."
+        ),
+    ),
+    th.Property(
+        "pipeline_name",
+        th.StringType,
+        title="dlt pipeline name",
+        description=(
+            "The name by which `dlt.attach` finds the dataset and by which another dlt pipeline "
+            "goes on with it. Default: the name of the file without its ending."
+        ),
+    ),
+    th.Property(
+        "batch_size_rows",
+        th.IntegerType(minimum=1),
+        default=100_000,
+        title="Rows per commit",
+        description=(
+            "Rows are committed at the first STATE message after this many rows, 256 MiB of "
+            "messages or 60 seconds, and at the end."
+        ),
+    ),
+    th.Property(
+        "memory_limit",
+        th.StringType,
+        default="1GB",
+        title="Memory limit of DuckDB",
+        description="How much memory DuckDB may use, for example `512MB` or `4GB`.",
+    ),
+    th.Property(
+        "load_method",
+        th.StringType,
+        default="upsert",
+        allowed_values=["upsert", "append-only", "overwrite"],
+        title="Load method",
+        description=(
+            "`upsert` replaces the row with the same key and appends to tables without a key; "
+            "`append-only` always appends; `overwrite` empties the table of each stream before "
+            "the first rows of a run, in the same transaction."
+        ),
+    ),
+    additional_properties=False,
+).to_dict()
+
+
+class TargetDuckDB(Target):
+    """Load Singer messages into a DuckDB file as a dlt dataset."""
+
+    name = "target-duckdb"
+    package_name = "tap-cloudapis"
+    config_jsonschema = _SETTINGS
+    capabilities = [  # noqa: RUF012
+        PluginCapabilities.ABOUT,
+        PluginCapabilities.STRUCTURED_LOGGING,
+        TargetCapabilities.TARGET_SCHEMA,
+    ]
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs, setup_mapper=False)
+        self._load = Load(self._options())
+        self.message_reader = SingerLineReader(self._load)
+
+    @classmethod
+    def append_builtin_config(cls, config_jsonschema: dict[str, Any]) -> None:
+        """Declare no setting of the SDK beyond those this target honours itself."""
+
+    @classmethod
+    def cb_config(
+        cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]
+    ) -> _ConfigInput:
+        """Read `--config`; a file that is missing or no JSON is a usage error in one line."""
+        try:
+            return super().cb_config(ctx, param, value)
+        except (OSError, ValueError) as error:
+            raise click.BadParameter(str(error)) from error
+
+    @classmethod
+    def invoke(  # type: ignore[override]
+        cls,
+        *,
+        about: bool = False,
+        about_format: str | None = None,
+        config: _ConfigInput | None = None,
+        file_input: IO[str] | None = None,
+    ) -> None:
+        """Run the target; a wrong setting is told in one line."""
+        try:
+            super().invoke(
+                about=about, about_format=about_format, config=config, file_input=file_input
+            )
+        except ConfigValidationError as error:
+            raise LoaderError("wrong settings: " + "; ".join(error.errors)) from error
+
+    def _options(self) -> Options:
+        path = self.config.get("path") or self.config.get("filepath")
+        if not path:
+            raise LoaderError("wrong settings: 'path', the DuckDB file to load into, is missing")
+        absolute = Path(path).expanduser().absolute()
+        return Options(
+            path=absolute,
+            dataset_name=self.config["default_target_schema"],
+            pipeline_name=self.config.get("pipeline_name") or absolute.stem,
+            batch_size_rows=self.config["batch_size_rows"],
+            memory_limit=self.config["memory_limit"],
+            load_method=self.config["load_method"],
+        )
+
+    def process_endofpipe(self) -> None:
+        """Commit what is left when the input ends."""
+        self._load.finish()
+
+    def _handle_termination(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002
+        """End the process as a signal does by default: what is not committed is dropped.
+
+        A commit under way is finished first, so that its STATE is told to the tap's runner.
+        """
+        if self._load.is_committing:
+            self._load.stop = lambda: sys.exit(128 + signum)
+            return
+        sys.exit(128 + signum)

@@ -1,0 +1,220 @@
+"""JSON values as a column can hold them exactly: the slow lane of the loader.
+
+Most records never come here: they are decoded straight into typed fields. What does come here is
+what those refuse: a value of another type than declared, a number outside the type's range, NaN,
+half a surrogate pair. One rule holds for all: a column takes a value only if it keeps it exactly;
+any other value is a misfit and gets a column of its own type.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from datetime import date, datetime, time, timezone
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+import msgspec
+
+from target_dlt.schema import DataType
+
+DECIMAL_SCALE = 9
+DECIMAL_PRECISION = 38
+_BIGINT = range(-(2**63), 2**63)
+_MICROSECOND_DIGITS = 6
+_encode = msgspec.json.Encoder(decimal_format="number").encode
+_NON_FINITE = {"nan": b"nan", "inf": b"inf", "-inf": b"-inf"}
+
+
+class MisfitError(ValueError):
+    """The value is not exactly representable in the column's type."""
+
+
+def _integer(text: str) -> int | Decimal:
+    try:
+        return int(text)
+    except ValueError:  # longer than the interpreter converts
+        return Decimal(text)
+
+
+_loads = json.JSONDecoder(parse_float=Decimal, parse_int=_integer).decode
+
+
+def decode_exactly(text: bytes) -> Any:
+    """Decode JSON as any writer may have written it, without losing a digit.
+
+    Args:
+        text: One JSON document in UTF-8; NaN and Infinity are taken as Python writes them.
+
+    Returns:
+        Plain values; fractions are `Decimal`, non-finite numbers `float`.
+
+    Raises:
+        ValueError: If it is not JSON.
+        RecursionError: If it is nested too deeply.
+    """
+    return _loads(text.decode("utf-8").strip())
+
+
+def to_json(value: Any) -> bytes:
+    """Encode a decoded value as strict JSON: non-finite numbers as strings, half a surrogate
+    pair as its escape sequence spelled out.
+    """  # noqa: D205
+    return _encode(_strict(value))
+
+
+def _strict(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {_text(key): _strict(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_strict(item) for item in value]
+    if isinstance(value, str):
+        return _text(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return value
+
+
+def _text(value: str) -> str:
+    return value.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def infer_type(value: Any) -> DataType:
+    """Choose the type of a column that is not declared, from its first value (not null)."""
+    if isinstance(value, bool):
+        return "bool"
+    if isinstance(value, int):
+        if value in _BIGINT:
+            return "bigint"
+        return "wei" if abs(value) < 10**DECIMAL_PRECISION else "text"
+    if isinstance(value, Decimal):
+        if is_exact_double(value):
+            return "double"
+        return "decimal" if _is_exact_decimal(value, DECIMAL_SCALE) else "text"
+    if isinstance(value, float):
+        return "double"
+    return "text" if isinstance(value, str) else "json"
+
+
+def is_exact_double(number: Decimal) -> bool:
+    """Tell whether a decimal number comes back the same from the double it is read as."""
+    as_double = float(number)
+    return math.isfinite(as_double) and Decimal(repr(as_double)) == number
+
+
+def _is_exact_decimal(number: Decimal, scale: int) -> bool:
+    if not number.is_finite():
+        return False
+    _, digits, exponent = number.normalize().as_tuple() if len(
+        number.as_tuple().digits
+    ) <= DECIMAL_PRECISION else number.as_tuple()
+    fraction = max(0, -int(exponent))
+    whole = len(digits) + int(exponent)
+    return fraction <= scale and whole <= DECIMAL_PRECISION - scale
+
+
+def to_field(kind: DataType, value: Any) -> Any:
+    """Turn a decoded value into what the typed record of that column holds.
+
+    Args:
+        kind: Type of the column.
+        value: A decoded value, not None.
+
+    Returns:
+        `int`, `bool` or `str`; JSON text in bytes for numbers with a fraction and for JSON.
+
+    Raises:
+        MisfitError: If the type of the value excludes the column; what only a closer look at the
+            text can tell is found when the column is built.
+    """
+    is_number = isinstance(value, (int, float, Decimal)) and not isinstance(value, bool)
+    if kind == "json":
+        return to_json(value)
+    if kind == "text":
+        return _text(value) if isinstance(value, str) else to_json(value).decode()
+    if kind == "bool" and isinstance(value, bool):
+        return value
+    if kind in {"timestamp", "date", "time"} and isinstance(value, str):
+        return _text(value)
+    if kind == "bigint" and is_number:
+        return _to_bigint(value)
+    if kind == "double" and is_number:
+        return _NON_FINITE.get(str(value)) or to_json(value)
+    if kind in {"decimal", "wei"} and (is_number or isinstance(value, str)):
+        return to_json(value)
+    raise MisfitError
+
+
+def _to_bigint(value: float | Decimal) -> int:
+    if isinstance(value, float) or value != value.to_integral_value() if isinstance(
+        value, Decimal
+    ) else False:
+        raise MisfitError
+    # Look at the exponent before the digits: 1e999999999 is a short text and a long integer.
+    if isinstance(value, Decimal) and value.adjusted() > len(str(_BIGINT.stop)):
+        raise MisfitError
+    if (whole := int(value)) not in _BIGINT:
+        raise MisfitError
+    return whole
+
+
+def parse_double(text: bytes) -> float:
+    """Read the JSON text of a number column; see `to_field` for the non-finite ones."""
+    if text in _NON_FINITE.values():
+        return float(text)
+    try:
+        number = Decimal(text.decode())
+    except (InvalidOperation, UnicodeDecodeError):
+        raise MisfitError from None
+    if not is_exact_double(number):
+        raise MisfitError
+    return float(number)
+
+
+def parse_decimal(text: bytes, scale: int) -> Decimal:
+    """Read the JSON text of a decimal column: a number, or a string that holds one."""
+    try:
+        number = Decimal(text.decode().strip('"'))
+    except (InvalidOperation, UnicodeDecodeError):
+        raise MisfitError from None
+    if not _is_exact_decimal(number, scale):
+        raise MisfitError
+    return number
+
+
+def parse_timestamp(text: str) -> datetime:
+    """Read a point in time; without an offset it is UTC, as the Singer specification has it."""
+    parsed = _parse(text, datetime)
+    return parsed if parsed.tzinfo else parsed.replace(tzinfo=timezone.utc)
+
+
+def parse_date(text: str) -> date:
+    """Read a calendar date; a point in time is a date only at midnight UTC."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        moment = parse_timestamp(text).astimezone(timezone.utc)
+    if moment.time() != time():
+        raise MisfitError
+    return moment.date()
+
+
+def parse_time(text: str) -> time:
+    """Read a time of day without an offset."""
+    parsed = _parse(text, time)
+    if parsed.tzinfo is not None:
+        raise MisfitError
+    return parsed
+
+
+def _parse(text: str, kind: Any) -> Any:
+    try:
+        parsed = kind.fromisoformat(text)
+    except ValueError:
+        raise MisfitError from None
+    # fromisoformat cuts what is finer than a microsecond.
+    fraction = text.replace(",", ".").partition(".")[2]
+    digits = fraction[: next((i for i, c in enumerate(fraction) if not c.isdigit()), None)]
+    if digits[_MICROSECOND_DIGITS:].strip("0"):
+        raise MisfitError
+    return parsed
