@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from target_dlt.errors import BadMessageError, MissingKeyError
-from target_dlt.schema import DataType, StreamSchema
 from target_dlt.values import (
     DECIMAL_PRECISION,
     DECIMAL_SCALE,
@@ -27,6 +25,11 @@ from target_dlt.values import (
     parse_timestamp,
     to_field,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from target_dlt.schema import DataType, StreamSchema
 
 ARROW_TYPES: Mapping[DataType, pa.DataType] = {
     "bigint": pa.int64(),
@@ -241,9 +244,12 @@ def _build_json(raws: Sequence[Any]) -> Built:
 
 def _build_double(raws: Sequence[Any]) -> Built:
     texts, _ = _build_json(raws)
-    if not texts.null_count == len(texts):
+    if texts.null_count != len(texts):
         longest = pc.max(pc.binary_length(texts)).as_py()
-        if longest <= _SAFE_DIGITS and not pc.any(pc.match_substring_regex(texts, "[^0-9.-]")).as_py():
+        if (
+            longest <= _SAFE_DIGITS
+            and not pc.any(pc.match_substring_regex(texts, "[^0-9.-]")).as_py()
+        ):
             return texts.cast(pa.float64()), {}
     return _build_each(raws, parse_double, "double")
 
@@ -286,7 +292,7 @@ def _build_temporal(
         for position, value in enumerate(values):
             try:
                 parsed.append(None if value is None else parse(value))
-            except (MisfitError, OverflowError):
+            except (MisfitError, OverflowError):  # noqa: PERF203
                 parsed.append(None)
                 misfits[position] = value
         return pa.array(parsed, arrow_type), misfits

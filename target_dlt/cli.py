@@ -21,10 +21,7 @@ def main() -> None:
     """Run `target-duckdb`, or say in one line what has to be installed first."""
     missing = [module for module in NEEDED if not is_installed(module)]
     if missing:
-        sys.exit(
-            f"target-duckdb needs {', '.join(missing)}: "
-            f'pip install "tap-cloudapis[{EXTRA}]"'
-        )
+        sys.exit(f'target-duckdb needs {", ".join(missing)}: pip install "tap-cloudapis[{EXTRA}]"')
     from target_dlt.target import TargetDuckDB  # noqa: PLC0415
 
     TargetDuckDB.cli()

@@ -7,11 +7,11 @@ tests hold it against dlt's own pipelines. Follows dlt 1.31 (schema engine 11, s
 
 from __future__ import annotations
 
+import json
 import logging
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 # Before dlt starts up: what a loader must not do unless its user asks for it.
 os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
@@ -38,7 +38,7 @@ from dlt.pipeline.state_sync import (  # noqa: E402
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     import duckdb
 
@@ -79,9 +79,9 @@ class Table:
     def of_source(self, source: str, *, variant_type: DataType | None = None) -> TableColumn | None:
         """Find the column that holds a property, or its values of a variant type."""
         for column in self.columns.values():
-            if column.source == source and column.variant == (variant_type is not None):
-                if variant_type is None or column.type == variant_type:
-                    return column
+            sought = column.type if column.variant else None
+            if column.source == source and sought == variant_type:
+                return column
         return None
 
 
@@ -91,14 +91,20 @@ class Dataset:
     Args:
         connection: An open connection; it stays open after the dataset is closed.
         pipeline_name: Name under which dlt finds state and schema again.
-        dataset_name: Name of the DuckDB schema, already normalised and usable.
+        dataset_name: Name by which the state calls the dataset.
+        schema_name: Name of the DuckDB schema the tables are in, if it is another.
     """
 
     def __init__(
-        self, connection: duckdb.DuckDBPyConnection, pipeline_name: str, dataset_name: str
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        pipeline_name: str,
+        dataset_name: str,
+        schema_name: str | None = None,
     ) -> None:
         self.pipeline_name = pipeline_name
         self.dataset_name = dataset_name
+        self._schema_name = schema_name or dataset_name
         self._destination = duckdb_destination(connection)
         self._schema = Schema(normalize_schema_name(pipeline_name))
         self._client = self._make_client()
@@ -106,11 +112,15 @@ class Dataset:
         self._state = self._restore()
 
     def _make_client(self) -> Any:
-        config = DuckDbClientConfiguration()._bind_dataset_name(self.dataset_name)  # noqa: SLF001
+        config = DuckDbClientConfiguration()._bind_dataset_name(self._schema_name)  # noqa: SLF001
         return self._destination.client(self._schema, config)
 
     def _restore(self) -> Any:
-        state = self._stored_state() or default_pipeline_state()
+        state = self._stored_state()
+        if state is None:
+            state = default_pipeline_state()
+            bump_pipeline_state_version_if_modified(state)  # the first change is version 1
+        state.setdefault("_local", {})
         name = state.get("default_schema_name") or self._schema.name
         if stored := self._stored_schema(name):
             self._use(Schema.from_stored_schema(stored))
@@ -126,8 +136,6 @@ class Dataset:
             return None
 
     def _stored_schema(self, name: str) -> Any:
-        import json  # noqa: PLC0415
-
         try:
             info = self._client.get_stored_schema(name)
         except DatabaseUndefinedRelation:
@@ -147,7 +155,7 @@ class Dataset:
     @property
     def connection(self) -> duckdb.DuckDBPyConnection:
         """The connection that dlt's own statements run on, so that ours share a transaction."""
-        return self._client.sql_client.native_connection
+        return cast("duckdb.DuckDBPyConnection", self._client.sql_client.native_connection)
 
     @property
     def singer_state(self) -> Any:
@@ -191,13 +199,14 @@ class Dataset:
         columns = {
             column: TableColumn(
                 column,
-                hints["data_type"],
-                hints.get(_SOURCE_COLUMN, column),
+                cast("DataType", hints["data_type"]),
+                str(hints.get(_SOURCE_COLUMN, column)),
                 variant=bool(hints.get("variant")),
                 key=bool(hints.get("primary_key")),
                 nullable=bool(hints.get("nullable", True)),
             )
             for column, hints in self._schema.get_table_columns(name).items()
+            if column not in {LOAD_ID, ROW_ID}
         }
         return Table(name, stream, columns)
 
@@ -225,16 +234,21 @@ class Dataset:
         partial = new_table(
             table.name,
             write_disposition="merge" if merges else "append",
-            columns=[*hints, *(c for c in (dlt_load_id_column(), dlt_id_column())
-                               if c["name"] not in known)],
+            columns=[
+                *hints,
+                *(c for c in (dlt_load_id_column(), dlt_id_column()) if c["name"] not in known),
+            ],
             resource=table.name,
         )
-        partial[_SOURCE_TABLE] = table.stream  # type: ignore[literal-required]
-        partial["x-normalizer"] = {"seen-data": True}  # type: ignore[literal-required]
+        partial[_SOURCE_TABLE] = table.stream
+        partial["x-normalizer"] = {"seen-data": True}
         self._schema.update_table(partial, normalize_identifiers=False)
         for column in table.columns.values():
             stored = self._schema.tables[table.name]["columns"][column.name]
             stored["data_type"] = column.type
+            stored["nullable"] = column.nullable
+            if not column.key:
+                stored.pop("primary_key", None)
             if column.type not in _DECIMAL_HINTS:
                 stored.pop("precision", None)
                 stored.pop("scale", None)
@@ -246,7 +260,7 @@ class Dataset:
         """
         self._schema._bump_version()  # noqa: SLF001
         self._client.initialize_storage()
-        self._client.update_stored_schema()
+        self._client.update_stored_schema(force=True)  # also what was dropped by hand
 
     def record_load(self, load_id: str, singer_state: Any) -> None:
         """Write the rows that make a load exist for dlt, in the caller's open transaction.
@@ -266,8 +280,8 @@ class Dataset:
         )
         if singer_state is not None:
             state.setdefault("sources", {})[_STATE_SECTION] = {"state": singer_state}
-        version = state["_state_version"]
-        if bump_pipeline_state_version_if_modified(state)[0] != version:
+        _, new, old = bump_pipeline_state_version_if_modified(state)
+        if new != old:
             self._insert_state(load_id)
         self._client.complete_load(load_id)
 
@@ -293,7 +307,8 @@ def _hints(column: TableColumn) -> Any:
         hints[_SOURCE_COLUMN] = column.source
     if column.variant:
         hints["variant"] = True
-    hints["primary_key"] = column.key
+    if column.key:
+        hints["primary_key"] = True
     return hints
 
 

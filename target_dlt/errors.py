@@ -12,7 +12,20 @@ LOGGER = logging.getLogger("target-duckdb")
 
 
 class LoaderError(click.ClickException):
-    """A load cannot go on. Shown as one log line on stderr; the exit code is 1."""
+    """A load cannot go on. Shown as one log line on stderr; the exit code is 1.
+
+    Attributes:
+        line: Number of the input's line, from 1, if the error is about one.
+    """
+
+    line: int | None = None
+
+    def format_message(self) -> str:
+        """Say where in the input it happened, if it is about the input."""
+        return self.message if self.line is None else f"line {self.line}: {self.message}"
+
+    def __str__(self) -> str:
+        return self.format_message()
 
     def show(self, file: IO[Any] | None = None) -> None:  # noqa: ARG002
         """Log the message: plain or structured, as the user configured logging."""

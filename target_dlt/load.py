@@ -7,10 +7,8 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from target_dlt.arrow import RecordBuffer
@@ -20,7 +18,10 @@ from target_dlt.spool import Spool
 from target_dlt.state import CommitPolicy, StateKeeper
 
 if TYPE_CHECKING:
-    from target_dlt.engines.duckdb import DuckDBEngine, LoadMethod
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from target_dlt.engines.duckdb import DuckDBEngine, LoadMethod, StreamLoad
     from target_dlt.reader import Message
 
 LOGGER = logging.getLogger("target-duckdb")
@@ -185,9 +186,7 @@ class Load:
 
         replaces = self._options.load_method == "overwrite"
         loads = [
-            StreamLoad(
-                buffer.schema, chunks, replaces=replaces and stream not in self._replaced
-            )
+            StreamLoad(buffer.schema, chunks, replaces=replaces and stream not in self._replaced)
             for stream, buffer in self._buffers.items()
             if (chunks := self._spool.chunks(stream)) or stream in self._new_schemas
         ]
@@ -201,7 +200,7 @@ class Load:
         self._replaced.update(load.schema.stream for load in loads)
         self._account(loads, time.monotonic() - started)
 
-    def _account(self, loads: list, seconds: float) -> None:
+    def _account(self, loads: Sequence[StreamLoad], seconds: float) -> None:
         rows = 0
         for load in loads:
             count = sum(len(chunk.table) for chunk in load.chunks)
@@ -209,7 +208,10 @@ class Load:
             rows += count
         LOGGER.info(
             "Committed %d rows (%.1f MiB of messages) in %.1f s, %.0f rows/s",
-            rows, self._commit_bytes / _MEBIBYTE, seconds, rows / max(seconds, 1e-3),
+            rows,
+            self._commit_bytes / _MEBIBYTE,
+            seconds,
+            rows / max(seconds, 1e-3),
         )
         self._spool.clear()
         self._new_schemas.clear()

@@ -10,14 +10,16 @@ from __future__ import annotations
 import re
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import IO, Any, Protocol
+from typing import IO, TYPE_CHECKING, Any, Protocol
 
 import msgspec
 from singer_sdk.singerlib.encoding import GenericSingerReader
 
 from target_dlt.errors import BadMessageError, LoaderError
 from target_dlt.values import decode_exactly
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 _RECORD_LINE = re.compile(rb'\{\s*"type"\s*:\s*"RECORD"\s*,\s*"stream"\s*:\s*"([^"\\]+)"\s*,')
 _MAX_SHOWN = 60
@@ -65,7 +67,7 @@ class SingerLineReader(GenericSingerReader[bytes]):
         """Standard input, as bytes."""
         return sys.stdin.buffer
 
-    def deserialize_json(self, line: bytes) -> dict[str, Any]:  # noqa: PLR6301
+    def deserialize_json(self, line: bytes) -> dict[str, Any]:
         """Decode one line, for callers that want a dictionary."""
         decoded = decode_exactly(line)
         if not isinstance(decoded, dict):
@@ -95,7 +97,8 @@ class SingerLineReader(GenericSingerReader[bytes]):
         prefix = b"\n"  # begins no line
         take: Callable[[bytes], None] = _refuse
         try:
-            for number, line in enumerate(_byte_lines(file_input or self.default_input), 1):
+            for line in _byte_lines(file_input or self.default_input):
+                number += 1  # noqa: SIM113
                 if line.startswith(prefix):
                     take(line)
                     counts["RECORD"] += 1
@@ -112,10 +115,12 @@ class SingerLineReader(GenericSingerReader[bytes]):
                     self._handler.progress(unreported)
                     unreported = 0
         except LoaderError as error:
-            error.message = f"line {number}: {error.message}"
+            error.line = number
             raise
         except (ValueError, RecursionError) as error:
-            raise BadMessageError(f"line {number}: {_why(line, error)}") from error
+            bad = BadMessageError(_why(line, error))
+            bad.line = number
+            raise bad from error
         self._handler.progress(unreported)
         return counts
 

@@ -41,6 +41,13 @@ _WIDER: Mapping[tuple[DataType, DataType], DataType] = {
     ("timestamp", "text"): "text",
     ("json", "text"): "text",
 }
+# What an existing column of another type holds exactly as it is.
+_FITTING = {
+    ("bigint", "double"),
+    ("bigint", "decimal"),
+    ("bigint", "wei"),
+    ("date", "timestamp"),
+}
 
 
 @dataclass(frozen=True)
@@ -77,7 +84,7 @@ def parse_schema(stream: str, schema: JSONSchema, keys: list[str] | None) -> Str
     """
     properties = schema.get("properties")
     if not isinstance(properties, Mapping):
-        raise ValueError('the schema has no "properties"')
+        raise ValueError('the schema has no "properties"')  # noqa: TRY004
     columns = {name: data_type(sub, root=schema) for name, sub in properties.items()}
     key_names = tuple(keys or ())
     for key in key_names:
@@ -159,14 +166,4 @@ def fits(wanted: DataType, existing: DataType) -> bool:
 
     A bigint in a double column fits up to 2**53 only; the caller sets larger ones aside.
     """
-    return (
-        wanted == existing
-        or existing == "text"
-        or (wanted, existing)
-        in {
-            ("bigint", "double"),
-            ("bigint", "decimal"),
-            ("bigint", "wei"),
-            ("date", "timestamp"),
-        }
-    )
+    return existing in (wanted, "text") or (wanted, existing) in _FITTING

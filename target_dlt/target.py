@@ -11,7 +11,6 @@ from singer_sdk import Target
 from singer_sdk import typing as th
 from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.helpers.capabilities import (
-    TARGET_LOAD_METHOD_CONFIG,
     PluginCapabilities,
     TargetCapabilities,
 )

@@ -12,15 +12,17 @@ import json
 import math
 from datetime import date, datetime, time, timezone
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from target_dlt.schema import DataType
+if TYPE_CHECKING:
+    from target_dlt.schema import DataType
 
 DECIMAL_SCALE = 9
 DECIMAL_PRECISION = 38
 _BIGINT = range(-(2**63), 2**63)
+_BIGINT_DIGITS = 19
 _MICROSECOND_DIGITS = 6
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 _NON_FINITE = {"nan": b"nan", "inf": b"inf", "-inf": b"-inf"}
@@ -81,19 +83,20 @@ def _text(value: str) -> str:
 
 def infer_type(value: Any) -> DataType:
     """Choose the type of a column that is not declared, from its first value (not null)."""
-    if isinstance(value, bool):
-        return "bool"
+    if isinstance(value, (int, Decimal)) and not isinstance(value, bool):
+        return _infer_number(value)
+    scalars: dict[type, DataType] = {bool: "bool", float: "double", str: "text"}
+    return scalars.get(type(value), "json")
+
+
+def _infer_number(value: int | Decimal) -> DataType:
     if isinstance(value, int):
         if value in _BIGINT:
             return "bigint"
         return "wei" if abs(value) < 10**DECIMAL_PRECISION else "text"
-    if isinstance(value, Decimal):
-        if is_exact_double(value):
-            return "double"
-        return "decimal" if _is_exact_decimal(value, DECIMAL_SCALE) else "text"
-    if isinstance(value, float):
+    if is_exact_double(value):
         return "double"
-    return "text" if isinstance(value, str) else "json"
+    return "decimal" if _is_exact_decimal(value, DECIMAL_SCALE) else "text"
 
 
 def is_exact_double(number: Decimal) -> bool:
@@ -105,12 +108,10 @@ def is_exact_double(number: Decimal) -> bool:
 def _is_exact_decimal(number: Decimal, scale: int) -> bool:
     if not number.is_finite():
         return False
-    _, digits, exponent = number.normalize().as_tuple() if len(
-        number.as_tuple().digits
-    ) <= DECIMAL_PRECISION else number.as_tuple()
-    fraction = max(0, -int(exponent))
-    whole = len(digits) + int(exponent)
-    return fraction <= scale and whole <= DECIMAL_PRECISION - scale
+    _, digits, exponent = number.as_tuple()
+    significant = "".join(map(str, digits)).rstrip("0")
+    exponent = int(exponent) + len(digits) - len(significant)
+    return -exponent <= scale and len(significant) + exponent <= DECIMAL_PRECISION - scale
 
 
 def to_field(kind: DataType, value: Any) -> Any:
@@ -128,32 +129,34 @@ def to_field(kind: DataType, value: Any) -> Any:
             text can tell is found when the column is built.
     """
     is_number = isinstance(value, (int, float, Decimal)) and not isinstance(value, bool)
-    if kind == "json":
-        return to_json(value)
-    if kind == "text":
-        return _text(value) if isinstance(value, str) else to_json(value).decode()
-    if kind == "bool" and isinstance(value, bool):
-        return value
-    if kind in {"timestamp", "date", "time"} and isinstance(value, str):
-        return _text(value)
-    if kind == "bigint" and is_number:
-        return _to_bigint(value)
-    if kind == "double" and is_number:
-        return _NON_FINITE.get(str(value)) or to_json(value)
-    if kind in {"decimal", "wei"} and (is_number or isinstance(value, str)):
-        return to_json(value)
-    raise MisfitError
+    is_text = isinstance(value, str)
+    field: Any
+    if kind == "json" or (kind in {"decimal", "wei"} and (is_number or is_text)):
+        field = to_json(value)
+    elif kind == "text":
+        field = _text(value) if is_text else to_json(value).decode()
+    elif kind == "bigint" and is_number:
+        field = _to_bigint(value)
+    elif kind == "double" and is_number:
+        field = _NON_FINITE.get(str(value)) or to_json(value)
+    elif kind in {"timestamp", "date", "time"} and is_text:
+        field = _text(value)
+    elif kind == "bool" and isinstance(value, bool):
+        field = value
+    else:
+        raise MisfitError
+    return field
 
 
 def _to_bigint(value: float | Decimal) -> int:
-    if isinstance(value, float) or value != value.to_integral_value() if isinstance(
-        value, Decimal
-    ) else False:
+    if isinstance(value, int):
+        whole = value
+    # The exponent first: 1e999999999 is a short text and a long integer.
+    elif isinstance(value, Decimal) and value.adjusted() < _BIGINT_DIGITS and value % 1 == 0:
+        whole = int(value)
+    else:
         raise MisfitError
-    # Look at the exponent before the digits: 1e999999999 is a short text and a long integer.
-    if isinstance(value, Decimal) and value.adjusted() > len(str(_BIGINT.stop)):
-        raise MisfitError
-    if (whole := int(value)) not in _BIGINT:
+    if whole not in _BIGINT:
         raise MisfitError
     return whole
 
@@ -184,7 +187,7 @@ def parse_decimal(text: bytes, scale: int) -> Decimal:
 
 def parse_timestamp(text: str) -> datetime:
     """Read a point in time; without an offset it is UTC, as the Singer specification has it."""
-    parsed = _parse(text, datetime)
+    parsed: datetime = _parse(text, datetime)
     return parsed if parsed.tzinfo else parsed.replace(tzinfo=timezone.utc)
 
 
@@ -201,7 +204,7 @@ def parse_date(text: str) -> date:
 
 def parse_time(text: str) -> time:
     """Read a time of day without an offset."""
-    parsed = _parse(text, time)
+    parsed: time = _parse(text, time)
     if parsed.tzinfo is not None:
         raise MisfitError
     return parsed

@@ -6,10 +6,8 @@ import logging
 import os
 import time
 from base64 import b64encode
-from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import duckdb
@@ -30,6 +28,9 @@ from target_dlt.errors import LoaderError
 from target_dlt.schema import StreamSchema, fits, wider_type
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
     from target_dlt.schema import DataType
 
 LOGGER = logging.getLogger("target-duckdb")
@@ -102,7 +103,9 @@ class DuckDBEngine:
             LoaderError: If the file cannot be opened or written.
         """
         with self._open() as connection:
-            dataset = Dataset(connection, self._pipeline_name, self._dataset_in(connection))
+            dataset = Dataset(
+                connection, self._pipeline_name, self._dataset_name, self._schema_in(connection)
+            )
             try:
                 self._write(dataset, loads, state)
             except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
@@ -112,8 +115,6 @@ class DuckDBEngine:
 
     def _write(self, dataset: Dataset, loads: Sequence[StreamLoad], state: Any) -> None:
         tables = [_Loading(dataset, load) for load in loads]
-        for table in tables:
-            table.plan()
         dataset.apply()
         load_id = new_load_id()
         connection = dataset.connection
@@ -149,7 +150,7 @@ class DuckDBEngine:
                 connection = duckdb.connect(
                     str(self._path), config={"memory_limit": self._memory_limit}
                 )
-            except duckdb.Error as error:
+            except duckdb.Error as error:  # noqa: PERF203
                 if "Could not set lock" not in str(error):
                     raise LoaderError(f"cannot open {self._path}: {_first_line(error)}") from error
                 if time.monotonic() > deadline:
@@ -159,7 +160,8 @@ class DuckDBEngine:
                 if not waiting:
                     LOGGER.warning(
                         "%s is in use by another process; waiting up to %d s for it",
-                        self._path, _LOCK_WAIT_SECONDS,
+                        self._path,
+                        _LOCK_WAIT_SECONDS,
                     )
                     waiting = True
                 time.sleep(_LOCK_POLL_SECONDS)
@@ -167,7 +169,7 @@ class DuckDBEngine:
                 connection.execute("SET timezone = 'UTC'")
                 return connection
 
-    def _dataset_in(self, connection: duckdb.DuckDBPyConnection) -> str:
+    def _schema_in(self, connection: duckdb.DuckDBPyConnection) -> str:
         (catalog,) = connection.execute("SELECT current_database()").fetchall()[0]
         if str(catalog).lower() != self._dataset_name.lower():
             return self._dataset_name
@@ -190,9 +192,9 @@ class _Loading:
         self._dataset = dataset
         self._load = load
         self._table: Table = dataset.table_of(load.schema.stream)
-        self._keys: list[str] = []
+        self._plan()
 
-    def plan(self) -> None:
+    def _plan(self) -> None:
         """Make every column the chunks need; widen those that are too narrow."""
         schema = self._load.schema
         is_new = not self._table.columns
@@ -201,18 +203,14 @@ class _Loading:
         for chunk in self._load.chunks:
             for column, values in zip(chunk.columns, chunk.table.columns, strict=True):
                 target = self._column_for(column)
-                if column.type == "bigint" and target.type == "double":
-                    if not _all_exact_in_double(values):
-                        self._column_for(Column(column.name, "bigint", variant=True))
-        for table_column in self._table.columns.values():
-            is_key = table_column.source in schema.keys and not table_column.variant
-            if table_column.key and not is_key and not table_column.nullable:
-                self._alter(table_column, "DROP NOT NULL")
-                table_column.nullable = True
-            table_column.key = is_key
-        self._keys = [
-            column.name for key in schema.keys if (column := self._table.of_source(key))
-        ]
+                if _overflows(column, target, values):
+                    self._column_for(Column(column.name, "bigint", variant=True))
+        for made in self._table.columns.values():
+            made.key = made.source in schema.keys and not made.variant
+            if not made.key and not made.nullable:
+                self._alter(made, "DROP NOT NULL")
+                made.nullable = True
+        self._keys = [found.name for key in schema.keys if (found := self._table.of_source(key))]
         self._dataset.stage(self._table)
 
     def _column_for(self, column: Column, *, nullable: bool = True) -> TableColumn:
@@ -221,10 +219,10 @@ class _Loading:
         if existing is not None and not column.variant:
             if fits(column.type, existing.type):
                 return existing
-            if wider := wider_type(existing.type, column.type):
-                if self._can_widen(existing, wider):
-                    self._widen(existing, wider)
-                    return existing
+            wider = wider_type(existing.type, column.type)
+            if wider is not None and self._can_widen(existing, wider):
+                self._widen(existing, wider)
+                return existing
             if column.name in self._load.schema.keys:
                 raise LoaderError(
                     f"stream {self._table.stream!r}: key {column.name!r} is now {column.type}, "
@@ -235,19 +233,21 @@ class _Loading:
         found = self._table.of_source(column.name, variant_type=variant_type)
         return found or self._add(column, variant_type, nullable=nullable)
 
-    def _add(
-        self, column: Column, variant_type: DataType | None, *, nullable: bool
-    ) -> TableColumn:
+    def _add(self, column: Column, variant_type: DataType | None, *, nullable: bool) -> TableColumn:
         name = self._dataset.column_name(self._table, column.name, variant_type=variant_type)
         if variant_type is not None:
             LOGGER.warning(
                 "stream %r: values of %r that its column cannot hold go to column %r",
-                self._table.stream, column.name, name,
+                self._table.stream,
+                column.name,
+                name,
             )
         elif name.rpartition("_")[2].isdigit() and name.rpartition("_")[0] in self._table.columns:
             LOGGER.warning(
                 "stream %r: the name of %r is taken; its column is %r",
-                self._table.stream, column.name, name,
+                self._table.stream,
+                column.name,
+                name,
             )
         added = TableColumn(
             name, column.type, column.name, variant=variant_type is not None, nullable=nullable
@@ -266,9 +266,7 @@ class _Loading:
         return not self._dataset.connection.execute(query).fetchall()
 
     def _widen(self, column: TableColumn, wider: DataType) -> None:
-        LOGGER.info(
-            "stream %r: column %r becomes %s", self._table.stream, column.name, wider
-        )
+        LOGGER.info("stream %r: column %r becomes %s", self._table.stream, column.name, wider)
         using = ""
         if (column.type, wider) == ("timestamp", "text"):
             using = f" USING strftime({_quote(column.name)} AT TIME ZONE 'UTC', '{_ISO_UTC}')"
@@ -355,7 +353,7 @@ class _Loading:
         self, column: Column, values: pa.ChunkedArray
     ) -> Iterator[tuple[str, pa.ChunkedArray]]:
         target = self._column_for(column)
-        if column.type == "bigint" and target.type == "double" and not _all_exact_in_double(values):
+        if _overflows(column, target, values):
             variant = self._column_for(Column(column.name, "bigint", variant=True))
             exact, null = _is_exact_in_double(values), pa.scalar(None, pa.int64())
             yield variant.name, pc.if_else(exact, null, values)
@@ -369,8 +367,11 @@ def _is_exact_in_double(values: pa.ChunkedArray) -> pa.ChunkedArray:
     )
 
 
-def _all_exact_in_double(values: pa.ChunkedArray) -> bool:
-    return bool(pc.all(_is_exact_in_double(values), min_count=0).as_py())
+def _overflows(column: Column, target: TableColumn, values: pa.ChunkedArray) -> bool:
+    """Tell whether integers that only a bigint holds are on their way into a double column."""
+    if column.type != "bigint" or target.type != "double":
+        return False
+    return not pc.all(_is_exact_in_double(values), min_count=0).as_py()
 
 
 def _cast(values: pa.ChunkedArray, kind: DataType, wanted: DataType) -> pa.ChunkedArray:
