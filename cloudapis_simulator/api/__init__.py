@@ -1,0 +1,1 @@
+"""The two services' HTTP answers, written from their published documents."""

@@ -1,0 +1,223 @@
+"""The Pulumi Cloud REST API: lists, details and errors."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+from cloudapis_simulator.api.errors import BadRequestError, NotFoundError
+from cloudapis_simulator.api.query import Query, page_size
+from cloudapis_simulator.world.pulumi import user_row
+from cloudapis_simulator.world.updates import update_row
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from starlette.datastructures import Headers
+
+    from cloudapis_simulator.settings import Behaviour
+    from cloudapis_simulator.world import World
+    from cloudapis_simulator.world.pulumi import Organization
+    from cloudapis_simulator.world.stacks import Stack
+
+Row = dict[str, Any]
+
+_STACKS_PER_PAGE = 500
+_STACKS_UNPAGINATED = 300
+_PAGINATED_SINCE = 8
+_UPDATES_PER_PAGE = 10
+_MOST_UPDATES_PER_PAGE = 100
+_MEMBERS_PER_PAGE = 50
+
+
+def failure(status: int, message: str) -> Row:
+    """Return the body of a failure."""
+    return {"code": status, "message": message}
+
+
+def accepted_version(accept: str) -> int:
+    """Return N of `Accept: application/vnd.pulumi+N`, 0 when it is not there."""
+    match = re.search(r"application/vnd\.pulumi\+(\d+)", accept)
+    return int(match.group(1)) if match else 0
+
+
+class PulumiApi:
+    """Answers the Pulumi routes from the world."""
+
+    def __init__(self, world: World, behaviour: Behaviour) -> None:
+        self._world = world
+        self._behaviour = behaviour
+
+    def capabilities(self, names: Mapping[str, str], query: Query, headers: Headers) -> Row:
+        """`GET /api/capabilities`."""
+        del names, query, headers
+        versions = {"minVersion": 1, "maxVersion": 9, "defaultVersion": 8}
+        return {
+            "capabilities": [
+                {"capability": "batch-encrypt"},
+                {"capability": "api-version", "version": 1, "configuration": versions},
+            ]
+        }
+
+    def user(self, names: Mapping[str, str], query: Query, headers: Headers) -> Row:
+        """`GET /api/user`."""
+        del names, query, headers
+        return user_row(self._world.organizations)
+
+    def stacks(self, names: Mapping[str, str], query: Query, headers: Headers) -> Row:
+        """`GET /api/user/stacks`, paginated for `Accept: application/vnd.pulumi+8`."""
+        del names
+        found = [
+            (organization, stack)
+            for organization in self._listed_organizations(query.text("organization"))
+            for stack in organization.stacks.listed(self._world.clock.now)
+        ]
+        project = query.text("project")
+        if project is not None:
+            found = [(owner, stack) for owner, stack in found if stack.project == project]
+        found = _tagged(found, query)
+        if accepted_version(headers.get("accept", "")) < _PAGINATED_SINCE:
+            return {"stacks": self._stack_rows(found[:_STACKS_UNPAGINATED])}
+        size = page_size(
+            query.integer("maxResults"),
+            _STACKS_PER_PAGE,
+            _STACKS_PER_PAGE,
+            self._behaviour,
+            "maxResults",
+        )
+        token = query.text("continuationToken")
+        if token is not None:
+            after = _read_token(token, len(("organization", "project", "stack")))
+            found = [(owner, stack) for owner, stack in found if _key(owner, stack) > after]
+        answer: Row = {"stacks": self._stack_rows(found[:size])}
+        if len(found) > size:
+            answer["continuationToken"] = _write_token(_key(*found[size - 1]))
+        return answer
+
+    def organization(self, names: Mapping[str, str], query: Query, headers: Headers) -> Row:
+        """`GET /api/orgs/{org}`."""
+        del query, headers
+        return self._organization(names).row()
+
+    def metadata(self, names: Mapping[str, str], query: Query, headers: Headers) -> Row:
+        """`GET /api/orgs/{org}/metadata`."""
+        del query, headers
+        return self._organization(names).metadata_row(self._world.clock.now)
+
+    def members(self, names: Mapping[str, str], query: Query, headers: Headers) -> Row:
+        """`GET /api/orgs/{org}/members`: `backend` is paginated, `frontend` one page of 50."""
+        del headers
+        rows = self._organization(names).member_rows(self._world.clock.now)
+        kind = query.text("type") or "frontend"
+        if kind not in ("frontend", "backend"):
+            raise BadRequestError("Invalid 'type' value.")
+        if kind == "frontend":
+            known = [row for row in rows if row["knownToPulumi"]]
+            return {"members": known[:_MEMBERS_PER_PAGE]}
+        token = query.text("continuationToken")
+        start = 0
+        if token is not None:
+            (place,) = _read_token(token, 1)
+            if not place.isdecimal():
+                raise BadRequestError("Invalid 'continuationToken' value.")
+            start = int(place)
+        end = start + min(_MEMBERS_PER_PAGE, self._behaviour.page_cap or _MEMBERS_PER_PAGE)
+        answer: Row = {"members": rows[start:end]}
+        if end < len(rows):
+            answer["continuationToken"] = _write_token((str(end),))
+        return answer
+
+    def teams(self, names: Mapping[str, str], query: Query, headers: Headers) -> Row:
+        """`GET /api/orgs/{org}/teams`: all in one answer, a continuation token is ignored."""
+        del query, headers
+        return {"teams": self._organization(names).team_rows()}
+
+    def stack(self, names: Mapping[str, str], query: Query, headers: Headers) -> Row:
+        """`GET /api/stacks/{org}/{project}/{stack}`."""
+        del query, headers
+        organization, stack = self._stack(names)
+        return organization.stack_detail_row(stack, self._world.clock.now)
+
+    def updates(self, names: Mapping[str, str], query: Query, headers: Headers) -> Row:
+        """`GET /api/stacks/{org}/{project}/{stack}/updates`: newest first, pages from 1.
+
+        Page 0 (or none) is everything. Without `output-type=service` the flat shape.
+        """
+        del headers
+        organization, stack = self._stack(names)
+        now = self._world.clock.now
+        count = stack.count(now)
+        page, asked = query.integer("page") or 0, query.integer("pageSize") or None
+        if page < 0:
+            raise BadRequestError("Invalid 'page' value.")
+        numbers = range(count, 0, -1)
+        size = count
+        if page:
+            size = page_size(
+                asked, _UPDATES_PER_PAGE, _MOST_UPDATES_PER_PAGE, self._behaviour, "pageSize"
+            )
+            numbers = numbers[(page - 1) * size : page * size]
+        latest = stack.update(count).version if count else 0
+        rows = [
+            update_row(organization.login, stack, stack.update(number), latest, now)
+            for number in numbers
+        ]
+        if query.text("output-type") in (None, "cli"):
+            return {"updates": [row["info"] for row in rows]}
+        return {"updates": rows, "itemsPerPage": size, "total": count}
+
+    def _listed_organizations(self, login: str | None) -> list[Organization]:
+        if login is None:
+            return sorted(self._world.organizations, key=lambda owner: owner.login)
+        return [self._organization({"org": login})]
+
+    def _organization(self, names: Mapping[str, str]) -> Organization:
+        for organization in self._world.organizations:
+            if organization.login == names["org"]:
+                return organization
+        raise NotFoundError
+
+    def _stack(self, names: Mapping[str, str]) -> tuple[Organization, Stack]:
+        organization = self._organization(names)
+        stack = organization.stacks.find(names["project"], names["stack"], self._world.clock.now)
+        if stack is None:
+            raise NotFoundError
+        return organization, stack
+
+    def _stack_rows(self, found: list[tuple[Organization, Stack]]) -> list[Row]:
+        now = self._world.clock.now
+        return [organization.stack_row(stack, now) for organization, stack in found]
+
+
+def _tagged(
+    found: list[tuple[Organization, Stack]], query: Query
+) -> list[tuple[Organization, Stack]]:
+    name, value = query.text("tagName"), query.text("tagValue")
+    if name is None:
+        return found
+    return [
+        (organization, stack)
+        for organization, stack in found
+        if name in (tags := organization.tags(stack)) and value in (None, tags[name])
+    ]
+
+
+def _key(organization: Organization, stack: Stack) -> tuple[str, str, str]:
+    return organization.login, stack.project, stack.name
+
+
+def _write_token(place: tuple[str, ...]) -> str:
+    # Opaque, and with characters that must be quoted in a query.
+    return base64.b64encode(json.dumps(["~~?", *place]).encode()).decode()
+
+
+def _read_token(token: str, length: int) -> tuple[str, ...]:
+    try:
+        place = json.loads(base64.b64decode(token, validate=True))
+        if place[0] == "~~?" and len(place) == length + 1:
+            return tuple(str(item) for item in place[1:])
+    except (ValueError, LookupError, TypeError):
+        pass
+    raise BadRequestError("Invalid 'continuationToken' value.")

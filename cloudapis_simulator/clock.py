@@ -1,0 +1,88 @@
+"""The world's time: a frozen clock in microseconds, and the forms in which the APIs write it."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+
+EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+SECOND = 1_000_000
+MINUTE = 60 * SECOND
+HOUR = 60 * MINUTE
+DAY = 24 * HOUR
+ZERO_TIME = "0001-01-01T00:00:00Z"
+"""What a Go service writes for "no time"."""
+
+
+def micros(when: datetime) -> int:
+    """Return `when` (aware) as microseconds since 1970-01-01 UTC."""
+    return (when - EPOCH) // timedelta(microseconds=1)
+
+
+def moment(at: int) -> datetime:
+    """Return the aware UTC datetime of `at` microseconds since 1970."""
+    return EPOCH + timedelta(microseconds=at)
+
+
+BEGINNING = micros(datetime(2026, 1, 1, tzinfo=timezone.utc))
+END_OF_HISTORY = micros(datetime(2026, 7, 1, tzinfo=timezone.utc))
+_LATEST = micros(datetime(2100, 1, 1, tzinfo=timezone.utc))
+
+
+def parse_time(text: str) -> int:
+    """Read an ISO 8601 time (naive means UTC) as microseconds.
+
+    Raises:
+        ValueError: `text` is no time, or lies outside the world (2026 to 2099).
+    """
+    # Python 3.10 does not know the "Z".
+    when = datetime.fromisoformat(text[:-1] + "+00:00" if text.endswith("Z") else text)
+    at = micros(when if when.tzinfo else when.replace(tzinfo=timezone.utc))
+    if at < BEGINNING:
+        raise ValueError(f"{text} is before the beginning of the world, {rfc3339(BEGINNING)}")
+    if at >= _LATEST:
+        raise ValueError(f"{text} is after the end of the world, {rfc3339(_LATEST)}")
+    return at
+
+
+def rfc3339(at: int) -> str:
+    """Write `at` as `2026-01-31T10:42:16.179903Z`, always with six digits."""
+    return moment(at).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def spaced(at: int) -> str:
+    """Write `at` as dbt writes runs: `2026-01-31 10:42:16.179903+00:00`.
+
+    The fraction is missing when it is zero, as in Python's and the service's own form.
+    """
+    return moment(at).isoformat(" ")
+
+
+def with_t(at: int) -> str:
+    """Write `at` as dbt writes accounts and jobs: `2026-01-31T10:42:16.179903+00:00`."""
+    return moment(at).isoformat()
+
+
+def zulu(at: int) -> str:
+    """Write `at` as `2026-01-31T10:42:16.179903Z`; the fraction is missing when it is zero."""
+    return moment(at).isoformat()[:-6] + "Z"
+
+
+class Clock:
+    """The frozen clock of one world. `version` counts its moves, for caches."""
+
+    def __init__(self, now: int) -> None:
+        self.now = now
+        self.version = 0
+
+    def move_to(self, now: int) -> None:
+        """Move forward to `now`.
+
+        Raises:
+            ValueError: `now` lies in the past.
+        """
+        if now < self.now:
+            raise ValueError(f"the clock only moves forward; it is {rfc3339(self.now)}")
+        if now >= _LATEST:
+            raise ValueError(f"the world ends at {rfc3339(_LATEST)}")
+        self.now = now
+        self.version += 1

@@ -1,0 +1,372 @@
+"""Accounts, projects, environments, connections and jobs of the dbt world.
+
+Shapes follow the published v2 and v3 documents, with what payloads add to them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from cloudapis_simulator.chance import Dice, part, pick, share, uuid
+from cloudapis_simulator.clock import BEGINNING, DAY, HOUR, SECOND, spaced, with_t
+from cloudapis_simulator.world import words
+from cloudapis_simulator.world.humanize import ago
+
+if TYPE_CHECKING:
+    from cloudapis_simulator.settings import Sizes
+
+Row = dict[str, Any]
+
+ACTIVE, DELETED = 1, 2
+_FIRST_LARGE_ID = 70_403_103_000_000
+_LARGE_ID_STEP = 1_000_000_000
+_MOST_PROJECTS = 40
+_DELETED_OF_SEVEN = 3
+_SYSTEM_OF_NINE = 5
+_DBT_VERSIONS = ("latest", "compatible", "1.9.4", "versionless")
+_JOB_TYPES = ("scheduled", "ci", "other", "merge")
+
+
+@dataclass(frozen=True)
+class Thing:
+    """What projects, environments and jobs have in common.
+
+    Attributes:
+        id: The id, unique over all accounts.
+        number: Its place among its kind in the account, from 0.
+        created_at: Microseconds; before the beginning of the history.
+        deleted_at: Microseconds, or None for what is never deleted.
+        bits: The roll its details come from.
+    """
+
+    id: int
+    number: int
+    created_at: int
+    deleted_at: int | None
+    bits: int
+
+    def state(self, now: int) -> int:
+        """Return 1 (active) or 2 (deleted, but still listed with `state=all`)."""
+        return DELETED if self.deleted_at is not None and self.deleted_at <= now else ACTIVE
+
+    def updated_at(self, now: int) -> int:
+        """Return when it was last changed, as known at `now`."""
+        if self.deleted_at is not None and self.deleted_at <= now:
+            return self.deleted_at
+        return self.created_at + 17
+
+
+@dataclass(frozen=True)
+class Job(Thing):
+    """A job; `purged` ones are gone from every list once deleted, though runs name them."""
+
+    project: Thing
+    environment: Thing
+    is_system: bool
+    purged: bool
+
+    @property
+    def name(self) -> str:
+        """The job's name, unique in its account."""
+        return f"{pick(words.JOBS, self.bits, 3)} #{self.number}"
+
+
+class Account:
+    """One dbt account, by its number from 0; odd and later ones have 14-digit ids."""
+
+    def __init__(self, seed: int, number: int, sizes: Sizes) -> None:
+        self.number = number
+        self.seed = seed
+        self._offset = _FIRST_LARGE_ID + (number - 1) * _LARGE_ID_STEP if number else 0
+        self.id = self._offset + 1042
+        self.name = f"{words.ACCOUNTS[number % len(words.ACCOUNTS)]} {number}"
+        self._job_count = sizes.dbt_jobs
+
+    def first_run_id(self) -> int:
+        """Return the number below which no run id of this account lies."""
+        return self._offset + 5_000_000
+
+    def _thing(self, kind: str, number: int, first_id: int, step: int, *, deleted: bool) -> Thing:
+        bits = Dice(self.seed, kind, self.number).roll(number)
+        created = BEGINNING - 400 * DAY + int(share(bits, 0) * 300 * DAY) + part(bits, 1)
+        return Thing(
+            id=self._offset + first_id + step * number,
+            number=number,
+            created_at=created,
+            deleted_at=BEGINNING + int(share(bits, 2) * 120 * DAY) if deleted else None,
+            bits=bits,
+        )
+
+    @cached_property
+    def projects(self) -> list[Thing]:
+        """The projects; the third is deleted in the course of the history."""
+        count = min(_MOST_PROJECTS, self._job_count // 4 + 2)
+        return [self._thing("projects", n, 2100, 3, deleted=n == 2) for n in range(count)]  # noqa: PLR2004
+
+    @cached_property
+    def environments(self) -> list[tuple[Thing, Thing]]:
+        """Pairs (project, environment), three to a project, in order of id."""
+        return [
+            (project, self._thing("environments", n, 3000, 2, deleted=n % 8 == 5))  # noqa: PLR2004
+            for project in self.projects
+            for n in range(3 * project.number, 3 * project.number + 3)
+        ]
+
+    @cached_property
+    def jobs(self) -> list[Job]:
+        """All jobs in order of id: listed, deleted, system and (last) purged ones."""
+        purged = max(1, self._job_count // 12)
+        return [self._job(n, purged=n >= self._job_count) for n in range(self._job_count + purged)]
+
+    def _job(self, number: int, *, purged: bool) -> Job:
+        deleted = purged or number % 7 == _DELETED_OF_SEVEN
+        thing = self._thing("jobs", number, 40_000, 7, deleted=deleted)
+        project = self.projects[number % len(self.projects)]
+        if project.deleted_at is not None and not purged:
+            # A project takes its jobs along.
+            thing = Thing(thing.id, number, thing.created_at, project.deleted_at, thing.bits)
+            deleted = True
+        return Job(
+            **vars(thing),
+            project=project,
+            environment=self.environments[3 * project.number + 1][1],
+            is_system=number % 9 == _SYSTEM_OF_NINE and not deleted,
+            purged=purged,
+        )
+
+    def listed_jobs(self, now: int) -> list[Job]:
+        """Return the jobs that the API still knows at `now`, deleted and system ones included."""
+        return [job for job in self.jobs if not (job.purged and job.state(now) == DELETED)]
+
+    def connections(self) -> list[Thing]:
+        """Return the account's connections."""
+        return [
+            self._thing("connections", n, 900, 1, deleted=False)
+            for n in range(len(words.CONNECTIONS))
+        ]
+
+    def row(self, now: int) -> Row:
+        """Return the account as `/api/v3/accounts/` and `/api/v2/accounts/{id}/` give it."""
+        bits = Dice(self.seed, "account").roll(self.number)
+        created = BEGINNING - 700 * DAY + part(bits, 0)
+        return {
+            "docs_job_id": None,
+            "freshness_job_id": None,
+            "lock_reason": None,
+            "lock_cause": None,
+            "unlock_if_subscription_renewed": False,
+            "read_only_seats": 50,
+            "developer_seats": 20,
+            "it_seats": 0,
+            "explorer_seats": 5,
+            "analyst_seats": 0,
+            "id": self.id,
+            "name": self.name,
+            "state": ACTIVE,
+            "plan": "enterprise_2025",
+            "pending_cancel": False,
+            "run_slots": 15,
+            "queue_limit": 50,
+            "pod_memory_request_mebibytes": 600,
+            "develop_pod_memory_request_mebibytes": 0,
+            "run_duration_limit_seconds": 86_400,
+            "enterprise_authentication_method": None,
+            "enterprise_login_slug": None,
+            "enterprise_unique_identifier": None,
+            "enterprise_login_url": "https://cloud.getdbt.com/enterprise-login/None/",
+            "billing_email_address": f"billing-{self.number}@example.com",
+            "locked": False,
+            "business_critical": bool(self.number % 2),
+            "develop_file_system": True,
+            "unlocked_at": None,
+            "created_at": with_t(created),
+            "updated_at": with_t(BEGINNING + (now - BEGINNING) // (30 * DAY) * 30 * DAY),
+            "starter_repo_url": None,
+            "sso_reauth": False,
+            "force_sso": False,
+            "git_auth_level": "team",
+            "identifier": f"act_{uuid(bits).replace('-', '')[:27]}",
+            "docs_job": None,
+            "freshness_job": None,
+            "static_subdomain": None,
+            "vanity_subdomain": None,
+            "trial_end_date": None,
+            "run_locked_until": None,
+            "copilot_locked_until": None,
+            "agent_credit_locked": False,
+            "account_migration_events": [],
+            "groups": [],
+        }
+
+    def project_name(self, project: Thing) -> str:
+        """Return the project's name."""
+        return f"{pick(words.PROJECTS, project.bits, 3)} {project.number}"
+
+    def project_row(self, project: Thing, now: int) -> Row:
+        """Return a project as `/api/v3/accounts/{id}/projects/` gives it."""
+        return {
+            "id": project.id,
+            "account_id": self.id,
+            "name": self.project_name(project),
+            "description": "" if project.number % 2 else 'Löwe, "quoted"\nsecond line',
+            "connection_id": self._offset + 900 + project.number % 3,
+            "repository_id": self._offset + 1500 + project.number,
+            "semantic_layer_config_id": None,
+            "state": project.state(now),
+            "dbt_project_subdirectory": None if project.number % 2 else "warehouse",
+            "docs_job_id": None,
+            "freshness_job_id": None,
+            "type": 0,
+            "created_at": spaced(project.created_at),
+            "updated_at": spaced(project.updated_at(now)),
+            "skipped_setup": False,
+            "default_version": None,
+            "fusion_readiness": None,
+            "connection": None,
+            "environments": None,
+            "repository": None,
+            "group_permissions": None,
+            "docs_job": None,
+            "freshness_job": None,
+        }
+
+    def environment_name(self, environment: Thing) -> str:
+        """Return the environment's name."""
+        return words.ENVIRONMENTS[environment.number % 3]
+
+    def environment_row(self, project: Thing, environment: Thing, now: int) -> Row:
+        """Return an environment as `.../projects/{id}/environments/` of v3 gives it."""
+        kind = environment.number % 3
+        # Seen in both forms, years apart.
+        form = spaced if environment.number % 2 else with_t
+        return {
+            "id": environment.id,
+            "account_id": self.id,
+            "project_id": project.id,
+            "connection_id": self._offset + 900 + project.number % 3,
+            "repository_id": self._offset + 1500 + project.number,
+            "credentials_id": None if kind == 0 else self._offset + 1700 + environment.number,
+            "created_by_id": None,
+            "extended_attributes_id": None,
+            "primary_profile_id": None,
+            "name": self.environment_name(environment),
+            "dbt_version": pick(_DBT_VERSIONS, environment.bits, 4),
+            "raw_dbt_version": pick(_DBT_VERSIONS, environment.bits, 4),
+            "type": "deployment" if kind else "development",
+            "deployment_type": (None, "production", "staging")[kind],
+            "use_custom_branch": kind == 2,  # noqa: PLR2004
+            "custom_branch": "stäging" if kind == 2 else None,  # noqa: PLR2004
+            "supports_docs": bool(kind),
+            "is_deferrable": None,
+            "enable_model_query_history": False,
+            "enable_dbt_state": False,
+            "state": environment.state(now),
+            "created_at": form(environment.created_at),
+            "updated_at": form(environment.updated_at(now)),
+            "dbt_project_subdirectory": None,
+            "custom_environment_variables": None,
+            "fusion_readiness": None,
+            "project": None,
+            "credentials": None,
+            "jobs": None,
+        }
+
+    def connection_row(self, connection: Thing) -> Row:
+        """Return a connection as `/api/v3/accounts/{id}/connections/` lists it."""
+        adapter = ("snowflake_v0", "bigquery_v1", "postgres_v0")[connection.number]
+        return {
+            "id": connection.id,
+            "account_id": self.id,
+            "name": words.CONNECTIONS[connection.number],
+            "type": adapter.partition("_")[0],
+            "adapter_version": adapter,
+            "created_at": with_t(connection.created_at),
+            "updated_at": with_t(connection.updated_at(0)),
+            "private_link_endpoint_id": None,
+            "is_ssh_tunnel_enabled": False,
+            "oauth_configuration_id": None,
+            "environment__count": sum(
+                project.number % 3 == connection.number for project, _ in self.environments
+            ),
+            "platform_metadata_credentials_id": None,
+            "analytics_credentials_id": None,
+            "config": None,
+            # Not in the document: what a careless release of the server might send.
+            "catalog_ingestion": {
+                "enabled": True,
+                "session": {
+                    "region": "eu-west-1",
+                    "token_string": f"{words.SECRET_MARKER}-{uuid(connection.bits)}",
+                    "private_key": f"-----BEGIN {words.SECRET_MARKER}-----",
+                },
+            },
+        }
+
+    def job_row(self, job: Job, now: int) -> Row:
+        """Return a job as `/api/v2/accounts/{id}/jobs/` gives it."""
+        kind = pick(_JOB_TYPES, job.bits, 4)
+        scheduled = kind == "scheduled" and job.state(now) == ACTIVE
+        next_run = (now // HOUR + 1) * HOUR + part(job.bits, 5) % 60 * SECOND
+        return {
+            "execution": {"timeout_seconds": 0},
+            "generate_docs": job.number % 4 == 0,
+            "run_generate_sources": job.number % 6 == 0,
+            "run_compare_changes": False,
+            "compare_changes_flags": "--select state:modified",
+            "cost_optimization_features": [],
+            "id": job.id,
+            "account_id": self.id,
+            "project_id": job.project.id,
+            "environment_id": job.environment.id,
+            "name": job.name,
+            "description": "" if job.number % 3 else 'Täglich: "alles"\nund noch eine Zeile',
+            "dbt_version": None,
+            "raw_dbt_version": None,
+            "created_at": with_t(job.created_at),
+            "updated_at": with_t(job.updated_at(now)),
+            "execute_steps": list(words.STEPS[1 : 2 + job.number % 3]),
+            "state": job.state(now),
+            "deactivated": False,
+            "run_failure_count": part(job.bits, 6) % 4,
+            "run_lint": False,
+            "errors_on_lint_failure": False,
+            "deferring_job_definition_id": None,
+            "deferring_environment_id": job.environment.id if job.number % 2 else None,
+            "lifecycle_webhooks": False,
+            "lifecycle_webhooks_url": None,
+            "triggers": {
+                "github_webhook": kind == "ci",
+                "git_provider_webhook": False,
+                "custom_branch_only": False,
+                "schedule": scheduled,
+                "on_merge": kind == "merge",
+            },
+            "settings": {"threads": 4 + job.number % 5, "target_name": "default"},
+            "schedule": {
+                "cron": "0 * * * *",
+                "date": {"type": "days_of_week", "days": [0, 1, 2, 3, 4, 5, 6]},
+                "time": {"type": "every_hour", "interval": 1},
+            },
+            "is_deferrable": False,
+            "job_type": kind,
+            "triggers_on_draft_pr": False,
+            "job_completion_trigger_condition": None
+            if job.number % 5
+            else {
+                "condition": {
+                    "job_id": self.jobs[0].id,
+                    "project_id": self.jobs[0].project.id,
+                    "statuses": [10, 20],
+                }
+            },
+            "generate_sources": job.number % 6 == 0,
+            "cron_humanized": "Every hour, every day",
+            "next_run": with_t(next_run) if scheduled else None,
+            "next_run_humanized": f"{ago(next_run - now)} from now" if scheduled else None,
+            "account": None,
+            "project": None,
+            "environment": None,
+            "fusion_readiness": None,
+        }

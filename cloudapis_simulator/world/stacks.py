@@ -1,0 +1,195 @@
+"""Stacks and updates of one Pulumi organization: how they are born, live and die.
+
+What lives since the beginning has an exact number of updates in the history. After the end of
+history stacks are deleted, some created again under their old name, and new ones appear.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from cloudapis_simulator.chance import Dice, part, pick, uuid
+from cloudapis_simulator.clock import BEGINNING, DAY, HOUR, MINUTE, SECOND
+from cloudapis_simulator.world import words
+from cloudapis_simulator.world.timeline import Timeline
+
+UPDATE_PACE = 5 * DAY
+EVENT_PACE = 5 * DAY
+_BUSY_STACKS = 5  # stacks 0 to 4: at any time one of them has an open update
+_STUCK_STACK = 5
+_KINDS = ("update",) * 9 + ("refresh", "refresh", "destroy", "import", "rename")
+
+
+class Update(NamedTuple):
+    """One update; times in microseconds. `ended_at` None means never."""
+
+    version: int
+    id: str
+    kind: str
+    started_at: int
+    under_way_at: int
+    ended_at: int | None
+    failed: bool
+    bits: int
+
+    def is_open(self, now: int) -> bool:
+        """Whether the update has not ended at `now`."""
+        return self.ended_at is None or self.ended_at > now
+
+    def result(self, now: int) -> str:
+        """Return the result as known at `now`, open ones included."""
+        if self.is_open(now):
+            return "in-progress" if self.under_way_at <= now else "not-started"
+        return "failed" if self.failed else "succeeded"
+
+
+@dataclass(eq=False)
+class Stack:
+    """One life of a stack: a stack created again under its old name is another one."""
+
+    project: str
+    name: str
+    id: str
+    number: int
+    born_at: int
+    dice: Dice
+    updates: Timeline
+    busy: bool = False
+    ever_updated: bool = True
+    stuck_update: int | None = None
+    died_at: int | None = None
+
+    def exists(self, now: int) -> bool:
+        """Whether the stack is there at `now`."""
+        return self.born_at <= now and (self.died_at is None or self.died_at > now)
+
+    def count(self, now: int) -> int:
+        """Return how many updates have been started by `now`."""
+        return self.updates.until(now) if self.ever_updated else 0
+
+    def update(self, number: int) -> Update:
+        """Return update `number` (from 1)."""
+        bits = self.dice.roll(number)
+        started = self.updates.at(number)
+        long = self.busy or part(bits, 0) % 16 == 3  # noqa: PLR2004
+        length = 26 * HOUR if long else 15 * SECOND + part(bits, 1) % 1200 * SECOND
+        # One at a time: it ends before the next begins.
+        _, width = self.updates.slot(number)
+        length = max(min(length, width * (9 if self.busy else 2) // 10), SECOND)
+        return Update(
+            # Every third stack has gaps between its versions.
+            version=number + (number // 6 if self.number % 3 == 1 else 0),
+            id=uuid(bits),
+            kind=pick(_KINDS, bits, 2),
+            started_at=started,
+            under_way_at=started + min(length // 4, HOUR),
+            ended_at=None if number == self.stuck_update else started + length,
+            failed=part(bits, 3) % 9 == 0,
+            bits=bits,
+        )
+
+    def last_update(self, now: int) -> int | None:
+        """Return the start of the newest update in microseconds, None if there is none."""
+        count = self.count(now)
+        return self.updates.at(count) if count else None
+
+    def resource_count(self, now: int) -> int:
+        """Return how many resources the stack holds."""
+        return 3 + self.number % 40 + self.count(now) // 2
+
+
+class Stacks:
+    """All stacks that one organization ever has."""
+
+    def __init__(self, seed: int, org: str, count: int, updates: int) -> None:
+        self.org = org
+        self._seed = seed
+        self._dice = Dice(seed, "stack events", org)
+        self._events = Timeline(self._dice, 0, EVENT_PACE)
+        self._played = 0
+        self._lives = [self._original(number, count, updates) for number in range(count)]
+        self._by_name = {(stack.project, stack.name): [stack] for stack in self._lives}
+        self._originals = count
+        self._listed: tuple[int, list[Stack]] = (-1, [])
+
+    def listed(self, now: int) -> list[Stack]:
+        """Return the stacks that exist at `now`, by project and name."""
+        at, stacks = self._listed
+        if at != now:
+            self._play(now)
+            stacks = [stack for stack in self._lives if stack.exists(now)]
+            stacks.sort(key=lambda stack: (stack.project, stack.name))
+            self._listed = (now, stacks)
+        return stacks
+
+    def find(self, project: str, name: str, now: int) -> Stack | None:
+        """Return the stack of that name that exists at `now`."""
+        self._play(now)
+        lives = self._by_name.get((project, name), [])
+        return next((stack for stack in lives if stack.exists(now)), None)
+
+    def _original(self, number: int, count: int, updates: int) -> Stack:
+        block = number // len(words.STACKS)
+        turn = block // len(words.STACK_PROJECTS)
+        project = words.STACK_PROJECTS[block % len(words.STACK_PROJECTS)]
+        bits = Dice(self._seed, "stack", self.org).roll(number)
+        dice = Dice(self._seed, "updates", self.org, number)
+        busy = number < _BUSY_STACKS
+        return Stack(
+            project=f"{project}-{turn}" if turn else project,
+            name=words.STACKS[number % len(words.STACKS)],
+            id=uuid(bits),
+            number=number,
+            born_at=BEGINNING,
+            dice=dice,
+            updates=Timeline(
+                dice,
+                updates,
+                UPDATE_PACE,
+                phase=0.15 + 0.2 * number if busy else None,
+                # At the end of history one update is running, one is not started yet.
+                closing={0: (90 * MINUTE,), 1: (10 * MINUTE,)}.get(number, ()),
+            ),
+            busy=busy,
+            ever_updated=number % 19 != 7,  # noqa: PLR2004
+            stuck_update=max(updates // 2, 1) if number == min(_STUCK_STACK, count - 1) else None,
+        )
+
+    def _born(self, project: str, name: str, number: int, at: int, purpose: str) -> None:
+        dice = Dice(self._seed, "updates", self.org, purpose, number)
+        stack = Stack(
+            project=project,
+            name=name,
+            id=uuid(dice.roll(0)),
+            number=number,
+            born_at=at,
+            dice=dice,
+            updates=Timeline(dice, 0, UPDATE_PACE, begin=at, end=at, phase=0.001),
+            ever_updated=purpose == "again" or number % 4 != 0,
+        )
+        self._lives.append(stack)
+        self._by_name.setdefault((project, name), []).append(stack)
+
+    def _play(self, now: int) -> None:
+        """Let happen what happens to the stacks until `now`."""
+        happened = self._events.until(now)
+        while self._played < happened:
+            self._played += 1
+            self._event(self._played)
+
+    def _event(self, number: int) -> None:
+        """Delete one of the later half of the stacks; two of three come back; one is new."""
+        at = self._events.at(number)
+        self._born("website", f"preview-{number}", self._originals + number, at + DAY, "new")
+        later_half = range(max(self._originals // 2, 1), self._originals)
+        if not later_half:
+            return
+        victim = self._lives[pick(later_half, self._dice.roll(number), 5)]
+        lives = self._by_name[victim.project, victim.name]
+        victim = lives[-1]
+        if not victim.exists(at):
+            return
+        victim.died_at = at
+        if number % 3:
+            self._born(victim.project, victim.name, number, at + 2 * DAY, "again")
