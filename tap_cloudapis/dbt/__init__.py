@@ -1,1 +1,1 @@
-"""dbt Cloud streams."""
+"""dbt Cloud: accounts, projects, environments, jobs, connections and runs."""

@@ -1,0 +1,54 @@
+"""What can go wrong in a sync, in the words a user reads.
+
+Every error that reaches a user is one of these: its text is one line that says what
+happened, in which stream, and what to do. None of them ever contains a token.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from singer_sdk.exceptions import FatalAPIError
+
+if TYPE_CHECKING:
+    import requests
+
+
+class TapError(Exception):
+    """A failure with a message for the user; it ends a stream, and the exit code is 1."""
+
+
+class IncompleteListError(TapError):
+    """A list gave fewer rows than the API announced, after every retry."""
+
+
+class ResponseError(TapError, FatalAPIError):
+    """An answer that ends the request: no retry would change it."""
+
+    def __init__(self, message: str, response: requests.Response) -> None:
+        super().__init__(message)
+        self.response = response
+
+
+class AuthenticationError(ResponseError):
+    """The token was refused (401): nothing of this service can be read."""
+
+
+class RefusedError(ResponseError):
+    """The token may not read this (403, 404), or the plan does not include it."""
+
+
+class BadRequestError(ResponseError):
+    """The API did not accept a parameter (400), for instance a page size over its cap."""
+
+
+class Terminated(BaseException):
+    """A signal asked the sync to end; raised between two records, never inside one.
+
+    Args:
+        signum: The number of the signal.
+    """
+
+    def __init__(self, signum: int) -> None:
+        super().__init__(signum)
+        self.signum = signum

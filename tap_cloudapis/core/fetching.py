@@ -1,0 +1,128 @@
+"""A bounded pool of threads that only do HTTP; the main thread takes results in order.
+
+The threads are daemons and are never joined: a request that hangs must not hold up the exit
+of the process for a whole request timeout, which ``ThreadPoolExecutor`` would do.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+T = TypeVar("T")
+Work = tuple["Future[Any]", "Callable[[], Any]"]
+
+#: How often, in seconds, a wait looks whether a signal has arrived.
+POLL_INTERVAL = 0.1
+
+
+class FetchPool:
+    """Runs fetches in at most ``workers`` threads; started as they are needed.
+
+    Args:
+        workers: The most requests in flight at once.
+        name: Names the threads, for a debugger.
+        before_wait: Called in the main thread before it blocks on an unfinished fetch, and
+            then every tenth of a second; may raise to end the wait.
+    """
+
+    def __init__(self, workers: int, name: str, before_wait: Callable[[], None]) -> None:
+        self.workers = workers
+        self._name = name
+        self._before_wait = before_wait
+        self._queue: SimpleQueue[Work | None] = SimpleQueue()
+        self._started = 0
+        self._unfinished = 0
+        self._lock = threading.Lock()
+
+    @property
+    def ahead(self) -> int:
+        """How many fetches to keep submitted so that no worker is ever idle."""
+        return 2 * self.workers
+
+    def submit(self, fetch: Callable[[], T]) -> Future[T]:
+        """Queue a fetch.
+
+        Args:
+            fetch: Called once in a worker thread, unless the future is cancelled before.
+
+        Returns:
+            The future of its result; take it with :meth:`result`.
+        """
+        future: Future[T] = Future()
+        with self._lock:
+            self._unfinished += 1
+            if self._started < min(self.workers, self._unfinished):
+                self._started += 1
+                threading.Thread(
+                    target=self._work, name=f"{self._name}-{self._started}", daemon=True
+                ).start()
+        self._queue.put((future, fetch))
+        return future
+
+    def result(self, future: Future[T]) -> T:
+        """Wait for a fetch in the main thread, staying responsive to signals.
+
+        Args:
+            future: What :meth:`submit` returned.
+
+        Returns:
+            The result of the fetch; its exception is raised here.
+        """
+        while not future.done():
+            self._before_wait()
+            try:
+                return future.result(timeout=POLL_INTERVAL)
+            except FutureTimeoutError:
+                if future.done():
+                    break
+        return future.result()
+
+    def in_order(self, fetches: Iterable[Callable[[], T]]) -> Iterator[T]:
+        """Run fetches in parallel and give their results in the order of the fetches.
+
+        Args:
+            fetches: Read lazily, :attr:`ahead` of the results that were taken.
+
+        Yields:
+            The result of each fetch. When the caller stops early, what was queued is cancelled.
+        """
+        pending: deque[Future[T]] = deque()
+        try:
+            for fetch in fetches:
+                pending.append(self.submit(fetch))
+                if len(pending) >= self.ahead:
+                    yield self.result(pending.popleft())
+            while pending:
+                yield self.result(pending.popleft())
+        finally:
+            cancel_all(pending)
+
+    def close(self) -> None:
+        """Let idle threads end; fetches still queued are dropped."""
+        for _ in range(self._started):
+            self._queue.put(None)
+
+    def _work(self) -> None:
+        while (work := self._queue.get()) is not None:
+            future, fetch = work
+            if future.set_running_or_notify_cancel():
+                try:
+                    future.set_result(fetch())
+                except BaseException as exc:  # noqa: BLE001 - handed to whoever takes the result
+                    future.set_exception(exc)
+            with self._lock:
+                self._unfinished -= 1
+
+
+def cancel_all(futures: Iterable[Future[Any]]) -> None:
+    """Cancel fetches that have not begun; those in flight end by themselves, unread."""
+    for future in futures:
+        future.cancel()

@@ -1,0 +1,219 @@
+"""Values in the forms the warehouse gets: timestamps, durations, and no secrets.
+
+The two services write time in ten forms between them; all leave as RFC 3339 in UTC with six
+digits, so that they compare as text and load as timestamps everywhere.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+
+_TIMESTAMP = re.compile(
+    r"(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2})(?::(\d{2})(?:[.,](\d+))?)?)?\s*"
+    r"(Z|z|UTC|[+-]\d{2}:?\d{2})?"
+)
+_DURATION = re.compile(r"(?:(\d+) days?,? )?(\d+):(\d{2}):(\d{2})(?:\.\d+)?")
+
+# Numbers above these are milliseconds and microseconds: as seconds they would lie
+# beyond the year 5000.
+_MILLISECONDS_FROM = 10**11
+_MICROSECONDS_FROM = 10**14
+
+
+def to_timestamp(value: Any) -> Any:
+    """Write a timestamp of either service as RFC 3339 in UTC with six digits.
+
+    Args:
+        value: ``2024-05-27 10:42:16.179903+00:00`` and its kin (``T`` or space, any number of
+            decimals, ``Z``, an offset or no zone, which means UTC, or a date alone); Unix
+            seconds, milliseconds or microseconds, as a number or in digits.
+
+    Returns:
+        ``2024-05-27T10:42:16.179903Z``; ``None`` for null, "", zero and the year 1, which stand
+        for "not yet" and "never"; anything that is no timestamp comes back unchanged.
+    """
+    if isinstance(value, str):
+        if len(value) == 32 and value[26:] == "+00:00" and value[:4] != "0001":  # noqa: PLR2004
+            return f"{value[:10]}T{value[11:26]}Z"
+        return _parse_timestamp(value)
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, (dict, list)):
+        return value
+    return _from_epoch(value)
+
+
+def _parse_timestamp(text: str) -> Any:
+    match = _TIMESTAMP.fullmatch(text.strip())
+    if match is None:
+        stripped = text.strip()
+        return _from_epoch(int(stripped)) if stripped.isdigit() else (text if stripped else None)
+    date, minutes, seconds, fraction, zone = match.groups()
+    try:
+        moment = datetime.strptime(  # noqa: DTZ007 - the zone is applied below
+            f"{date} {minutes or '00:00'}:{seconds or '00'}", "%Y-%m-%d %H:%M:%S"
+        )
+    except ValueError:
+        return text
+    micros = int(f"{fraction or '0':0<6.6}")
+    if zone and zone[0] in "+-":
+        offset = timedelta(hours=int(zone[1:3]), minutes=int(zone[-2:]))
+        try:
+            moment -= offset if zone[0] == "+" else -offset
+        except OverflowError:
+            return None
+    return None if moment.year <= 1 else f"{moment:%Y-%m-%dT%H:%M:%S}.{micros:06}Z"
+
+
+def _from_epoch(number: Any) -> Any:
+    if not number:
+        return None
+    try:
+        if abs(number) >= _MICROSECONDS_FROM:
+            moment = EPOCH + timedelta(microseconds=int(number))
+        elif abs(number) >= _MILLISECONDS_FROM:
+            moment = EPOCH + timedelta(milliseconds=int(number))
+        else:
+            moment = EPOCH + timedelta(microseconds=int(number * 1_000_000))
+    except (OverflowError, ValueError):
+        return number
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond:06}Z"
+
+
+def to_seconds(value: Any) -> int | None:
+    """Read a duration.
+
+    Args:
+        value: ``HH:MM:SS``, where the hours may pass 24, or ``D days, HH:MM:SS``.
+
+    Returns:
+        Whole seconds; ``None`` for anything else.
+    """
+    match = _DURATION.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        return None
+    days, hours, minutes, seconds = match.groups()
+    return int(days or 0) * 86_400 + int(hours) * 3600 + int(minutes) * 60 + int(seconds)
+
+
+def compile_timestamps(schema: Mapping[str, Any]) -> Callable[[dict[str, Any]], None] | None:
+    """Prepare to normalise the timestamps that a schema declares, nested ones too.
+
+    Args:
+        schema: A JSON schema of type object.
+
+    Returns:
+        A function that rewrites a record in place; ``None`` where there is nothing to do.
+    """
+    columns: list[str] = []
+    nested: list[tuple[str, Callable[[dict[str, Any]], None]]] = []
+    for name, definition in schema.get("properties", {}).items():
+        if definition.get("format") == "date-time":
+            columns.append(name)
+        inner = compile_timestamps(definition.get("items", definition))
+        if inner is not None:
+            nested.append((name, inner))
+    if not columns and not nested:
+        return None
+
+    def normalize(record: dict[str, Any]) -> None:
+        for name in columns:
+            if name in record:
+                record[name] = to_timestamp(record[name])
+        for name, inner in nested:
+            value = record.get(name)
+            for item in value if isinstance(value, list) else (value,):
+                if isinstance(item, dict):
+                    inner(item)
+
+    return normalize
+
+
+# Words that make a name look like it holds a secret, and last words that tell that it only
+# speaks about one (repository_credentials_id, apitoken_last_used, tokenName).
+_SECRET_NAME = re.compile(
+    r"token|secret|passw|passphrase|private_?key|api_?key|access_?key|signing_?key"
+    r"|encrypt(?:ed|ion)_?(?:key|salt)|hmac|credential|ciphertext|key_?material"
+    r"|authorization|accept_?invite_?url|ssh_?key",
+    re.IGNORECASE,
+)
+_ABOUT_A_SECRET = re.compile(
+    r"(?:_|(?<=[a-z]))(?:ids?|IDs?|Ids?|at|At|count|Count|name|Name|type|Type|used|Used"
+    r"|failure|enabled|Enabled|expires|Expires)$"
+)
+#: Names kept in mind as harmless; users' own map keys must not make it grow without bound.
+_REMEMBERED_NAMES = 20_000
+
+
+def looks_secret(name: str) -> bool:
+    """Whether a field of this name is likely to hold a secret."""
+    return bool(_SECRET_NAME.search(name)) and not _ABOUT_A_SECRET.search(name)
+
+
+class Scrubber:
+    """Removes fields whose name looks like a secret, at any depth, from records.
+
+    Args:
+        schema: Names that it declares, at any depth, were reviewed and are kept.
+        replace: Asked for every nested object; whatever it gives but ``None`` stands in for
+            the object.
+        untouched: Top-level fields to leave as they are.
+    """
+
+    def __init__(
+        self,
+        schema: Mapping[str, Any],
+        *,
+        replace: Callable[[dict[str, Any]], Any] | None = None,
+        untouched: frozenset[str] = frozenset(),
+    ) -> None:
+        self._harmless = set(_declared_names(schema))
+        self._replace = replace
+        self._untouched = untouched
+
+    def scrub(self, record: dict[str, Any]) -> None:
+        """Remove secrets from a record, in place."""
+        if not record.keys() <= self._harmless:
+            self._remove_secrets(record)
+        for name, value in record.items():
+            if isinstance(value, (dict, list)) and name not in self._untouched:
+                record[name] = self._scrubbed(value)
+
+    def _scrubbed(self, value: Any) -> Any:
+        if isinstance(value, dict):
+            if self._replace is not None and (stand_in := self._replace(value)) is not None:
+                return stand_in
+            if not value.keys() <= self._harmless:
+                self._remove_secrets(value)
+            for name, inner in value.items():
+                if isinstance(inner, (dict, list)):
+                    value[name] = self._scrubbed(inner)
+        else:
+            for index, inner in enumerate(value):
+                if isinstance(inner, (dict, list)):
+                    value[index] = self._scrubbed(inner)
+        return value
+
+    def _remove_secrets(self, record: dict[str, Any]) -> None:
+        for name in record.keys() - self._harmless:
+            if not looks_secret(name):
+                if len(self._harmless) < _REMEMBERED_NAMES:
+                    self._harmless.add(name)
+            # A flag or a null tells about a secret; it cannot be one.
+            elif record[name] is not None and not isinstance(record[name], bool):
+                del record[name]
+
+
+def _declared_names(schema: Mapping[str, Any]) -> set[str]:
+    names = set()
+    for name, definition in schema.get("properties", {}).items():
+        names.add(name)
+        names |= _declared_names(definition.get("items", definition))
+    return names

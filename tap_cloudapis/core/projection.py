@@ -1,0 +1,129 @@
+"""Selection and type conformance of records, compiled once per stream.
+
+The SDK asks the selection mask and the schema about every value of every record, which is
+most of its time. Here both are read once; what is left to do per record is what can change
+it. The results are equal to the SDK's for every value that JSON can carry; the contract
+tests compare the two.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from singer_sdk.singerlib import SelectionMask
+
+    Breadcrumb = tuple[str, ...]
+    Project = Callable[[dict[str, Any]], None]
+    Convert = Callable[[Any], Any]
+
+_BOOLEAN = ("boolean", ["boolean"], ["boolean", "null"], ["null", "boolean"])
+
+
+def compile_projection(
+    schema: Mapping[str, Any],
+    mask: SelectionMask,
+    breadcrumb: Breadcrumb = (),
+    *,
+    selectable: bool = True,
+) -> Project | None:
+    """Prepare to drop what is deselected or not allowed, and to conform booleans.
+
+    Args:
+        schema: The effective schema of a stream, or of an object within it.
+        mask: The selection of the stream.
+        breadcrumb: Where in the stream's schema ``schema`` stands.
+        selectable: Whether selection reaches here; it ends at arrays.
+
+    Returns:
+        A function that rewrites a record in place; ``None`` where no record can change.
+    """
+    properties: Mapping[str, Mapping[str, Any]] = schema.get("properties", {})
+    deselected = _deselected(mask, breadcrumb) if selectable else []
+    closed = not schema.get("additionalProperties")
+    converted: list[tuple[str, Convert]] = []
+    for name, definition in properties.items():
+        if name not in deselected:
+            crumb = (*breadcrumb, "properties", name)
+            convert = _compile_value(definition, mask, crumb, selectable=selectable)
+            if convert is not None:
+                converted.append((name, convert))
+    if not (deselected or closed or converted):
+        return None
+
+    def project(record: dict[str, Any]) -> None:
+        for name in deselected:
+            record.pop(name, None)
+        if closed and not record.keys() <= properties.keys():
+            for name in record.keys() - properties.keys():
+                del record[name]
+        for name, convert in converted:
+            value = record.get(name)
+            if value is not None:
+                record[name] = convert(value)
+
+    return project
+
+
+def _deselected(mask: SelectionMask, breadcrumb: Breadcrumb) -> list[str]:
+    """Names deselected directly below a breadcrumb, declared in the schema or not."""
+    depth = len(breadcrumb) + 2
+    return [
+        crumb[-1]
+        for crumb, selected in mask.items()
+        if not selected and len(crumb) == depth and crumb[:-2] == breadcrumb
+    ]
+
+
+def _compile_value(
+    definition: Mapping[str, Any],
+    mask: SelectionMask,
+    breadcrumb: Breadcrumb,
+    *,
+    selectable: bool,
+) -> Convert | None:
+    """Prepare the conversion of one property; ``None`` where no value can change."""
+    if definition.get("type") in _BOOLEAN:
+        return _to_boolean
+    if "properties" in definition:
+        inner = compile_projection(definition, mask, breadcrumb, selectable=selectable)
+        return None if inner is None else _for_objects(inner)
+    items = definition.get("items")
+    if isinstance(items, dict):
+        item = _compile_value(items, mask, breadcrumb, selectable=False)
+        return None if item is None else _for_lists(item)
+    # An object without declared properties: selection may still name one of its keys.
+    deselected = _deselected(mask, breadcrumb) if selectable else []
+    return _without(deselected) if deselected else None
+
+
+def _to_boolean(value: Any) -> Any:
+    return value if isinstance(value, (bool, dict, list)) else value != 0
+
+
+def _for_objects(project: Project) -> Convert:
+    def convert(value: Any) -> Any:
+        if isinstance(value, dict):
+            project(value)
+        return value
+
+    return convert
+
+
+def _for_lists(convert_item: Convert) -> Convert:
+    def convert(value: Any) -> Any:
+        return [convert_item(item) for item in value] if isinstance(value, list) else value
+
+    return convert
+
+
+def _without(names: list[str]) -> Convert:
+    def convert(value: Any) -> Any:
+        if isinstance(value, dict):
+            for name in names:
+                value.pop(name, None)
+        return value
+
+    return convert

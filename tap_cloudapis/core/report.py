@@ -1,0 +1,130 @@
+"""What a sync did, stream by stream: its progress, its closing summary, its exit code."""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import logging
+    from collections.abc import Iterator
+
+#: Seconds between two lines of progress.
+PROGRESS_INTERVAL = 15.0
+
+
+@dataclass
+class StreamReport:
+    """The figures of one stream over all its contexts.
+
+    Attributes:
+        rows: Records emitted.
+        requests: Requests sent, retries included.
+        retries: Requests that were sent again.
+        seconds: Time spent in the stream, its children excluded.
+        skipped: What was left out and why.
+        failures: What should have been there and is not.
+    """
+
+    rows: int = 0
+    requests: int = 0
+    retries: int = 0
+    seconds: float = 0.0
+    skipped: list[str] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
+
+    def count(self, *, requests: int = 0, retries: int = 0) -> None:
+        """Count requests; called from worker threads."""
+        with self._lock:
+            self.requests += requests
+            self.retries += retries
+
+
+class SyncReport:
+    """Collects the figures of all streams."""
+
+    def __init__(self, logger: logging.Logger) -> None:
+        self._logger = logger
+        self._streams: dict[str, StreamReport] = {}
+        self._running: list[str] = []
+        self._since = time.monotonic()
+        self._next_progress = self._since + PROGRESS_INTERVAL
+
+    def __getitem__(self, stream: str) -> StreamReport:
+        """The report of a stream; created at first use."""
+        return self._streams.setdefault(stream, StreamReport())
+
+    @property
+    def failed(self) -> bool:
+        """Whether data is missing that should be there."""
+        return any(report.failures for report in self._streams.values())
+
+    @contextmanager
+    def timing(self, stream: str) -> Iterator[StreamReport]:
+        """Count the time that passes inside to a stream, and not to the one around it."""
+        self._charge()
+        self._running.append(stream)
+        try:
+            yield self[stream]
+        finally:
+            self._charge()
+            self._running.pop()
+
+    def _charge(self) -> None:
+        now = time.monotonic()
+        if self._running:
+            self[self._running[-1]].seconds += now - self._since
+        self._since = now
+
+    def skip(self, stream: str, what: str) -> None:
+        """Note and log what is left out; once, however many contexts say the same."""
+        if what not in self[stream].skipped:
+            self[stream].skipped.append(what)
+            self._logger.warning("%s: skipped, %s", stream, what)
+
+    def fail(self, stream: str, what: str) -> None:
+        """Note and log what went wrong; once, however many contexts say the same."""
+        if what not in self[stream].failures:
+            self[stream].failures.append(what)
+            self._logger.error("%s: %s", stream, what)
+
+    def progress(self) -> None:
+        """Log a line about the running stream when the last one is long enough ago."""
+        if time.monotonic() < self._next_progress or not self._running:
+            return
+        self._next_progress = time.monotonic() + PROGRESS_INTERVAL
+        name = self._running[-1]
+        report = self[name]
+        self._logger.info(
+            "%s: %s rows, %s requests so far", name, f"{report.rows:,}", f"{report.requests:,}"
+        )
+
+    def log_summary(self) -> None:
+        """Log one line per stream, and a last one with the total."""
+        width = max(map(len, self._streams), default=0)
+        for name, report in self._streams.items():
+            notes = [f"FAILED: {text}" for text in report.failures]
+            notes += [f"skipped: {text}" for text in report.skipped]
+            self._logger.info(
+                "%-*s %9s rows %7s requests %4d retries %8.1f s%s",
+                width,
+                name,
+                f"{report.rows:,}",
+                f"{report.requests:,}",
+                report.retries,
+                report.seconds,
+                "".join(f"  [{note}]" for note in notes),
+            )
+        self._logger.info(
+            "%-*s %9s rows %7s requests %4d retries %8.1f s",
+            width,
+            "total",
+            f"{sum(r.rows for r in self._streams.values()):,}",
+            f"{sum(r.requests for r in self._streams.values()):,}",
+            sum(r.retries for r in self._streams.values()),
+            sum(r.seconds for r in self._streams.values()),
+        )

@@ -1,0 +1,202 @@
+"""The HTTP side of a service: one session, one pool, one gate, one way to retry."""
+
+from __future__ import annotations
+
+import os
+import random
+import threading
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from requests.utils import get_environ_proxies
+from singer_sdk.exceptions import RetriableAPIError
+
+from tap_cloudapis.core.errors import TapError
+from tap_cloudapis.core.fetching import FetchPool
+from tap_cloudapis.core.output import encode
+from tap_cloudapis.core.throttling import Gate, parse_retry_after
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tap_cloudapis.core.report import StreamReport
+
+#: Tries of a request that fails (5xx, cut connection); waits double from half a second.
+MAX_TRIES = 8
+#: Tries while no request of the service has ever succeeded: most likely a wrong host.
+MAX_FIRST_TRIES = 4
+#: Seconds that a request may spend waiting for a rate limit to pass: two windows of the
+#: five minutes that both services are known to use.
+MAX_THROTTLED_SECONDS = 660.0
+FIRST_WAIT = 0.5
+LONGEST_WAIT = 30.0
+TOO_MANY_REQUESTS = 429
+
+_CONNECTION_ERRORS = (
+    requests.exceptions.ConnectionError,
+    requests.exceptions.Timeout,
+    requests.exceptions.ChunkedEncodingError,
+    requests.exceptions.ContentDecodingError,
+)
+
+
+class Service:
+    """What all streams of one service share.
+
+    Args:
+        name: The service as users call it ("dbt Cloud").
+        url: The normalised base URL.
+        url_setting: The setting that holds the URL, for error messages.
+        headers: Headers of every request, the authorization among them.
+        concurrency: The most requests in flight.
+        timeout: Seconds to wait for a connection, and for each read.
+        requests_per_minute: The budget; ``None`` for none.
+        before_wait: See :class:`FetchPool`.
+    """
+
+    def __init__(  # noqa: PLR0913 - a record of settings
+        self,
+        *,
+        name: str,
+        url: str,
+        url_setting: str,
+        headers: dict[str, str],
+        concurrency: int,
+        timeout: float,
+        requests_per_minute: int | None,
+        before_wait: Callable[[], None],
+    ) -> None:
+        self.name = name
+        self.url = url
+        self.url_setting = url_setting
+        self.host = urlsplit(url).netloc
+        self.timeout = timeout
+        self.unusable: TapError | None = None
+        self._stopped = threading.Event()
+        self._reached = False
+        self.gate = Gate(requests_per_minute, self._stopped)
+        self.pool = FetchPool(concurrency, name, before_wait)
+        self.session = _new_session(url, headers, concurrency)
+
+    def send(
+        self,
+        request: requests.PreparedRequest,
+        validate: Callable[[requests.Response], None],
+        report: StreamReport,
+    ) -> requests.Response:
+        """Send a request until it is answered; called in a worker thread.
+
+        Args:
+            request: A GET.
+            validate: Raises ``RetriableAPIError`` for what is worth another try, and any other
+                error for what is not.
+            report: Where requests and retries are counted.
+
+        Returns:
+            The answer, read whole.
+
+        Raises:
+            TapError: When the patience for retries is spent.
+        """
+        tries = 0
+        throttled = 0.0
+        while True:
+            self.gate.enter()
+            if self._stopped.is_set():
+                msg = f"{self.name}: the sync was stopped"
+                raise TapError(msg)
+            report.count(requests=1)
+            tries += 1
+            try:
+                response = self.session.send(request, timeout=self.timeout)
+                validate(response)
+            except RetriableAPIError as exc:
+                failure = str(exc)
+                if exc.response is not None and exc.response.status_code == TOO_MANY_REQUESTS:
+                    tries -= 1
+                    throttled += self._cool_down(exc.response, throttled)
+                    if throttled > MAX_THROTTLED_SECONDS:
+                        raise TapError(failure) from exc
+                    report.count(retries=1)
+                    continue
+            except _CONNECTION_ERRORS as exc:
+                failure = f"no answer from {self.host} ({_reason(exc)}); check {self.url_setting}"
+            except requests.exceptions.RequestException as exc:
+                msg = f"cannot ask {self.host} ({_reason(exc)}); check {self.url_setting}"
+                raise TapError(msg) from exc
+            else:
+                self._reached = True
+                return response
+            if tries >= (MAX_TRIES if self._reached else MAX_FIRST_TRIES):
+                msg = f"{failure}, after {tries} tries"
+                raise TapError(msg) from None
+            report.count(retries=1)
+            self._stopped.wait(min(LONGEST_WAIT, FIRST_WAIT * 2 ** (tries - 1)) * _jitter())
+
+    def _cool_down(self, response: requests.Response, throttled: float) -> float:
+        """Close the gate after a 429 for all threads; gives the seconds it will be closed."""
+        seconds = parse_retry_after(response.headers.get("Retry-After"))
+        if seconds is None:
+            seconds = min(60.0, max(1.0, throttled)) * _jitter()
+        # A place in the queue behind the gate costs a little even when the answer says 0.
+        seconds = max(seconds, 0.2)
+        self.gate.close(seconds)
+        return seconds
+
+    def stop(self) -> None:
+        """End all waiting in worker threads; nothing more is sent."""
+        self._stopped.set()
+        self.pool.close()
+
+
+def _new_session(url: str, headers: dict[str, str], concurrency: int) -> requests.Session:
+    """A session that honours proxies and CA bundles of the environment, and nothing else of it.
+
+    ``Session.send`` ignores the CA bundle variables, and a netrc entry for the host would
+    silently replace the token; so both are settled here, once.
+    """
+    session = requests.Session()
+    session.trust_env = False
+    session.proxies = get_environ_proxies(url)
+    session.verify = (
+        os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
+    )
+    session.headers.update(headers)
+    adapter = HTTPAdapter(pool_connections=1, pool_maxsize=concurrency)
+    session.mount("https://", adapter)
+    session.mount("http://", adapter)
+    return session
+
+
+def _jitter() -> float:
+    return random.uniform(0.8, 1.2)  # noqa: S311 - spreads retries, protects nothing
+
+
+def _reason(exc: BaseException) -> str:
+    """Say in a few words what a chain of transport errors is about."""
+    if isinstance(exc, requests.exceptions.SSLError):
+        return "its certificate is not trusted; set REQUESTS_CA_BUNDLE for a private authority"
+    if isinstance(exc, requests.exceptions.ProxyError):
+        return "the proxy of the environment refused"
+    if isinstance(exc, requests.exceptions.Timeout):
+        return "timed out"
+    text = str(exc)
+    for sign, words in (
+        ("NameResolution", "the name cannot be resolved"),
+        ("refused", "connection refused"),
+        ("unreachable", "network unreachable"),
+    ):
+        if sign in text:
+            return words
+    return "the connection was cut" if isinstance(exc, _CONNECTION_ERRORS) else type(exc).__name__
+
+
+def query_text(params: dict[str, Any]) -> dict[str, str]:
+    """Query parameters as text; lists are JSON arrays in one value, as dbt Cloud wants them."""
+    return {
+        name: encode(value).decode() if isinstance(value, (list, tuple)) else str(value)
+        for name, value in params.items()
+        if value is not None
+    }

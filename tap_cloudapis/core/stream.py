@@ -1,0 +1,674 @@
+"""The base class of every stream: a RESTStream whose requests run ahead in threads.
+
+Threads do nothing but HTTP. The main thread prepares requests, decodes answers, normalises
+records and writes them, in order, so that a sync emits the same messages as a serial one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from contextlib import suppress
+from dataclasses import dataclass, field
+from decimal import Decimal
+from functools import cache, cached_property
+from importlib import resources
+from itertools import islice
+from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import quote
+
+import msgspec
+from singer_sdk import metrics
+from singer_sdk.exceptions import (
+    AbortedSyncFailedException,
+    AbortedSyncPausedException,
+    RetriableAPIError,
+)
+from singer_sdk.helpers._util import utc_now
+from singer_sdk.mapper import SameRecordTransform
+from singer_sdk.streams import RESTStream
+from singer_sdk.streams.rest import HTTPRequest, PageContext
+
+from tap_cloudapis.core.errors import (
+    AuthenticationError,
+    BadRequestError,
+    RefusedError,
+    ResponseError,
+    TapError,
+)
+from tap_cloudapis.core.normalizing import Scrubber, compile_timestamps
+from tap_cloudapis.core.output import BufferedSingerWriter, encode
+from tap_cloudapis.core.paging import Page, Paginator, Params, PendingPage, Row, SinglePage
+from tap_cloudapis.core.projection import compile_projection
+from tap_cloudapis.core.service import query_text
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterable, Iterator, Mapping
+    from concurrent.futures import Future
+
+    import requests
+    from singer_sdk.helpers.types import Context
+
+    from tap_cloudapis.core.report import StreamReport
+    from tap_cloudapis.core.service import Service
+    from tap_cloudapis.tap import TapCloudAPIs
+
+#: Tries to get an answer that can be decoded.
+MAX_DECODE_TRIES = 4
+
+_decode = msgspec.json.Decoder(float_hook=Decimal).decode
+
+
+@cache
+def load_schema(package: str, name: str) -> dict[str, Any]:
+    """Read a packaged schema, once.
+
+    Args:
+        package: The package of a service; its schemas are in the folder ``schemas``.
+        name: The file's name without its ending.
+    """
+    text = (resources.files(package) / "schemas" / f"{name}.json").read_bytes()
+    schema: dict[str, Any] = _decode(text)
+    return schema
+
+
+def decode_body(content: bytes) -> Any:
+    """Decode a JSON body without losing a digit.
+
+    Args:
+        content: The body. What msgspec refuses (NaN, lone surrogates) is left to the
+            standard library; NaN and the infinities become null, as the SDK has them.
+
+    Raises:
+        ValueError: When it is not JSON.
+    """
+    try:
+        return _decode(content)
+    except msgspec.DecodeError:
+        return json.loads(content, parse_float=Decimal, parse_constant=lambda _: None)
+
+
+@dataclass
+class Read:
+    """One of several lists that make up the records of a context.
+
+    Attributes:
+        paginator: How it is paged.
+        params: Its query parameters beyond the stream's own.
+        purpose: Tells the lists of a context apart.
+    """
+
+    paginator: Paginator
+    params: Params = field(default_factory=dict)
+    purpose: Any = None
+
+
+class CloudStream(RESTStream[Params]):
+    """A stream of one of the services.
+
+    A subclass declares ``name``, ``path``, ``primary_keys``, its parent, and where it differs
+    overrides :meth:`new_paginator`, :meth:`base_params`, :meth:`read_page`,
+    :meth:`to_record` and :meth:`child_context`. Paths take values of the context in braces;
+    every value is quoted.
+    """
+
+    #: The package whose folder ``schemas`` holds the schema file.
+    schema_package: ClassVar[str]
+    #: The service's name in the settings: the prefix of its settings and streams.
+    service_key: ClassVar[str]
+    #: Columns copied from the context into each record: column -> context key.
+    context_columns: ClassVar[Mapping[str, str]] = {}
+    #: Top-level fields never emitted: volatile, or of no use without what is left out.
+    dropped_fields: ClassVar[frozenset[str]] = frozenset()
+    #: Top-level fields whose keys are users' own and are scrubbed by the service itself.
+    unscrubbed_fields: ClassVar[frozenset[str]] = frozenset()
+    #: The likely missing permission, for the warning about a refused stream.
+    permission: ClassVar[str] = ""
+    #: What a context stands for, in the words of an error message.
+    scope: ClassVar[str] = ""
+
+    _LOG_REQUEST_METRICS = False
+    payload_as_json = False
+    _tap: TapCloudAPIs
+
+    def __init__(self, tap: TapCloudAPIs) -> None:
+        super().__init__(tap=tap)
+        self._prefetched: dict[tuple[Any, ...], PendingPage] = {}
+        self._schema_written = False
+        self._extracted = utc_now().isoformat().encode()
+        # The records carry their context; the state needs no entry for each of them.
+        if self.parent_stream_type is not None:
+            self.state_partitioning_keys = ()
+
+    # What the SDK asks of a stream
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """The packaged schema, read at first use."""
+        return load_schema(self.schema_package, self.name.removeprefix(f"{self.service_key}_"))
+
+    @property
+    def service(self) -> Service:
+        """The service, connected at first use."""
+        return self._tap.service(self.service_key)
+
+    @property
+    def url_base(self) -> str:
+        """The service's base URL."""
+        return self.service.url
+
+    @property
+    def requests_session(self) -> requests.Session:
+        """The session that all streams of the service share."""
+        return self.service.session
+
+    @property
+    def user_agent(self) -> str:
+        """What the tap calls itself."""
+        return self._tap.user_agent
+
+    @property
+    def timeout(self) -> int:
+        """Seconds to wait for a connection, and for each read."""
+        return int(self.service.timeout)
+
+    @property
+    def report(self) -> StreamReport:
+        """The figures of this stream."""
+        return self._tap.report[self.name]
+
+    @staticmethod
+    def _url_encode(val: Any) -> str:
+        """Quote a context value for a path: every reserved character, not only the slash."""
+        return quote(str(val), safe="")
+
+    def get_url(self, context: Context | None) -> str:
+        """The URL for a context; no setting is ever put into a path."""
+        path: str = self.path
+        for key, value in (context or {}).items():
+            path = path.replace(f"{{{key}}}", self._url_encode(value))
+        return self.url_base + path
+
+    def get_url_params(self, context: Context | None, next_page_token: Any) -> dict[str, Any]:
+        """Query parameters: those of the list and those of the page."""
+        return query_text({**self.base_params(context), **(next_page_token or {})})
+
+    def log(self, message: str, *args: Any, level: int = 20, **kwargs: Any) -> None:
+        """Log what the SDK narrates about each context, for those who debug."""
+        super().log(message, *args, level=10 if level == 20 else level, **kwargs)  # noqa: PLR2004
+
+    def get_record_counter(self, **_: Any) -> metrics.Counter:
+        """A counter that says nothing: the tap's own report counts, for all contexts."""
+        return _SilentCounter(metrics.Metric.RECORD_COUNT)
+
+    def get_sync_timer(self) -> metrics.Timer:
+        """A timer that says nothing: the tap's own report tells the time."""
+        return _SilentTimer(metrics.Metric.SYNC_DURATION)
+
+    # What a subclass may override
+
+    def new_paginator(self, context: Context | None) -> Paginator:  # noqa: ARG002
+        """How the list of a context is paged."""
+        return SinglePage()
+
+    def base_params(self, context: Context | None) -> Params:  # noqa: ARG002
+        """Query parameters of every page."""
+        return {}
+
+    def read_page(self, body: Any) -> Page:
+        """Take the records and the paging figures out of a decoded answer."""
+        raise NotImplementedError
+
+    def to_record(self, row: Row, context: Context) -> Row | None:  # noqa: ARG002
+        """Turn a raw row into a record, before timestamps and secrets are seen to.
+
+        Returns:
+            The record; ``None`` leaves the row out.
+        """
+        return row
+
+    def child_context(self, record: Row, context: Context) -> dict[str, Any] | None:
+        """The context for the children of a record; ``None`` for no children."""
+        raise NotImplementedError
+
+    def wants(self, context: Context) -> bool:  # noqa: ARG002
+        """Whether there can be anything to read for a context, by what its parent says."""
+        return True
+
+    def context_done(self, context: Context | None) -> None:
+        """Called when every record of a context was written; the place to move marks."""
+
+    def lists(self, context: Context | None) -> Iterator[list[Row]]:
+        """Read the list of a context, in batches of raw rows."""
+        yield from self.walk(context, self.new_paginator(context))
+
+    # Requests
+
+    def prepare(self, context: Context | None, params: Params) -> requests.PreparedRequest:
+        """Prepare the request of a page through the SDK's hooks."""
+        request: HTTPRequest = self.get_http_request(
+            page=PageContext(stream_context=context, next_page_token=params)
+        )
+        return self.build_prepared_request(
+            method=request.method,
+            url=request.url,
+            params=request.encode_params(),
+            headers=request.headers,
+        )
+
+    def ask(self, context: Context | None, params: Params | None = None) -> Exchange:
+        """Send a request in a thread, without waiting.
+
+        Args:
+            context: Fills the path.
+            params: Parameters beyond :meth:`base_params`.
+        """
+        return Exchange(self, self.prepare(context, params or {}))
+
+    def ask_page(
+        self,
+        context: Context | None,
+        paginator: Paginator,
+        params: Params,
+        *,
+        resizable: bool = True,
+    ) -> PendingPage:
+        """Ask for a page of a list; its size is halved as long as the API rejects it."""
+        return _AskedPage(self, context, paginator, params, resizable=resizable)
+
+    def walk(self, context: Context | None, paginator: Paginator) -> Iterator[list[Row]]:
+        """Walk a list, beginning with its first page if that was asked for before."""
+        first = self._prefetched.pop(_context_key(context), None)
+        yield from self._walk(context, Read(paginator), first)
+
+    def walk_all(
+        self, context: Context | None, reads: Iterable[Read]
+    ) -> Iterator[tuple[Read, list[Row]]]:
+        """Walk several lists of one context in turn; the first pages of the next run ahead.
+
+        Args:
+            context: Fills the path of them all.
+            reads: The lists, taken as they come into view.
+
+        Yields:
+            A list and a batch of its rows.
+        """
+        ahead = 1 if self.ABORT_AT_RECORD_COUNT else self.service.pool.ahead
+        waiting: deque[tuple[Read, PendingPage]] = deque()
+        coming = iter(reads)
+        try:
+            while True:
+                for read in islice(coming, ahead - len(waiting)):
+                    waiting.append((read, self._submit(context, read)))
+                if not waiting:
+                    return
+                read, first = waiting.popleft()
+                for rows in self._walk(context, read, first):
+                    yield read, rows
+        finally:
+            for _, page in waiting:
+                page.cancel()
+
+    def _walk(
+        self, context: Context | None, read: Read, first: PendingPage | None
+    ) -> Iterator[list[Row]]:
+        def submit(params: Params, *, resizable: bool = True) -> PendingPage:
+            params = {**read.params, **params}
+            return self.ask_page(context, read.paginator, params, resizable=resizable)
+
+        ahead = 1 if self.ABORT_AT_RECORD_COUNT else self.service.pool.ahead
+        yield from read.paginator.walk(submit, first or self._submit(context, read), ahead)
+
+    def _submit(self, context: Context | None, read: Read) -> PendingPage:
+        """Ask for the first page of a list."""
+        params = {**read.params, **read.paginator.first_params()}
+        return self.ask_page(context, read.paginator, params)
+
+    def prefetch(self, context: Context) -> None:
+        """Ask for the first page of a context that will be synced soon."""
+        key = _context_key(context)
+        if key not in self._prefetched and self.service.unusable is None:
+            self._prefetched[key] = self._submit(context, Read(self.new_paginator(context)))
+
+    def validate_response(self, response: requests.Response) -> None:
+        """Tell success from what is worth another try and from what is not.
+
+        Raises:
+            RetriableAPIError: 408, 409, 425, 429 and 5xx.
+            AuthenticationError: 401.
+            RefusedError: 402, 403, 404, and a 400 that speaks of the plan.
+            BadRequestError: Any other 400.
+            ResponseError: Anything else that is not a success.
+        """
+        status = response.status_code
+        if status < 300:  # noqa: PLR2004
+            return
+        reason = self.error_text(response)
+        where = f"{self.service.host} answered {status} ({reason})"
+        if status in (408, 409, 425, 429) or status >= 500:  # noqa: PLR2004
+            raise RetriableAPIError(where, response)
+        if status == 401:  # noqa: PLR2004
+            raise AuthenticationError(
+                f"{self.service.host} does not accept the token of {self.service_key}_token "
+                f"({reason}); check the token, and that {self.service.url_setting} is the "
+                "address that this account uses",
+                response,
+            )
+        if status in (402, 403, 404) or (status == 400 and self.speaks_of_plan(reason)):  # noqa: PLR2004
+            raise RefusedError(where, response)
+        if status == 400:  # noqa: PLR2004
+            raise BadRequestError(where, response)
+        raise ResponseError(where, response)
+
+    def error_text(self, response: requests.Response) -> str:
+        """The service's own words in an error answer, short."""
+        text = " ".join(response.text.split())
+        return text[:200] if text and not text.startswith("<") else str(response.reason)
+
+    def speaks_of_plan(self, reason: str) -> bool:
+        """Whether a 400 says that the plan does not include the feature."""
+        return any(word in reason.lower() for word in ("subscription", "available only", "enabled"))
+
+    def parse_response(self, response: requests.Response) -> Iterable[Row]:
+        """The raw rows of an answer (the SDK's hook)."""
+        return self.read_page(decode_body(response.content)).rows
+
+    # Records
+
+    def get_records(self, context: Context | None) -> Iterator[Row]:
+        """Give the records of a context; requests of children run ahead of them."""
+        if not any(isinstance(child, CloudStream) for child in self._wanted_children()):
+            yield from self.request_records(context)
+            return
+        yield from self._announced(self.request_records(context), context)
+
+    def request_records(self, context: Context | None) -> Iterator[Row]:
+        """Give the records of a context, ready to be emitted but for selection."""
+        normalize = self._normalize
+        for rows in self.lists(context):
+            self._extracted = utc_now().isoformat().encode()
+            for row in rows:
+                record = self.to_record(row, context or {})
+                if record is not None:
+                    normalize(record, context or {})
+                    yield record
+
+    @cached_property
+    def _timestamps(self) -> Any:
+        return compile_timestamps(self.schema)
+
+    @cached_property
+    def _scrubber(self) -> Scrubber:
+        return Scrubber(self.schema, replace=self.replace_secret, untouched=self.unscrubbed_fields)
+
+    #: See :class:`Scrubber`.
+    replace_secret: Any = None
+
+    def _normalize(self, record: Row, context: Context) -> None:
+        for name in self.dropped_fields & record.keys():
+            del record[name]
+        for column, key in self.context_columns.items():
+            record[column] = context[key]
+        self._scrubber.scrub(record)
+        if self._timestamps is not None:
+            self._timestamps(record)
+
+    def _wanted_children(self) -> list[CloudStream]:
+        return [
+            child
+            for child in self.child_streams
+            if isinstance(child, CloudStream) and (child.selected or child.has_selected_descendents)
+        ]
+
+    def _announced(self, records: Iterator[Row], context: Context | None) -> Iterator[Row]:
+        """Hold a window of records back, and ask for their children's first pages meanwhile."""
+        children = self._wanted_children()
+        test = self.ABORT_AT_RECORD_COUNT is not None
+        window = 1 if test else max(2, self.service.pool.ahead // len(children))
+        waiting: deque[Row] = deque()
+        passes_map = self.stream_maps[0].get_filter_result
+        try:
+            for record in records:
+                waiting.append(record)
+                if not test and passes_map(record):
+                    for child_context in self.generate_child_contexts(record, context):
+                        for child in children:
+                            if child_context and child.wants(child_context):
+                                child.prefetch(child_context)
+                if len(waiting) >= window:
+                    yield waiting.popleft()
+            while waiting:
+                yield waiting.popleft()
+        finally:
+            for child in children:
+                child.forget_prefetched()
+
+    def forget_prefetched(self) -> None:
+        """Give up what was asked for and is not needed any more."""
+        for page in self._prefetched.values():
+            page.cancel()
+        self._prefetched.clear()
+
+    def generate_child_contexts(
+        self, record: Row, context: Context | None
+    ) -> Iterator[dict[str, Any] | None]:
+        """The context for the children, where there are any."""
+        if self.child_streams:
+            child_context = self.child_context(record, context or {})
+            if child_context is not None:
+                yield child_context
+
+    # The SDK's private seams; the contract tests in tests/core compare them with stock
+
+    def _sync_children(self, child_context: Context | None) -> None:
+        """Sync the children that can have anything to read for this context."""
+        for child in self._wanted_children():
+            if child_context is not None and child.wants(child_context):
+                with suppress(AbortedSyncFailedException, AbortedSyncPausedException):
+                    child.sync(context=child_context)
+
+    def _sync_records(
+        self, context: Context | None = None, *, write_messages: bool = True
+    ) -> Generator[dict[str, Any], Any, Any]:
+        """Emit the records of a context; a failure is reported and ends this context only."""
+        if not self.configured or self.service.unusable is not None:
+            return
+        report = self._tap.report
+        rows = 0
+        with report.timing(self.name) as figures:
+            try:
+                for record in super()._sync_records(context, write_messages=write_messages):
+                    rows += 1
+                    figures.rows += 1
+                    yield record
+                    self._tap.check_signal()
+                    report.progress()
+                self.context_done(context)
+            except RefusedError as exc:
+                self.refused(exc, context, rows)
+            except AuthenticationError as exc:
+                self.service.unusable = exc
+                report.fail(self.name, str(exc))
+            except TapError as exc:
+                report.fail(self.name, f"{self.describe(context)}{exc}")
+
+    @property
+    def configured(self) -> bool:
+        """Whether the configuration has a token for the service."""
+        return self._tap.has_token(self.service_key)
+
+    def refused(self, exc: RefusedError, context: Context | None, rows: int) -> None:
+        """Decide what a refused list means: a skipped context, or a failure.
+
+        Args:
+            exc: The refusal.
+            context: What was refused.
+            rows: How many records of the context were emitted before.
+        """
+        text = f"{self.describe(context)}{exc}"
+        if self.permission:
+            text += f"; the token probably lacks {self.permission}"
+        if rows or self._tap.config["on_forbidden"] == "fail":
+            self._tap.report.fail(self.name, text)
+        else:
+            self._tap.report.skip(self.name, text)
+
+    def describe(self, context: Context | None) -> str:
+        """Say which list an error is about, as the beginning of a message."""
+        return f"{self.scope.format(**context)}: " if context and self.scope else ""
+
+    def _write_schema_message(self) -> None:
+        """Write SCHEMA once per run, not for every context."""
+        if self.configured and not self._schema_written:
+            super()._write_schema_message()
+            self._schema_written = True
+
+    @property
+    def emit_activate_version_messages(self) -> bool:
+        """Never: the SDK sends them for each context, before its records were read."""
+        return False
+
+    @cached_property
+    def _fast(self) -> bool:
+        """Whether records go out as they are: no stream map and no flattening has a say."""
+        maps = self.stream_maps
+        return (
+            len(maps) == 1
+            and type(maps[0]) is SameRecordTransform
+            and not maps[0].flattening_enabled
+            and isinstance(self._tap.message_writer, BufferedSingerWriter)
+        )
+
+    @cached_property
+    def _projection(self) -> Any:
+        return compile_projection(self.effective_schema, self.mask)
+
+    @cached_property
+    def _record_prefix(self) -> bytes:
+        return b'{"type":"RECORD","stream":%b,"record":' % encode(self.name)
+
+    def _write_record_message(self, record: Row) -> None:
+        """Write a RECORD: selected, conformed, encoded once."""
+        if not self._fast:
+            super()._write_record_message(record)
+            return
+        if self._projection is not None:
+            self._projection(record)
+        version = b"" if self._stream_version is None else b',"version":%d' % self._stream_version
+        self._tap.message_writer.write_line(
+            b'%b%b%b,"time_extracted":"%b"}'
+            % (self._record_prefix, encode(record), version, self._extracted)
+        )
+        self.state_manager.is_flushed = False
+
+    def _increment_stream_state(
+        self, latest_record: Row, *, context: Context | None = None
+    ) -> None:
+        """Advance the bookmark; a null replication key (an open run) moves nothing."""
+        if self.replication_key and latest_record.get(self.replication_key) is not None:
+            super()._increment_stream_state(latest_record, context=context)
+
+    def finalize_state_progress_markers(self, state: dict[str, Any] | None = None) -> None:
+        """Close the stream's state and write it: a stream has ended."""
+        super().finalize_state_progress_markers(state)
+        self._tap.state_writer.force_state(self.tap_state)
+
+
+class Exchange:
+    """A request on its way, and its answer.
+
+    Args:
+        stream: On whose behalf.
+        request: Sent at once, in a thread.
+    """
+
+    def __init__(self, stream: CloudStream, request: requests.PreparedRequest) -> None:
+        self._stream = stream
+        self._request = request
+        self._future = self._submit()
+
+    def _submit(self) -> Future[requests.Response]:
+        stream = self._stream
+        return stream.service.pool.submit(
+            lambda: stream.service.send(self._request, stream.validate_response, stream.report)
+        )
+
+    def body(self) -> Any:
+        """Wait for the answer and decode it; an empty or cut one is asked for again."""
+        for _ in range(MAX_DECODE_TRIES):
+            response = self._stream.service.pool.result(self._future)
+            if response.status_code == 204:  # noqa: PLR2004
+                return None
+            try:
+                return decode_body(response.content)
+            except ValueError:
+                self._future = self._submit()
+                self._stream.report.count(retries=1)
+        self.cancel()
+        service = self._stream.service
+        msg = f"{service.host} answered something that is not JSON; check {service.url_setting}"
+        raise TapError(msg)
+
+    def cancel(self) -> None:
+        """Give the request up, if it was not sent yet."""
+        self._future.cancel()
+
+
+class _AskedPage:
+    """A page on its way; see :meth:`CloudStream.ask_page`."""
+
+    def __init__(
+        self,
+        stream: CloudStream,
+        context: Context | None,
+        paginator: Paginator,
+        params: Params,
+        *,
+        resizable: bool,
+    ) -> None:
+        self._stream = stream
+        self._context = context
+        self._limit = paginator.limit
+        self._params = params
+        self._resizable = resizable and paginator.limit is not None
+        self._size = 0
+        self._exchange = self._ask()
+
+    def _ask(self) -> Exchange:
+        params = self._params
+        if self._limit is not None and self._limit.param not in params:
+            self._size = self._limit.value
+            params = {**params, self._limit.param: self._size}
+        return self._stream.ask(self._context, params)
+
+    def result(self) -> Page:
+        rejection: BadRequestError | None = None
+        while True:
+            try:
+                return self._stream.read_page(self._exchange.body())
+            except BadRequestError as exc:  # noqa: PERF203 - rare, and a network away
+                rejection = rejection or exc
+                if not (self._resizable and self._limit and self._limit.reject(self._size)):
+                    raise rejection from None
+                self._exchange = self._ask()
+            except (KeyError, TypeError, AttributeError) as exc:
+                host = self._stream.service.host
+                msg = f"{host} answered in a shape that is not its API's ({exc!r})"
+                raise TapError(msg) from exc
+
+    def cancel(self) -> None:
+        self._exchange.cancel()
+
+
+def _context_key(context: Context | None) -> tuple[Any, ...]:
+    return tuple((context or {}).items())
+
+
+class _SilentCounter(metrics.Counter):
+    def _pop(self) -> None:
+        self.value = 0
+
+
+class _SilentTimer(metrics.Timer):
+    def __exit__(self, *_: object) -> None:
+        return

@@ -1,0 +1,191 @@
+"""Accounts and what they own: projects, environments, connections, jobs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from tap_cloudapis.core.errors import RefusedError, TapError
+from tap_cloudapis.core.paging import OffsetPages, Paginator, Row
+from tap_cloudapis.core.stream import Exchange, Read
+from tap_cloudapis.dbt.client import DbtStream
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from singer_sdk.helpers.types import Context
+
+#: The value of ``state`` for what was deleted.
+DELETED = 2
+
+
+class Accounts(DbtStream):
+    """The accounts a token can see; with ``dbt_account_ids`` those, and each must be there."""
+
+    name = "dbt_accounts"
+    path = "/v3/accounts/"
+    primary_keys = ("id",)
+    scope = ""
+    context_columns: ClassVar[Mapping[str, str]] = {}
+    dropped_fields = frozenset({"docs_job", "freshness_job"})
+
+    def new_paginator(self, context: Context | None) -> Paginator:  # noqa: ARG002
+        """The list declares no paging, but says how many accounts there are."""
+        return OffsetPages(limit=None, what="accounts", ordered=False)
+
+    def lists(self, context: Context | None) -> Iterator[list[Row]]:
+        """The accounts of the list, then those that only their own address shows."""
+        wanted: frozenset[int] = self._tap.dbt_filters.accounts
+        found = 0
+        missing = set(wanted)
+        try:
+            for rows in super().lists(context):
+                accounts = [row for row in rows if not wanted or row["id"] in wanted]
+                missing -= {row["id"] for row in accounts}
+                found += len(accounts)
+                yield accounts
+        except RefusedError:
+            if not wanted:
+                raise
+        for account_id in sorted(missing):
+            account = self._account(account_id)
+            if account is not None:
+                yield [account]
+        if not found and not wanted:
+            msg = f"the token sees no account on {self.service.host}; check dbt_url"
+            raise TapError(msg)
+
+    def _account(self, account_id: int) -> Row | None:
+        """Read one account by its id; a refusal is a failure, as the configuration names it."""
+        request = self.prepare(None, {})
+        request.url = f"{self.url_base}/v2/accounts/{account_id}/"
+        try:
+            return dict(Exchange(self, request).body()["data"])
+        except (RefusedError, TypeError) as exc:
+            self._tap.report.fail(
+                self.name,
+                f"account {account_id} of dbt_account_ids cannot be read with this token "
+                f"({exc}); tokens belong to one account: check the id, the token and dbt_url",
+            )
+            return None
+
+    def refused(self, exc: RefusedError, context: Context | None, rows: int) -> None:  # noqa: ARG002
+        """Without the list of accounts there is nothing to read: never a mere skip."""
+        self._tap.report.fail(self.name, f"{exc}; name the account in dbt_account_ids")
+
+    def child_context(self, record: Row, context: Context) -> dict[str, Any]:  # noqa: ARG002
+        """Lists of an account need its id."""
+        return {"account_id": record["id"]}
+
+
+class Projects(DbtStream):
+    """Projects, deleted ones too (``state`` 2)."""
+
+    name = "dbt_projects"
+    path = "/v3/accounts/{account_id}/projects/"
+    primary_keys = ("id",)
+    parent_stream_type = Accounts
+    keyset = "pk__gt"
+    params: ClassVar[Mapping[str, Any]] = {"state": "all"}
+    dropped_fields = frozenset(
+        {
+            "connection",
+            "repository",
+            "environments",
+            "group_permissions",
+            "docs_job",
+            "freshness_job",
+        }
+    )
+    permission = "the permission to read projects"
+
+    def child_context(self, record: Row, context: Context) -> dict[str, Any]:
+        """Lists of a project need its id; its state explains a refusal."""
+        return {
+            "account_id": context["account_id"],
+            "project_id": record["id"],
+            "project_state": record.get("state"),
+        }
+
+
+class Environments(DbtStream):
+    """Environments of each project, deleted ones too."""
+
+    name = "dbt_environments"
+    path = "/v3/accounts/{account_id}/projects/{project_id}/environments/"
+    primary_keys = ("id",)
+    parent_stream_type = Projects
+    keyset = "id__gt"
+    params: ClassVar[Mapping[str, Any]] = {"state": "all"}
+    scope = "account {account_id}, project {project_id}"
+    context_columns: ClassVar[Mapping[str, str]] = {
+        "account_id": "account_id",
+        "project_id": "project_id",
+    }
+    # What is embedded only when asked for, or may hold values of environment variables.
+    dropped_fields = frozenset(
+        {
+            "project",
+            "credentials",
+            "connection",
+            "repository",
+            "jobs",
+            "custom_environment_variables",
+        }
+    )
+    permission = "the permission to read environments"
+
+    def refused(self, exc: RefusedError, context: Context | None, rows: int) -> None:
+        """A deleted project may answer that it is not there: nothing is missing then."""
+        if not (context and context["project_state"] == DELETED):
+            super().refused(exc, context, rows)
+
+
+class Connections(DbtStream):
+    """Connections of an account to warehouses, without their configuration.
+
+    The list declares no order, so rows are told apart by their ids alone.
+    """
+
+    name = "dbt_connections"
+    path = "/v3/accounts/{account_id}/connections/"
+    primary_keys = ("id",)
+    parent_stream_type = Accounts
+    ordered = False
+    dropped_fields = frozenset({"config"})
+    permission = "the permission to read connections (Account Viewer does not have it)"
+
+
+class Jobs(DbtStream):
+    """Jobs, deleted ones and system jobs too, so that every run finds its job."""
+
+    name = "dbt_jobs"
+    path = "/v2/accounts/{account_id}/jobs/"
+    primary_keys = ("id",)
+    parent_stream_type = Accounts
+    params: ClassVar[Mapping[str, Any]] = {"state": "all"}
+    dropped_fields = frozenset(
+        {
+            "account",
+            "project",
+            "environment",
+            "fusion_readiness",
+            "next_run_humanized",
+            "custom_environment_variables",
+        }
+    )
+    permission = "the permission to read jobs"
+
+    def lists(self, context: Context | None) -> Iterator[list[Row]]:
+        """Two lists: the API leaves system jobs out unless they are asked for."""
+        reads = (
+            Read(self.new_paginator(context)),
+            Read(self.new_paginator(context), {"is_system": "true"}),
+        )
+        seen: set[int] = set()
+        for _, rows in self.walk_all(context, reads):
+            fresh = [row for row in rows if row["id"] not in seen]
+            seen.update(row["id"] for row in fresh)
+            yield fresh
+
+    def prefetch(self, context: Context) -> None:
+        """Nothing to do ahead: the two lists already run side by side."""

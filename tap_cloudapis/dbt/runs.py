@@ -1,0 +1,314 @@
+"""Runs: every run while it is open and once more when it ends, however it ends.
+
+A cursor on ``finished_at`` alone would freeze runs that are open when they are first seen and
+would miss those cancelled in the queue, which end without it. So a sync reads three lists:
+runs seen open before, by their ids; runs that are new, behind the last id; and runs that
+ended within the look-back, because flags of a run still change after its end.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from enum import Enum
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from tap_cloudapis.core.errors import RefusedError
+from tap_cloudapis.core.marks import MarkedStream
+from tap_cloudapis.core.normalizing import to_seconds, to_timestamp
+from tap_cloudapis.core.paging import OffsetPages, Paginator, Row
+from tap_cloudapis.core.stream import Exchange, Read
+from tap_cloudapis.dbt.account import Accounts
+from tap_cloudapis.dbt.client import PAGE_SIZE, DbtStream
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from singer_sdk.helpers.types import Context
+
+OPEN_STATUSES = [1, 2, 3]
+ENDED_STATUSES = (10, 20, 30)
+DURATIONS = ("duration", "queued_duration", "run_duration")
+#: An upper bound for ranges, which take two values.
+FOREVER = "9999-12-31T00:00:00"
+
+
+class Purpose(Enum):
+    """Why a list of runs is read."""
+
+    OPEN = "runs seen open before"
+    OPEN_AT_START = "runs from before the start date that are still open"
+    NEW = "runs behind the last one seen"
+    LOOK_BACK = "runs that ended within the look-back"
+
+
+@dataclass(frozen=True)
+class RunFilter:
+    """Which runs of an account are asked for; the API takes one job at a time.
+
+    Attributes:
+        job: A job's id; ``None`` for all jobs.
+        projects: Ids of projects; empty for all.
+    """
+
+    job: int | None = None
+    projects: frozenset[int] = frozenset()
+
+    @property
+    def key(self) -> str:
+        """The name of the filter in the state."""
+        parts = [f"job={self.job}"] if self.job is not None else []
+        if self.projects:
+            parts.append(f"projects={','.join(map(str, sorted(self.projects)))}")
+        return ";".join(parts)
+
+    @classmethod
+    def from_key(cls, key: str) -> RunFilter:
+        """Read a filter's name in the state."""
+        parts = dict(part.split("=", 1) for part in key.split(";") if part)
+        return cls(
+            job=int(parts["job"]) if "job" in parts else None,
+            projects=frozenset(map(int, parts.get("projects", "").split(",")))
+            if "projects" in parts
+            else frozenset(),
+        )
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """The filter as query parameters."""
+        params: dict[str, Any] = {}
+        if self.job is not None:
+            params["job_definition_id"] = self.job
+        if self.projects:
+            params["project_id__in"] = sorted(self.projects)
+        return params
+
+    def covers(self, other: RunFilter) -> bool:
+        """Whether every run of the other filter is one of this."""
+        return (self.job is None or self.job == other.job) and (
+            not self.projects or (bool(other.projects) and other.projects <= self.projects)
+        )
+
+    def matches(self, row: Row) -> bool:
+        """Whether a run passes; asked again here in case a server ignores a parameter."""
+        return (self.job is None or row.get("job_definition_id") == self.job) and (
+            not self.projects or row.get("project_id") in self.projects
+        )
+
+
+def is_open(row: Row) -> bool:
+    """Whether a run can still change its status."""
+    return row.get("status") not in ENDED_STATUSES and not row.get("is_complete")
+
+
+class Runs(MarkedStream, DbtStream):
+    """Runs of an account, incremental; see the module for the three lists.
+
+    The state of an account has a mark per filter: ``last_id`` (the newest run seen),
+    ``finished_at`` (the latest end seen), ``open`` (ids of runs not ended) and ``since`` (the
+    start date in force). A filter without a mark reads its whole history.
+    """
+
+    name = "dbt_runs"
+    path = "/v2/accounts/{account_id}/runs/"
+    primary_keys = ("id",)
+    replication_key = "finished_at"
+    parent_stream_type = Accounts
+    params: ClassVar[Mapping[str, Any]] = {"include_related": "trigger"}
+    dropped_fields = frozenset(
+        {
+            "job",
+            "environment",
+            "run_steps",
+            "audit",
+            "created_at_humanized",
+            "finished_at_humanized",
+            "duration_humanized",
+            "queued_duration_humanized",
+            "run_duration_humanized",
+        }
+    )
+    permission = "the permission to read runs"
+
+    def __init__(self, tap: Any) -> None:
+        super().__init__(tap)
+        self.state_partitioning_keys = ("account_id",)
+        self._since = to_timestamp(self.config.get("start_date")) or ""
+        self._marks: dict[str, dict[str, Any]] = {}
+        self._filters: list[RunFilter] = []
+        self._latest: dict[str, str] = {}
+
+    def prefetch(self, context: Context) -> None:
+        """Nothing to do ahead: the lists of an account already run side by side."""
+
+    def lists(self, context: Context | None) -> Iterator[list[Row]]:
+        """The three lists of an account, for each filter."""
+        self._load_marks(context)
+        floors = {key: mark.get("last_id") for key, mark in self._marks.items()}
+        ended: set[int] = set()
+        for read, batch in self.walk_all(context, self._reads(context)):
+            purpose, run_filter, asked = read.purpose
+            rows = [row for row in batch if run_filter.matches(row)]
+            if purpose is Purpose.OPEN:
+                if not {row["id"] for row in batch} <= asked:
+                    # The server ignores lists of ids, and would give its whole history.
+                    paginator = read.paginator
+                    assert isinstance(paginator, OffsetPages)  # noqa: S101 - see _read()
+                    paginator.closed = True
+                    rows = self._one_by_one(context, asked)
+                    asked = frozenset()
+                ended.update(row["id"] for row in rows if not is_open(row))
+            elif purpose is Purpose.LOOK_BACK:
+                floor = floors[run_filter.key]
+                rows = [
+                    row
+                    for row in rows
+                    if row["id"] <= floor
+                    and row["id"] not in ended
+                    and (to_timestamp(row.get("finished_at")) or "") >= asked
+                ]
+            elif self._since:
+                early = purpose is Purpose.OPEN_AT_START
+                rows = [row for row in rows if self._is_early(row) is early]
+            yield rows
+
+    def _is_early(self, row: Row) -> bool:
+        """Whether a run was created before the start date."""
+        return (to_timestamp(row.get("created_at")) or "") < self._since
+
+    def _reads(self, context: Context | None) -> Iterator[Read]:
+        for run_filter in self._filters:
+            mark = self._marks[run_filter.key]
+            still_open = list(mark["open"])
+            for start in range(0, len(still_open), PAGE_SIZE):
+                ids = still_open[start : start + PAGE_SIZE]
+                yield self._read(context, Purpose.OPEN, run_filter, {"pk__in": ids}, frozenset(ids))
+            last_id = mark.get("last_id")
+            bounds: dict[str, Any] = {}
+            if last_id is None and self._since:
+                bounds = {"created_at__range": [_naive(self._since), FOREVER]}
+                open_now = {"status__in": OPEN_STATUSES}
+                yield self._read(context, Purpose.OPEN_AT_START, run_filter, open_now)
+            yield self._read(context, Purpose.NEW, run_filter, bounds, after=last_id)
+            if last_id is not None:
+                since = self._look_back_from(mark["finished_at"])
+                bounds = {"finished_at__range": [_naive(since), FOREVER]}
+                yield self._read(context, Purpose.LOOK_BACK, run_filter, bounds, since)
+
+    def _read(  # noqa: PLR0913
+        self,
+        context: Context | None,
+        purpose: Purpose,
+        run_filter: RunFilter,
+        params: dict[str, Any],
+        asked: Any = None,
+        *,
+        after: int | None = None,
+    ) -> Read:
+        paginator: Paginator = OffsetPages(
+            limit=self.limit,
+            what=f"{self.describe(context)}{purpose.value}",
+            keyset="id__gt",
+            after=after,
+        )
+        return Read(paginator, {**run_filter.params, **params}, (purpose, run_filter, asked))
+
+    def _one_by_one(self, context: Context | None, ids: frozenset[int]) -> list[Row]:
+        """Read runs by their own addresses; those that have vanished are left out."""
+        pending = []
+        for run_id in sorted(ids):
+            request = self.prepare(context, {})
+            request.url = str(request.url).replace("/runs/", f"/runs/{run_id}/")
+            pending.append(Exchange(self, request))
+        rows = []
+        for exchange in pending:
+            with suppress(RefusedError):
+                rows.append(exchange.body()["data"])
+        return rows
+
+    def to_record(self, row: Row, context: Context) -> Row:  # noqa: ARG002
+        """Add the durations in seconds next to their text."""
+        for name in DURATIONS:
+            row[f"{name}_seconds"] = to_seconds(row.get(name))
+        trigger = row.get("trigger")
+        if isinstance(trigger, dict):
+            trigger.pop("job", None)
+        return row
+
+    # Marks
+
+    def _load_marks(self, context: Context | None) -> None:
+        """Find or make the mark of each filter; one that covers a new filter lends its own."""
+        state = self.get_context_state(context)
+        stored: dict[str, dict[str, Any]] = state.get("marks", {})
+        filters = self._tap.dbt_filters
+        projects = frozenset(filters.projects)
+        self._filters = [RunFilter(job, projects) for job in sorted(filters.jobs)] or [
+            RunFilter(None, projects)
+        ]
+        usable = {
+            RunFilter.from_key(key): mark
+            for key, mark in stored.items()
+            if not mark.get("since") or (self._since and mark["since"] <= self._since)
+        }
+        self._marks = {}
+        for wanted in self._filters:
+            lender = usable.get(wanted) or next(
+                (mark for known, mark in usable.items() if known.covers(wanted)), None
+            )
+            self._marks[wanted.key] = (
+                {**lender, "open": list(lender["open"])}
+                if lender
+                else {"since": self._since, "finished_at": _now(), "open": []}
+            )
+        state["marks"] = self._marks
+        self._latest = {}
+
+    def _increment_stream_state(
+        self,
+        latest_record: Row,
+        *,
+        context: Context | None = None,  # noqa: ARG002
+    ) -> None:
+        """Note a run that was written: the newest id, whether it is open, when it ended."""
+        run_id = latest_record["id"]
+        for run_filter in self._filters:
+            if not run_filter.matches(latest_record):
+                continue
+            mark = self._marks[run_filter.key]
+            if (latest_record.get("created_at") or "") >= self._since:
+                mark["last_id"] = max(run_id, mark.get("last_id") or run_id)
+            still_open: list[int] = mark["open"]
+            if is_open(latest_record):
+                if run_id not in still_open:
+                    still_open.append(run_id)
+            elif run_id in still_open:
+                still_open.remove(run_id)
+            ended = latest_record.get("finished_at")
+            if ended:
+                self._latest[run_filter.key] = max(ended, self._latest.get(run_filter.key, ""))
+
+    def context_done(self, context: Context | None) -> None:
+        """Move the bookmark: every list of the account was read to its end."""
+        now = _now()
+        for key, mark in self._marks.items():
+            if key in self._latest:
+                mark["finished_at"] = min(self._latest[key], now)
+        state = self.get_context_state(context)
+        state["replication_key"] = self.replication_key
+        state["replication_key_value"] = min(m["finished_at"] for m in self._marks.values())
+
+    def _look_back_from(self, finished_at: str) -> str:
+        moment = datetime.strptime(finished_at, "%Y-%m-%dT%H:%M:%S.%fZ")  # noqa: DTZ007
+        moment -= timedelta(hours=self.config["lookback_hours"])
+        return f"{moment:%Y-%m-%dT%H:%M:%S.%f}Z"
+
+
+def _naive(timestamp: str) -> str:
+    """A timestamp without its zone: with one, the API's filters ignore the time of day."""
+    return timestamp.removesuffix("Z")
+
+
+def _now() -> str:
+    return f"{datetime.now(timezone.utc):%Y-%m-%dT%H:%M:%S.%f}Z"

@@ -1,0 +1,99 @@
+"""What all Pulumi Cloud streams share: headers, names, secrets."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from tap_cloudapis.core.paging import Page, PageLimit, Row
+from tap_cloudapis.core.stream import CloudStream
+from tap_cloudapis.core.urls import normalize_url
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import requests
+    from singer_sdk.helpers.types import Context
+
+#: The key that marks an object as one of the engine's special values; by its value it is
+#: a secret.
+SIGNATURE_KEY = "4dabf18193072939515e22adb298388d"
+REDACTED = "[secret]"
+
+
+def base_url(setting: str) -> str:
+    """The URL of the REST API for what ``pulumi_url`` says."""
+    return normalize_url(setting, "pulumi_url")
+
+
+def headers(token: str) -> dict[str, str]:
+    """The headers of every request; below version 8 the list of stacks is cut at 300."""
+    return {
+        "Authorization": f"token {token}",
+        "Accept": "application/vnd.pulumi+8",
+        "Content-Type": "application/json",
+    }
+
+
+@lru_cache(maxsize=4096)
+def snake_case(name: str) -> str:
+    """A field name of the API as a column name: ``updateID`` becomes ``update_id``."""
+    words = re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", name)
+    return re.sub(r"([A-Z]+)([A-Z][a-z])", r"\1_\2", words).lower().replace(".", "_")
+
+
+def snake_keys(row: Row) -> Row:
+    """Rename the top-level fields of a record; keys below are the users' or the API's own."""
+    return {snake_case(name): value for name, value in row.items()}
+
+
+def redact(value: dict[str, Any]) -> str | None:
+    """Stand in for the engine's secret values, wherever they are nested."""
+    return REDACTED if SIGNATURE_KEY in value else None
+
+
+class PulumiStream(CloudStream):
+    """A list of the REST API.
+
+    Attributes:
+        records_key: The field of an answer that holds the records.
+        page_size: Records asked for in a page; ``None`` where there is no such parameter.
+    """
+
+    schema_package = "tap_cloudapis.pulumi"
+    service_key = "pulumi"
+    scope = "organization {org_name}"
+    context_columns: ClassVar[Mapping[str, str]] = {"org_name": "org_name"}
+
+    records_key: ClassVar[str]
+    page_size: ClassVar[tuple[str, int] | None] = None
+
+    replace_secret = staticmethod(redact)
+
+    def __init__(self, tap: Any) -> None:
+        super().__init__(tap)
+        self.limit = PageLimit(*self.page_size) if self.page_size else None
+
+    def read_page(self, body: Any) -> Page:
+        """Read a list; a missing or null list is empty, as is an answer without a body."""
+        if body is None:
+            return Page(rows=[])
+        return Page(
+            rows=body.get(self.records_key) or [],
+            total=body.get("total"),
+            size=body.get("itemsPerPage"),
+            token=body.get("continuationToken") or None,
+        )
+
+    def to_record(self, row: Row, context: Context) -> Row | None:  # noqa: ARG002
+        """Rename the fields."""
+        return snake_keys(row)
+
+    def error_text(self, response: requests.Response) -> str:
+        """The message of an error; some edges answer in plain text."""
+        try:
+            message = response.json()["message"]
+        except (ValueError, KeyError, TypeError):
+            return super().error_text(response)
+        return " ".join(str(message).split())[:200]

@@ -1,0 +1,140 @@
+"""Organizations, their members and their teams."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from tap_cloudapis.core.errors import RefusedError, TapError
+from tap_cloudapis.core.paging import Paginator, Row, TokenPages
+from tap_cloudapis.core.stream import Exchange
+from tap_cloudapis.pulumi.client import PulumiStream, snake_keys
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from singer_sdk.helpers.types import Context
+
+
+class Organizations(PulumiStream):
+    """The organizations of ``pulumi_organizations``, or those the token's user belongs to."""
+
+    name = "pulumi_organizations"
+    path = "/api/user"
+    primary_keys = ("org_name",)
+    scope = ""
+    context_columns: ClassVar[Mapping[str, str]] = {}
+    records_key = "organizations"
+
+    def lists(self, context: Context | None) -> Iterator[list[Row]]:  # noqa: ARG002
+        """One row per organization: its metadata and its public face, two requests each."""
+        configured = self._tap.pulumi_organizations
+        pending = [
+            (name, self._ask_organization(name, "/metadata"), self._ask_organization(name))
+            for name in configured or self._discover()
+        ]
+        for name, metadata, face in pending:
+            row = self._organization(name, metadata, face, named=bool(configured))
+            if row is not None:
+                yield [row]
+
+    def _discover(self) -> list[str]:
+        """The logins of the organizations that the token reaches."""
+        user = self.ask(None).body() or {}
+        names = [org.get("githubLogin") for org in user.get("organizations") or []]
+        names.append((user.get("tokenInfo") or {}).get("organization"))
+        found = list(dict.fromkeys(name for name in names if name))
+        if not found:
+            msg = (
+                f"the token belongs to no organization on {self.service.host}; "
+                "name one in pulumi_organizations"
+            )
+            raise TapError(msg)
+        return found
+
+    def _ask_organization(self, name: str, suffix: str = "") -> Exchange:
+        request = self.prepare(None, {})
+        request.url = f"{self.url_base}/api/orgs/{self._url_encode(name)}{suffix}"
+        return Exchange(self, request)
+
+    def _organization(
+        self, name: str, metadata: Exchange, face: Exchange, *, named: bool
+    ) -> Row | None:
+        answers = [self._answer(metadata), self._answer(face)]
+        refusals = [answer for answer in answers if isinstance(answer, RefusedError)]
+        if len(refusals) == len(answers) and named:
+            self._tap.report.fail(
+                self.name,
+                f"organization {name}: {refusals[0]}; it is named in pulumi_organizations: "
+                "check the name and the token",
+            )
+            return None
+        if refusals:
+            super().refused(refusals[0], {"org_name": name}, 0)
+        row: Row = {}
+        for answer in answers:
+            if not isinstance(answer, RefusedError):
+                row.update(answer)
+        if row:
+            row["org_name"] = row.pop("githubLogin", None) or name
+        return row or None
+
+    def _answer(self, exchange: Exchange) -> Row | RefusedError:
+        try:
+            return dict(exchange.body() or {})
+        except RefusedError as exc:
+            return exc
+
+    def refused(self, exc: RefusedError, context: Context | None, rows: int) -> None:  # noqa: ARG002
+        """Without the list of organizations there is nothing to read: never a mere skip."""
+        self._tap.report.fail(self.name, f"{exc}; name them in pulumi_organizations")
+
+    def child_context(self, record: Row, context: Context) -> dict[str, Any]:  # noqa: ARG002
+        """Lists of an organization need its login."""
+        return {"org_name": record["org_name"]}
+
+
+class Members(PulumiStream):
+    """The roster of an organization as its identity provider has it, seated or not."""
+
+    name = "pulumi_organization_members"
+    path = "/api/orgs/{org_name}/members"
+    primary_keys = ("org_name", "user_login")
+    parent_stream_type = Organizations
+    records_key = "members"
+    permission = "the permission to read members"
+
+    def base_params(self, context: Context | None) -> dict[str, Any]:  # noqa: ARG002
+        """The complete list: the other one stops at 50 members."""
+        return {"type": "backend"}
+
+    def new_paginator(self, context: Context | None) -> Paginator:
+        """Pages by token, of a size of the server's own."""
+        return TokenPages(limit=None, what=self.describe(context).removesuffix(": "))
+
+    def to_record(self, row: Row, context: Context) -> Row | None:
+        """Lay the user's fields beside the member's; leave out the organization as a user."""
+        user = row.pop("user", None) or {}
+        record = snake_keys(row)
+        created = str(record.get("created") or "")
+        synthetic = not created or created.startswith(("0001-", "1970-01-01T00:00:00"))
+        if synthetic:
+            record["created"] = None
+        login = user.get("githubLogin") or user.get("email") or user.get("name")
+        is_org = str(login).casefold() == str(context["org_name"]).casefold()
+        if is_org and created and synthetic and not (row.get("fgaRole") or {}).get("id"):
+            return None
+        record.update({f"user_{name}": value for name, value in snake_keys(user).items()})
+        record["user_login"] = login
+        record.pop("user_github_login", None)
+        return record
+
+
+class Teams(PulumiStream):
+    """The teams of an organization; the list comes whole."""
+
+    name = "pulumi_organization_teams"
+    path = "/api/orgs/{org_name}/teams"
+    primary_keys = ("org_name", "name")
+    parent_stream_type = Organizations
+    records_key = "teams"
+    permission = "the permission to read teams, or the plan does not include teams"

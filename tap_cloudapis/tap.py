@@ -1,0 +1,489 @@
+"""The tap: its settings, its two services, its streams, and how a sync ends."""
+
+from __future__ import annotations
+
+import difflib
+import logging
+import os
+import sys
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from singer_sdk import Tap, metrics
+from singer_sdk import typing as th
+from singer_sdk.exceptions import ConfigValidationError
+from singer_sdk.helpers._util import load_json
+from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
+from singer_sdk.plugin_base import JSONSchemaValidator
+from singer_sdk.tap_base import CliTestOptionValue
+
+from tap_cloudapis.core.errors import TapError, Terminated
+from tap_cloudapis.core.output import BufferedSingerWriter, ThrottledStateWriter
+from tap_cloudapis.core.report import SyncReport
+from tap_cloudapis.core.service import Service
+from tap_cloudapis.dbt import client as dbt_client
+from tap_cloudapis.dbt.account import Accounts, Connections, Environments, Jobs, Projects
+from tap_cloudapis.dbt.runs import Runs
+from tap_cloudapis.pulumi import client as pulumi_client
+from tap_cloudapis.pulumi.organization import Members, Organizations, Teams
+from tap_cloudapis.pulumi.stacks import Stacks, StackUpdates
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from types import FrameType
+
+    import click
+    from jsonschema import ValidationError
+    from singer_sdk.helpers.capabilities import CapabilitiesEnum
+    from singer_sdk.plugin_base import _ConfigInput
+
+    from tap_cloudapis.core.stream import CloudStream
+
+STREAMS: tuple[type[CloudStream], ...] = (
+    Accounts,
+    Projects,
+    Environments,
+    Connections,
+    Jobs,
+    Runs,
+    Organizations,
+    Stacks,
+    StackUpdates,
+    Members,
+    Teams,
+)
+
+#: What the SDK logs at every start, of use to those who debug it.
+_SDK_NARRATION = (
+    "Added '%s' as child stream to '%s'",
+    "Skipping parse of env var settings...",
+    "Parsing env var for settings config...",
+    "Skipping deselected stream '%s'.",
+)
+
+_IDS = th.ArrayType(th.CustomType({"type": ["integer", "string"]}))
+
+
+@dataclass(frozen=True)
+class DbtFilters:
+    """What of dbt Cloud is asked for; an empty set means all.
+
+    Attributes:
+        accounts: Ids of accounts.
+        projects: Ids of projects, for runs.
+        jobs: Ids of jobs, for runs.
+    """
+
+    accounts: frozenset[int]
+    projects: frozenset[int]
+    jobs: frozenset[int]
+
+
+class TapCloudAPIs(Tap):
+    """Singer tap for dbt Cloud and Pulumi Cloud: run history, jobs, stacks, updates, access."""
+
+    name = "tap-cloudapis"
+    message_writer_class = BufferedSingerWriter
+    message_writer: BufferedSingerWriter
+
+    capabilities: ClassVar[list[CapabilitiesEnum]] = [
+        TapCapabilities.CATALOG,
+        TapCapabilities.STATE,
+        TapCapabilities.DISCOVER,
+        PluginCapabilities.ABOUT,
+        PluginCapabilities.STREAM_MAPS,
+        PluginCapabilities.FLATTENING,
+        PluginCapabilities.STRUCTURED_LOGGING,
+    ]
+
+    config_jsonschema: ClassVar[dict[str, Any]] = th.PropertiesList(
+        th.Property(
+            "dbt_token",
+            th.StringType,
+            secret=True,
+            title="dbt Cloud token",
+            description=(
+                "Service token or personal access token of dbt Cloud, for one account. Account "
+                "Viewer (Enterprise) or Read-Only (Team) reads all streams but connections. "
+                "Leave it out to skip dbt Cloud."
+            ),
+        ),
+        th.Property(
+            "dbt_url",
+            th.StringType,
+            default="https://cloud.getdbt.com",
+            title="dbt Cloud URL",
+            description=(
+                "The access URL of the account, as under Account settings: a host "
+                "(ab123.us1.dbt.com), a URL, or a URL ending in /api or /api/v2."
+            ),
+        ),
+        th.Property(
+            "dbt_account_ids",
+            _IDS,
+            title="dbt Cloud account IDs",
+            description="Accounts to read; each must be visible. Default: all the token can see.",
+        ),
+        th.Property(
+            "dbt_project_ids",
+            _IDS,
+            title="dbt Cloud project IDs",
+            description="Read runs of these projects only. Other streams stay whole.",
+        ),
+        th.Property(
+            "dbt_job_ids",
+            _IDS,
+            title="dbt Cloud job IDs",
+            description=(
+                "Read runs of these jobs only, with one list per job. Adding a job later reads "
+                "its history too. Other streams stay whole."
+            ),
+        ),
+        th.Property(
+            "pulumi_token",
+            th.StringType,
+            secret=True,
+            title="Pulumi Cloud token",
+            description=(
+                "Access token of Pulumi Cloud: personal, organization or team. It sees the "
+                "stacks that its owner may read. Leave it out to skip Pulumi Cloud."
+            ),
+        ),
+        th.Property(
+            "pulumi_url",
+            th.StringType,
+            default="https://api.pulumi.com",
+            title="Pulumi Cloud URL",
+            description="The API's address; another one for self-hosted installations.",
+        ),
+        th.Property(
+            "pulumi_organizations",
+            th.ArrayType(th.StringType),
+            title="Pulumi Cloud organizations",
+            description=(
+                "Organizations to read, by login; each must be visible. Default: all that the "
+                "token's user belongs to."
+            ),
+        ),
+        th.Property(
+            "start_date",
+            th.DateTimeType,
+            title="Start date",
+            description=(
+                "Read runs created and updates started from then on, and older ones that are "
+                "still open. Moving it back reads the earlier history at the next sync. "
+                "Default: everything."
+            ),
+        ),
+        th.Property(
+            "lookback_hours",
+            th.IntegerType(minimum=0),
+            default=24,
+            title="Look-back (hours)",
+            description=(
+                "Runs that ended up to this long before the bookmark are read again, because "
+                "some of a run's flags change after its end."
+            ),
+        ),
+        th.Property(
+            "concurrency",
+            th.IntegerType(minimum=1, maximum=64),
+            default=8,
+            title="Concurrency",
+            description="Requests in flight per service.",
+        ),
+        th.Property(
+            "request_timeout_seconds",
+            th.IntegerType(minimum=1),
+            default=120,
+            title="Request timeout (seconds)",
+            description="How long to wait for a connection, and for each part of an answer.",
+        ),
+        th.Property(
+            "on_forbidden",
+            th.StringType(allowed_values=["skip", "fail"]),
+            default="skip",
+            title="On forbidden",
+            description=(
+                "What to do when the token or the plan does not allow a stream: skip it and "
+                "say so, or fail. What the settings name always fails when it is refused."
+            ),
+        ),
+        th.Property(
+            "user_agent",
+            th.StringType,
+            title="User agent",
+            description="What the tap calls itself to the services. Default: its name and version.",
+        ),
+        additional_properties=False,
+    ).to_dict()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self.logger.addFilter(_is_for_users)
+        self._services: dict[str, Service] = {}
+        self._signal: int | None = None
+        self.report = SyncReport(self.logger)
+        super().__init__(*args, **kwargs)
+        self._state_writer: ThrottledStateWriter = ThrottledStateWriter(self.message_writer)
+        if not self.logger.isEnabledFor(logging.DEBUG):
+            metrics.get_metrics_logger().setLevel(logging.WARNING)
+
+    def discover_streams(self) -> Sequence[CloudStream]:
+        """All streams, whatever the configuration."""
+        return [stream(self) for stream in STREAMS]
+
+    @property
+    def state_writer(self) -> ThrottledStateWriter:
+        """Writes STATE when it is due."""
+        return self._state_writer
+
+    # Settings
+
+    @cached_property
+    def user_agent(self) -> str:
+        """What the tap calls itself in requests."""
+        return str(self.config.get("user_agent") or f"{self.name}/{version(self.name)}")
+
+    @cached_property
+    def dbt_filters(self) -> DbtFilters:
+        """The ids in the settings, as numbers."""
+        return DbtFilters(*map(self._ids, ("dbt_account_ids", "dbt_project_ids", "dbt_job_ids")))
+
+    def _ids(self, setting: str) -> frozenset[int]:
+        values = self.config.get(setting) or []
+        try:
+            return frozenset(int(value) for value in values)
+        except ValueError:
+            msg = f"{setting} holds something that is not an id: ids are whole numbers"
+            raise TapError(msg) from None
+
+    @property
+    def pulumi_organizations(self) -> list[str]:
+        """The organizations in the settings, each once."""
+        names = self.config.get("pulumi_organizations") or []
+        return list(dict.fromkeys(name.strip() for name in names if name.strip()))
+
+    def has_token(self, service_key: str) -> bool:
+        """Whether a service is configured."""
+        return bool(str(self.config.get(f"{service_key}_token") or "").strip())
+
+    def service(self, service_key: str) -> Service:
+        """A service, made at first use.
+
+        Raises:
+            TapError: When its URL is not usable.
+        """
+        if service_key not in self._services:
+            client = {"dbt": dbt_client, "pulumi": pulumi_client}[service_key]
+            setting = f"{service_key}_url"
+            self._services[service_key] = Service(
+                name={"dbt": "dbt Cloud", "pulumi": "Pulumi Cloud"}[service_key],
+                url=client.base_url(self.config[setting]),
+                url_setting=setting,
+                headers=client.headers(self.config[f"{service_key}_token"].strip()),
+                concurrency=self.config["concurrency"],
+                timeout=self.config["request_timeout_seconds"],
+                requests_per_minute=None,
+                before_wait=self._before_wait,
+            )
+        return self._services[service_key]
+
+    def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
+        """Validate the settings; no message ever shows a value, as it may be a secret."""
+        schema = self.config_jsonschema
+        self.append_builtin_config(schema)
+        found = JSONSchemaValidator(schema).iter_errors(self._config)
+        errors = [text for error in found for text in _explain(error, schema)]
+        if errors and raise_errors:
+            msg = "The configuration is not valid"
+            raise ConfigValidationError(msg, errors=errors, schema=schema)
+        return errors
+
+    def check_settings(self) -> None:
+        """Check what a sync needs and discovery does not.
+
+        Raises:
+            TapError: When no service has a token, or a setting has no sense.
+        """
+        keys = [key for key in ("dbt", "pulumi") if self.has_token(key)]
+        if not keys:
+            msg = (
+                "no token: set dbt_token for dbt Cloud, pulumi_token for Pulumi Cloud, or both "
+                "(TAP_CLOUDAPIS_DBT_TOKEN, TAP_CLOUDAPIS_PULUMI_TOKEN)"
+            )
+            raise TapError(msg)
+        for key in keys:
+            self.service(key)
+        _ = self.dbt_filters
+
+    # A sync and its end
+
+    def run(self) -> int:
+        """Sync all selected streams, and say how it went.
+
+        Returns:
+            The exit code: 0 when every row was delivered that should have been, 1 when not,
+            128 and the signal's number when a signal ended the sync.
+        """
+        code = 0
+        try:
+            self.check_settings()
+            self._log_skipped_services()
+            self.sync_all()
+        except Terminated as exc:
+            self.logger.warning("Ended by signal %d; the state is saved", exc.signum)
+            code = 128 + exc.signum
+        except TapError as exc:
+            self.logger.error("%s", exc)  # noqa: TRY400 - a line for a user, no traceback
+            return 1
+        finally:
+            self.close()
+        self.report.log_summary()
+        return code or int(self.report.failed)
+
+    def close(self) -> None:
+        """Write the last state and what is buffered; end the threads."""
+        for service in self._services.values():
+            service.stop()
+        if self.state:
+            self._state_writer.force_state(self.state)
+        self.message_writer.flush()
+
+    def _log_skipped_services(self) -> None:
+        for key, name in (("dbt", "dbt Cloud"), ("pulumi", "Pulumi Cloud")):
+            streams = [
+                stream.name
+                for stream in self.streams.values()
+                if stream.selected and stream.name.startswith(f"{key}_")
+            ]
+            if streams and not self.has_token(key):
+                self.logger.info(
+                    "%s is skipped, as %s_token is not set: %s", name, key, ", ".join(streams)
+                )
+
+    def check_signal(self) -> None:
+        """End the sync here, between two records, if a signal asked for it."""
+        if self._signal is not None:
+            raise Terminated(self._signal)
+
+    def _before_wait(self) -> None:
+        self.check_signal()
+        self.message_writer.flush()
+        self.report.progress()
+
+    def _handle_termination(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002
+        """Note the signal; nothing is written in a handler. A second one ends at once."""
+        if self._signal is not None:
+            os._exit(128 + signum)
+        self._signal = signum
+
+    # The command line
+
+    @classmethod
+    def invoke(  # type: ignore[override]
+        cls,
+        *,
+        about: bool = False,
+        about_format: str | None = None,
+        config: _ConfigInput | None = None,
+        state: Any = None,
+        catalog: Any = None,
+    ) -> None:
+        """Sync, or print what ``--about`` asks for; see :meth:`Tap.invoke`."""
+        super(Tap, cls).invoke(about=about, about_format=about_format)
+        tap = cls(
+            config=config.config if config else {},
+            state=_read_json(state, "--state"),
+            catalog=_read_json(catalog, "--catalog"),
+            parse_env_config=config.parse_env if config else False,
+        )
+        cls.print_version(print_fn=cls.logger.info)
+        sys.exit(tap.run())
+
+    @classmethod
+    def cb_test(
+        cls,
+        ctx: click.Context,
+        param: click.Option,  # noqa: ARG003
+        value: str,
+    ) -> None:
+        """Handle ``--test``: one record of each stream, exit code 1 if a stream failed."""
+        if value == CliTestOptionValue.Disabled.value:
+            return
+        config: _ConfigInput = ctx.params["config"]
+        tap = cls(config=config.config, parse_env_config=config.parse_env)
+        if value == CliTestOptionValue.Schema.value:
+            tap.write_schemas()
+        else:
+            tap.check_settings()
+            tap.run_connection_test()
+        tap.close()
+        ctx.exit(int(tap.report.failed))
+
+
+def main() -> None:
+    """The console script: errors that a user can mend are one line, without a traceback."""
+    logger = logging.getLogger(TapCloudAPIs.name)
+    command = TapCloudAPIs.cli
+    try:
+        command()
+    except ConfigValidationError as exc:
+        for error in exc.errors:
+            logger.error("%s", error)  # noqa: TRY400
+    except TapError as exc:
+        logger.error("%s", exc)  # noqa: TRY400
+    except Terminated as exc:
+        sys.exit(128 + exc.signum)
+    except BrokenPipeError:
+        # The target is gone; it has said why. Leave nothing for the interpreter to flush.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        logger.error("The target closed the pipe before the end of the sync")  # noqa: TRY400
+    except (FileNotFoundError, IsADirectoryError, PermissionError) as exc:
+        logger.error("Cannot read the file: %s", exc)  # noqa: TRY400
+    sys.exit(1)
+
+
+def _read_json(file: Any, option: str) -> dict[str, Any] | None:
+    """Read the JSON file of an option."""
+    if file is None:
+        return None
+    try:
+        content: Any = load_json(file.read())
+    except ValueError as exc:
+        msg = f"{option}: the file is not JSON ({exc})"
+        raise TapError(msg) from None
+    if not isinstance(content, dict):
+        msg = f"{option}: the file does not hold a JSON object"
+        raise TapError(msg)
+    return content
+
+
+def _explain(error: ValidationError, schema: Mapping[str, Any]) -> list[str]:
+    """Put a validation error into lines that name the setting and never show its value."""
+    name = ".".join(map(str, error.path))
+    if error.validator == "additionalProperties" and not name:
+        lines = []
+        instance: dict[str, Any] = dict(error.instance)  # type: ignore[arg-type]
+        for unknown in sorted(instance.keys() - schema["properties"].keys()):
+            close = difflib.get_close_matches(unknown, schema["properties"], n=1)
+            hint = f"; did you mean {close[0]}?" if close else ""
+            lines.append(f"there is no setting {unknown}{hint}")
+        return lines
+    expected: Any = error.validator_value
+    if error.validator == "enum":
+        return [f"{name} must be one of {', '.join(map(str, expected))}"]
+    if error.validator == "type":
+        types = [expected] if isinstance(expected, str) else expected
+        return [f"{name} must be {' or '.join(t for t in types if t != 'null')}"]
+    return [f"{name} is not valid: {error.validator} {expected}"]
+
+
+def _is_for_users(record: logging.LogRecord) -> bool:
+    """Keep the SDK's narration of its start out of the log, but for those who debug."""
+    return record.msg not in _SDK_NARRATION or logging.getLogger(record.name).isEnabledFor(10)
+
+
+if __name__ == "__main__":
+    main()
