@@ -35,7 +35,7 @@ class Journal:
     def add(self, entry: dict[str, Any]) -> None:
         """Note a request that has been answered."""
         self._entries.append(entry)
-        self._counts[entry["template"] or "(no route)"] += 1
+        self._counts[entry["template"]] += 1
 
     def clear(self) -> None:
         """Forget all requests."""
@@ -93,7 +93,7 @@ class Gate:
             return
         path = scope["path"]
         service = service_of(path)
-        scope["simulator"] = {"template": None, "stream": None}
+        scope["simulator"] = {"template": "(not routed)", "stream": None}
         self._number += 1
         bits = self._chance.roll(self._number)
         fault = next((fault for fault in self.faults if fault.strikes(path)), None)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import urllib.request
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -63,8 +64,8 @@ class Simulator:
 
     def truth(self, stream: str | None = None, *, counts: bool = False) -> dict[str, Any]:
         """Return what is true now: of one stream its entry, else the whole answer."""
-        query = f"?stream={stream or ''}{'&counts=1' if counts else ''}".replace("stream=&", "")
-        answer = self._door("GET", f"truth{query}".removesuffix("?stream="))
+        query = {**({"stream": stream} if stream else {}), **({"counts": 1} if counts else {})}
+        answer = self._door("GET", f"truth?{urlencode(query)}")
         return answer["streams"][stream] if stream else answer
 
     def rows(self, stream: str) -> list[dict[str, Any]]:

@@ -31,6 +31,7 @@ _STATES = {
     "all": {ACTIVE, DELETED},
 }
 _CAP = 100
+_COLUMNS = {"pk": "id"}
 _ORDERS = ("id", "name", "created_at", "updated_at", "state")
 
 
@@ -88,7 +89,7 @@ class DbtApi:
         account = self._account(names)
         now = self._world.clock.now
         rows = [account.project_row(project, now) for project in account.projects]
-        return self._list(account, query, rows, keyset="pk__gt")
+        return self._list(account, query, rows, ("pk", "pk__in", "pk__gt"))
 
     def environments(self, names: Mapping[str, str], query: Query, headers: Headers) -> Row:
         """`GET /api/v3/accounts/{account}/projects/{project}/environments/`, keyset `id__gt`."""
@@ -105,7 +106,7 @@ class DbtApi:
         for name in ("type", "deployment_type", "dbt_version", "name"):
             value = query.text(name)
             rows = [row for row in rows if value is None or row[name] == value]
-        return self._list(account, query, rows, keyset="id__gt")
+        return self._list(account, query, rows, ("pk", "pk__in", "id__gt", "project_id__in"))
 
     def connections(self, names: Mapping[str, str], query: Query, headers: Headers) -> Row:
         """`GET /api/v3/accounts/{account}/connections/`: neither state nor order."""
@@ -125,12 +126,11 @@ class DbtApi:
         system = bool(query.boolean("is_system"))
         jobs = [job for job in account.listed_jobs(now) if job.is_system == system]
         rows = [account.job_row(job, now) for job in jobs]
-        environment, scheduled = query.integer("environment_id"), query.boolean("triggers_schedule")
-        if environment is not None:
-            rows = [row for row in rows if row["environment_id"] == environment]
+        scheduled = query.boolean("triggers_schedule")
         if scheduled is not None:
             rows = [row for row in rows if row["triggers"]["schedule"] == scheduled]
-        return self._list(account, query, rows, keyset=None)
+        declared = ("pk", "project_id", "project_id__in", "environment_id")
+        return self._list(account, query, rows, declared)
 
     def runs(self, names: Mapping[str, str], query: Query, headers: Headers) -> Row:
         """`GET /api/v2/accounts/{account}/runs/`."""
@@ -176,30 +176,20 @@ class DbtApi:
         return limit, offset
 
     def _list(
-        self, account: Account, query: Query, rows: Sequence[Row], *, keyset: str | None
+        self, account: Account, query: Query, rows: Sequence[Row], declared: Sequence[str]
     ) -> Row:
-        """Apply the standard filters, order and page."""
+        """Apply state, the `declared` filters, order and page; other filters are ignored."""
         state = query.text("state") or "active"
         if state not in _STATES:
             raise BadRequestError("Invalid 'state' value.")
         filters: Row = {"state": state}
         kept = [row for row in rows if row["state"] in _STATES[state]]
-        tests: list[tuple[str, Callable[[Row], bool]]] = []
-        pk, above = query.integer("pk"), query.integer(keyset) if keyset else None
-        if pk is not None:
-            tests.append(("pk", lambda row: row["id"] == pk))
-        if keyset and above is not None:
-            tests.append((keyset, lambda row: row["id"] > above))
-        project = query.integer("project_id")
-        if project is not None and keyset is None:
-            tests.append(("project_id", lambda row: row["project_id"] == project))
-        for name, column in (("pk__in", "id"), ("project_id__in", "project_id")):
-            wanted = query.integers(name)
-            if wanted is not None and not (name == "pk__in" and keyset is None):
-                tests.append((name, lambda row, w=wanted, c=column: row.get(c) in w))  # type: ignore[misc]
-        for name, test in tests:
+        for name in declared:
+            if query.text(name) is None:
+                continue
             filters[name] = query.text(name)
-            kept = [row for row in kept if test(row)]
+            column, test = _test(name, query)
+            kept = [row for row in kept if test(row[column])]
         order = query.text("order_by") or "id"
         if order.lstrip("-") not in _ORDERS:
             raise BadRequestError(f"Invalid order_by: {order}")
@@ -218,6 +208,18 @@ class DbtApi:
             "pagination": {"count": len(page), "total_count": len(rows)},
         }
         return success(page, extra=extra)
+
+
+def _test(name: str, query: Query) -> tuple[str, Callable[[Any], bool]]:
+    """Return (column, test of its value) for a filter in Django's notation."""
+    column, _, operator = name.partition("__")
+    if operator == "in":
+        wanted = query.integers(name) or []
+        return _COLUMNS.get(column, column), lambda value: value in wanted
+    bound = query.integer(name) or 0
+    if operator == "gt":
+        return _COLUMNS.get(column, column), lambda value: value > bound
+    return _COLUMNS.get(column, column), lambda value: value == bound
 
 
 def _containing(rows: list[Row], query: Query) -> list[Row]:

@@ -39,6 +39,7 @@ _ID_STRIDE = 3
 _CLOSING = (5 * MINUTE, 20 * MINUTE, 40 * MINUTE)
 """How long before the end of history its last runs are created, at most."""
 _TIES = 29  # of every 29 runs three are created at once
+_WHOLE_SECOND_EVERY = 40
 _TIMEOUT = 24 * HOUR + 36 * SECOND
 
 
@@ -155,11 +156,11 @@ class Runs:
     def _first_of(self, number: int, window: int, offset: int, rest: int) -> bool:
         """Whether this is the first run in its window, so that there always is such a one.
 
-        Where runs are rare it is every third instead.
+        Where runs are rare it is one of twelve instead.
         """
         start, width = self._moments.slot(number)
         if width > 2 * HOUR:
-            return number % 3 == rest
+            return number % 12 == rest
         return (start - offset) // window != (start - width - offset) // window
 
     def plan(self, number: int) -> Plan:
@@ -208,7 +209,10 @@ class Runs:
             length = 8 * SECOND + int(share(bits, 4) ** 3 * 40 * MINUTE)
         roll = part(bits, 9) % 100
         outcome = CANCELLED if roll < 3 else ERROR if roll < 16 else SUCCESS  # noqa: PLR2004
-        return dequeued, started, started + length + part(bits, 5), outcome
+        ended = started + length + part(bits, 5)
+        if part(bits, 12) % _WHOLE_SECOND_EVERY == 0:
+            ended -= ended % SECOND
+        return dequeued, started, ended, outcome
 
     def _retried(self, number: int, bits: int) -> int | None:
         """Return the number of the failed run that this one retries, if it does."""

@@ -1,0 +1,291 @@
+"""The world: one truth for API, door and command; the same in every process; it lives."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.simulator.client import Client
+from tests.simulator_process import END_OF_HISTORY, SECRET_MARKER, Simulator
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Row = dict[str, Any]
+SMALL: dict[str, Any] = {"dbt_runs": 150, "dbt_jobs": 9, "pulumi_stacks": 20, "pulumi_updates": 4}
+DAY = 86_400.0
+
+
+def utc(text: str | None) -> str | None:
+    """Bring dbt's forms of a time to the one of the truth."""
+    if text is None:
+        return None
+    day, _, rest = text.replace(" ", "T").partition("T")
+    time, _, fraction = rest.removesuffix("+00:00").removesuffix("Z").partition(".")
+    return f"{day}T{time}.{fraction.ljust(6, '0')}Z"
+
+
+def of_seconds(seconds: int | None) -> str | None:
+    if not seconds:
+        return None
+    return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.000000Z")
+
+
+def only(*columns: str) -> Callable[[Row], Row]:
+    return lambda row: {column: row[column] for column in columns}
+
+
+def read(client: Client) -> dict[str, list[Row]]:
+    """Read every stream through the API, in the columns of the truth."""
+    jobs = client.account_rows("v2/accounts/{a}/jobs/", state="all")
+    jobs += client.account_rows("v2/accounts/{a}/jobs/", state="all", is_system="true")
+    projects = client.account_rows("v3/accounts/{a}/projects/", state="all")
+    environments = [
+        row
+        for project in projects
+        for row in client.dbt_rows(
+            f"v3/accounts/{project['account_id']}/projects/{project['id']}/environments/",
+            state="all",
+        )
+    ]
+    runs = client.account_rows("v2/accounts/{a}/runs/")
+    stacks = client.pulumi_rows("user/stacks", "stacks")
+    state = ("id", "account_id", "name", "state")
+    stack_of = {"project_name": "projectName", "stack_name": "stackName", "org_name": "orgName"}
+    return {
+        "dbt_accounts": [only("id", "name")(row) for row in client.accounts()],
+        "dbt_projects": [only(*state)(row) for row in projects],
+        "dbt_connections": [
+            only("id", "account_id", "name")(row)
+            for row in client.account_rows("v3/accounts/{a}/connections/")
+        ],
+        "dbt_environments": [only(*state, "project_id")(row) for row in environments],
+        "dbt_jobs": [only(*state, "project_id")(row) for row in jobs],
+        "dbt_runs": [
+            {
+                **only("id", "account_id", "job_definition_id", "status")(row),
+                **{key: utc(row[key]) for key in ("created_at", "finished_at", "updated_at")},
+            }
+            for row in runs
+        ],
+        "pulumi_organizations": [{"org_name": name} for name in client.organizations()],
+        "pulumi_stacks": [
+            {
+                **{column: row[key] for column, key in stack_of.items()},
+                "stack_id": row["id"],
+                "last_update": of_seconds(row.get("lastUpdate")),
+            }
+            for row in stacks
+        ],
+        "pulumi_stack_updates": [
+            {
+                **{column: stack[key] for column, key in stack_of.items()},
+                "stack_id": stack["id"],
+                "version": row["version"],
+                "update_id": row["updateID"],
+                "result": row["info"]["result"],
+                "start_time": of_seconds(row["info"]["startTime"]),
+                "end_time": of_seconds(row["info"]["endTime"]),
+            }
+            for stack in stacks
+            for row in client.updates(stack)
+        ],
+        "pulumi_organization_members": [
+            {
+                "org_name": name,
+                "user_login": row["user"]["githubLogin"],
+                "user_name": row["user"]["name"],
+            }
+            for name in client.organizations()
+            for row in client.pulumi_rows(f"orgs/{name}/members", "members", type="backend")
+            if row["user"]["githubLogin"] != name
+        ],
+        "pulumi_organization_teams": [
+            {"org_name": name, "name": row["name"]}
+            for name in client.organizations()
+            for row in client.pulumi(f"orgs/{name}/teams").json()["teams"]
+        ],
+    }
+
+
+def in_order(rows: list[Row]) -> list[str]:
+    return sorted(json.dumps(row, sort_keys=True) for row in rows)
+
+
+@pytest.mark.parametrize("now", ["2026-03-01T07:00:00Z", END_OF_HISTORY, "2026-09-10T12:34:56Z"])
+def test_api_tells_the_truth(now: str) -> None:
+    with Simulator(now=now, **SMALL) as simulator:
+        client = Client(simulator)
+        truth = simulator.truth()["streams"]
+        counts = simulator.truth(counts=True)["streams"]
+        found = read(client)
+    assert list(found) == list(truth)
+    for stream, rows in found.items():
+        assert in_order(rows) == in_order(truth[stream]["rows"]), stream
+        assert counts[stream] == {"key": truth[stream]["key"], "count": len(rows)}
+        keys = [tuple(row[key] for key in truth[stream]["key"]) for row in rows]
+        assert len(set(keys)) == len(keys), stream
+
+
+def command(*arguments: str) -> subprocess.CompletedProcess[str]:
+    whole = [sys.executable, "-m", "cloudapis_simulator", *arguments]
+    return subprocess.run(whole, capture_output=True, text=True, check=False, timeout=60)
+
+
+def test_the_command_tells_the_same_truth_as_the_door() -> None:
+    with Simulator(now=END_OF_HISTORY, seed=7, **SMALL) as simulator:
+        simulator.advance(9 * DAY)
+        truth = simulator.truth()
+    sizes = [word for name, size in SMALL.items() for word in (f"--{name}", str(size))]
+    sizes = [word.replace("_", "-") for word in sizes]
+    told = command("truth", "--seed", "7", "--now", truth["now"], *sizes)
+    assert json.loads(told.stdout) == truth
+    one = command("truth", "--seed", "8", "--now", truth["now"], "--stream", "dbt_runs", *sizes)
+    assert list(json.loads(one.stdout)["streams"]) == ["dbt_runs"]
+    assert json.loads(one.stdout)["streams"]["dbt_runs"] != truth["streams"]["dbt_runs"]
+
+
+def test_two_processes_agree_byte_for_byte() -> None:
+    paths = [
+        "v3/accounts/",
+        "v2/accounts/1042/runs/?order_by=-id&include_related=trigger,job",
+        "v2/accounts/1042/jobs/?state=all",
+    ]
+    later = "2026-07-20T00:00:00Z"
+    with Simulator(now=END_OF_HISTORY, **SMALL) as one, Simulator(now=later, **SMALL) as other:
+        assert one.move_to(later) == other.move_to(later)
+        answers = [
+            [Client(simulator).dbt(path).content for path in paths]
+            + [Client(simulator).pulumi("user/stacks").content]
+            + [Client(simulator).pulumi("stacks/Acme-Cloud/website/dev/updates").content]
+            for simulator in (one, other)
+        ]
+    assert answers[0] == answers[1]
+
+
+def test_sizes_are_exact_at_the_end_of_history() -> None:
+    with Simulator(now=END_OF_HISTORY, **SMALL) as simulator:
+        counts = {k: v["count"] for k, v in simulator.truth(counts=True)["streams"].items()}
+        updates = simulator.rows("pulumi_stack_updates")
+    assert (counts["dbt_accounts"], counts["dbt_runs"]) == (2, 2 * 150)
+    assert (counts["pulumi_organizations"], counts["pulumi_stacks"]) == (2, 2 * 20)
+    per_stack: dict[str, int] = {}
+    for row in updates:
+        per_stack[row["stack_id"]] = per_stack.get(row["stack_id"], 0) + 1
+    assert set(per_stack.values()) == {4}
+    assert len(per_stack) < 40  # some were never updated
+
+
+def test_nothing_happens_while_the_clock_stands_still(still: Client) -> None:
+    account = still.accounts()[0]["id"]
+    path = f"v2/accounts/{account}/runs/?status__in=[1,2,3]"
+    assert still.dbt(path).content == still.dbt(path).content
+
+
+@pytest.mark.parametrize("now", [END_OF_HISTORY, "2026-11-21T08:00:00Z"])
+def test_there_is_always_something_open(now: str) -> None:
+    with Simulator(now=now) as simulator:
+        for _ in range(6):
+            runs = simulator.rows("dbt_runs")
+            statuses = {row["status"] for row in runs}
+            assert {1, 3} <= statuses
+            results = {row["result"] for row in simulator.rows("pulumi_stack_updates")}
+            assert {"in-progress", "succeeded", "failed"} <= results
+            simulator.advance(7 * 3600 + 11)
+
+
+def test_open_runs_end_and_their_flags_settle() -> None:
+    with Simulator(now=END_OF_HISTORY, dbt_accounts=1) as simulator:
+        client = Client(simulator)
+        before = {row["id"]: row for row in client.account_rows("v2/accounts/{a}/runs/")}
+        late: dict[int, Row] = {}
+        for _ in range(12):
+            simulator.advance(3600)
+            for row in client.account_rows("v2/accounts/{a}/runs/", id__gt=max(before)):
+                if row["finished_at"] and not row["notifications_sent"]:
+                    late[row["id"]] = row
+        simulator.advance(2 * DAY)
+        after = {row["id"]: row for row in client.account_rows("v2/accounts/{a}/runs/")}
+    was_open = [run_id for run_id, row in before.items() if row["in_progress"]]
+    assert len(was_open) >= 2
+    assert all(after[run_id]["is_complete"] for run_id in was_open)
+    assert late
+    for run_id, row in late.items():
+        assert after[run_id]["finished_at"] == row["finished_at"]
+        assert after[run_id]["notifications_sent"]
+        assert after[run_id]["updated_at"] > row["updated_at"]
+    # What had ended and settled does not change but for the words relative to now.
+    for run_id, row in before.items():
+        if row["finished_at"] and row["notifications_sent"]:
+            same = {k: v for k, v in row.items() if not k.endswith("_at_humanized")}
+            assert same == {k: after[run_id][k] for k in same}
+
+
+def test_runs_are_awkward(still: Client) -> None:
+    runs = still.account_rows("v2/accounts/{a}/runs/")
+    cancelled = [row for row in runs if row["status"] == 30 and row["started_at"] is None]
+    assert {row["finished_at"] is None for row in cancelled} == {True, False}
+    assert all(row["is_complete"] for row in cancelled)
+    assert "24:00:36" in {row["run_duration"] for row in runs}
+    assert any(row["retrying_run_id"] for row in runs)
+    by_id = {row["id"]: row for row in runs}
+    for row in runs:
+        if row["retrying_run_id"]:
+            assert by_id[row["retrying_run_id"]]["is_error"]
+            assert by_id[row["retrying_run_id"]]["job_id"] == row["job_id"]
+    for column in ("created_at", "finished_at"):
+        times = [row[column] for row in runs if row[column]]
+        assert len(set(times)) < len(times) - 5, f"no ties in {column}"
+        assert any("." not in time for time in times), f"all of {column} have a fraction"
+    assert max(row["id"] for row in runs) > 10**13
+    assert min(row["id"] for row in runs) < 10**8
+
+
+def test_stacks_are_born_die_and_come_back() -> None:
+    with Simulator(now="2026-08-02T00:00:00Z") as simulator:
+        key = ("org_name", "project_name", "stack_name")
+
+        def stacks() -> dict[tuple[str, ...], str]:
+            rows = simulator.rows("pulumi_stacks")
+            return {tuple(row[part] for part in key): row["stack_id"] for row in rows}
+
+        seen, born, died, back = stacks(), set(), set(), set()
+        lost: dict[tuple[str, ...], str] = {}
+        for _ in range(8):
+            simulator.advance(DAY)
+            now = stacks()
+            born |= now.keys() - seen.keys() - lost.keys()
+            died |= seen.keys() - now.keys()
+            for gone in seen.keys() - now.keys():
+                assert Client(simulator).pulumi("stacks/" + "/".join(gone)).status_code == 404
+            lost |= {name: seen[name] for name in seen.keys() - now.keys()}
+            back |= {name for name in now.keys() & lost.keys() if now[name] != lost[name]}
+            seen = now
+        assert born
+        assert died
+        assert back
+        versions = [
+            row["version"]
+            for row in simulator.rows("pulumi_stack_updates")
+            if tuple(row[part] for part in key) in back
+        ]
+        assert min(versions) == 1
+
+
+def test_secrets_are_planted_and_names_are_awkward(still: Client) -> None:
+    connections = json.dumps(still.account_rows("v3/accounts/{a}/connections/"))
+    updates = [
+        still.pulumi(f"stacks/Acme-Cloud/website/{name}/updates").text for name in ("dev", "prod")
+    ]
+    stack = still.pulumi("stacks/Acme-Cloud/website/dev").text
+    for text in (connections, stack, *updates):
+        assert SECRET_MARKER in text
+    everything = "".join(updates) + still.dbt("v2/accounts/1042/runs/?include_related=job").text
+    for awkward in ("\u2028", "🚀", "תיקון", '\\"', "\\n", "website:ALL_CAPS", "git.headName"):
+        assert awkward in everything, awkward
+    assert "127.0.0.1" not in everything
