@@ -8,7 +8,6 @@ import os
 import sys
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from singer_sdk import Tap, metrics
@@ -20,6 +19,7 @@ from singer_sdk.plugin_base import JSONSchemaValidator
 from singer_sdk.tap_base import CliTestOptionValue
 
 from tap_cloudapis.core.errors import TapError, Terminated
+from tap_cloudapis.core.normalizing import to_timestamp
 from tap_cloudapis.core.output import BufferedSingerWriter, ThrottledStateWriter
 from tap_cloudapis.core.report import SyncReport
 from tap_cloudapis.core.service import Service
@@ -63,6 +63,14 @@ _SDK_NARRATION = (
     "Skipping deselected stream '%s'.",
 )
 
+#: JSON types in the words of an error message.
+_TYPE_WORDS = {
+    "array": 'a JSON array, like ["a", "b"]',
+    "integer": "a whole number",
+    "object": "a JSON object",
+    "string": "text",
+}
+
 _IDS = th.ArrayType(th.CustomType({"type": ["integer", "string"]}))
 
 
@@ -85,6 +93,7 @@ class TapCloudAPIs(Tap):
     """Singer tap for dbt Cloud and Pulumi Cloud: run history, jobs, stacks, updates, access."""
 
     name = "tap-cloudapis"
+    package_name = "tap-cloudapis"
     message_writer_class = BufferedSingerWriter
     message_writer: BufferedSingerWriter
 
@@ -244,7 +253,7 @@ class TapCloudAPIs(Tap):
     @cached_property
     def user_agent(self) -> str:
         """What the tap calls itself in requests."""
-        return str(self.config.get("user_agent") or f"{self.name}/{version(self.name)}")
+        return str(self.config.get("user_agent") or f"{self.name}/{self.plugin_version}")
 
     @cached_property
     def dbt_filters(self) -> DbtFilters:
@@ -317,6 +326,10 @@ class TapCloudAPIs(Tap):
         for key in keys:
             self.service(key)
         _ = self.dbt_filters
+        start = self.config.get("start_date")
+        if start and to_timestamp(start) == start and not start.endswith("Z"):
+            msg = "start_date is not a date or timestamp like 2026-01-31 or 2026-01-31T00:00:00Z"
+            raise TapError(msg)
 
     # A sync and its end
 
@@ -340,7 +353,8 @@ class TapCloudAPIs(Tap):
             return 1
         finally:
             self.close()
-        self.report.log_summary()
+        if self.report.rows or not self.report.failed:
+            self.report.log_summary()
         return code or int(self.report.failed)
 
     def close(self) -> None:
@@ -393,12 +407,15 @@ class TapCloudAPIs(Tap):
     ) -> None:
         """Sync, or print what ``--about`` asks for; see :meth:`Tap.invoke`."""
         super(Tap, cls).invoke(about=about, about_format=about_format)
-        tap = cls(
-            config=config.config if config else {},
-            state=_read_json(state, "--state"),
-            catalog=_read_json(catalog, "--catalog"),
-            parse_env_config=config.parse_env if config else False,
-        )
+        try:
+            tap = cls(
+                config=config.config if config else {},
+                state=_read_json(state, "--state"),
+                catalog=_read_json(catalog, "--catalog"),
+                parse_env_config=config.parse_env if config else False,
+            )
+        except ConfigValidationError as exc:
+            raise TapError("; ".join(exc.errors)) from None
         cls.print_version(print_fn=cls.logger.info)
         sys.exit(tap.run())
 
@@ -413,25 +430,35 @@ class TapCloudAPIs(Tap):
         if value == CliTestOptionValue.Disabled.value:
             return
         config: _ConfigInput = ctx.params["config"]
-        tap = cls(config=config.config, parse_env_config=config.parse_env)
+        try:
+            tap = cls(config=config.config, parse_env_config=config.parse_env)
+        except ConfigValidationError as exc:
+            raise TapError("; ".join(exc.errors)) from None
         if value == CliTestOptionValue.Schema.value:
             tap.write_schemas()
         else:
             tap.check_settings()
             tap.run_connection_test()
+            tap.report.log_summary()
         tap.close()
         ctx.exit(int(tap.report.failed))
 
 
 def main() -> None:
-    """The console script: errors that a user can mend are one line, without a traceback."""
-    logger = logging.getLogger(TapCloudAPIs.name)
-    command = TapCloudAPIs.cli
+    """The console script."""
+    run_command(TapCloudAPIs)
+
+
+def run_command(tap: type[TapCloudAPIs]) -> None:
+    """Run a tap's command line and exit; what a user can mend is one line, no traceback.
+
+    Args:
+        tap: The tap, or one that inherits from it.
+    """
+    logger = logging.getLogger(tap.name)
+    command = tap.cli
     try:
         command()
-    except ConfigValidationError as exc:
-        for error in exc.errors:
-            logger.error("%s", error)  # noqa: TRY400
     except TapError as exc:
         logger.error("%s", exc)  # noqa: TRY400
     except Terminated as exc:
@@ -441,7 +468,12 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         logger.error("The target closed the pipe before the end of the sync")  # noqa: TRY400
     except (FileNotFoundError, IsADirectoryError, PermissionError) as exc:
-        logger.error("Cannot read the file: %s", exc)  # noqa: TRY400
+        logger.error("%s", exc)  # noqa: TRY400
+    except ValueError as exc:
+        # The SDK reads --config with simplejson, whose error is a class of its own.
+        if type(exc).__name__ != "JSONDecodeError":
+            raise
+        logger.error("--config: the file is not JSON (%s)", exc)  # noqa: TRY400
     sys.exit(1)
 
 
@@ -476,7 +508,8 @@ def _explain(error: ValidationError, schema: Mapping[str, Any]) -> list[str]:
         return [f"{name} must be one of {', '.join(map(str, expected))}"]
     if error.validator == "type":
         types = [expected] if isinstance(expected, str) else expected
-        return [f"{name} must be {' or '.join(t for t in types if t != 'null')}"]
+        words = [_TYPE_WORDS.get(name, name) for name in types if name != "null"]
+        return [f"{name} must be {' or '.join(words)}"]
     return [f"{name} is not valid: {error.validator} {expected}"]
 
 

@@ -59,6 +59,11 @@ class SyncReport:
         return self._streams.setdefault(stream, StreamReport())
 
     @property
+    def rows(self) -> int:
+        """Records emitted by all streams."""
+        return sum(report.rows for report in self._streams.values())
+
+    @property
     def failed(self) -> bool:
         """Whether data is missing that should be there."""
         return any(report.failures for report in self._streams.values())
@@ -104,10 +109,13 @@ class SyncReport:
         )
 
     def log_summary(self) -> None:
-        """Log one line per stream, and a last one with the total."""
+        """Log one line per stream, and a last one with the total.
+
+        What failed was logged as an error when it did, so it is only pointed at here.
+        """
         width = max(map(len, self._streams), default=0)
         for name, report in self._streams.items():
-            notes = [f"FAILED: {text}" for text in report.failures]
+            notes = ["FAILED: see the error above"] if report.failures else []
             notes += [f"skipped: {text}" for text in report.skipped]
             self._logger.info(
                 "%-*s %9s rows %7s requests %4d retries %8.1f s%s",
@@ -123,7 +131,7 @@ class SyncReport:
             "%-*s %9s rows %7s requests %4d retries %8.1f s",
             width,
             "total",
-            f"{sum(r.rows for r in self._streams.values()):,}",
+            f"{self.rows:,}",
             f"{sum(r.requests for r in self._streams.values()):,}",
             sum(r.retries for r in self._streams.values()),
             sum(r.seconds for r in self._streams.values()),

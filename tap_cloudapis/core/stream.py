@@ -7,6 +7,7 @@ records and writes them, in order, so that a sync emits the same messages as a s
 from __future__ import annotations
 
 import json
+import logging
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -193,9 +194,14 @@ class CloudStream(RESTStream[Params]):
         """Query parameters: those of the list and those of the page."""
         return query_text({**self.base_params(context), **(next_page_token or {})})
 
-    def log(self, message: str, *args: Any, level: int = 20, **kwargs: Any) -> None:
-        """Log what the SDK narrates about each context, for those who debug."""
-        super().log(message, *args, level=10 if level == 20 else level, **kwargs)  # noqa: PLR2004
+    def log(self, message: str, *args: Any, level: int = logging.INFO, **kwargs: Any) -> None:
+        """Log what the SDK narrates about each context, for those who debug.
+
+        A dry run ends each stream by an exception of its own; that is no error either.
+        """
+        if level == logging.INFO or self.ABORT_AT_RECORD_COUNT is not None:
+            level = logging.DEBUG
+        super().log(message, *args, level=level, **kwargs)
 
     def get_record_counter(self, **_: Any) -> metrics.Counter:
         """A counter that says nothing: the tap's own report counts, for all contexts."""

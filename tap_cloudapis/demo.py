@@ -1,0 +1,112 @@
+"""``tap-cloudapis-demo``: the tap on the built-in simulator, for trying it without an account.
+
+The simulator runs as a process of its own for the length of a sync, and never for discovery.
+It ends when its standard input closes, so nothing is left behind even if this one is killed.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shlex
+import subprocess
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from tap_cloudapis.core.errors import TapError
+from tap_cloudapis.tap import TapCloudAPIs, run_command
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+#: Options of ``cloudapis-simulator serve``, to choose another world than the usual one.
+OPTIONS_VARIABLE = "CLOUDAPIS_SIMULATOR_OPTIONS"
+
+_NO_SYNC = {"--discover", "--about", "--help", "--version", "--test=schema"}
+
+
+class TapCloudAPIsDemo(TapCloudAPIs):
+    """The tap for dbt Cloud and Pulumi Cloud, on a simulator of both: no account needed."""
+
+    name = "tap-cloudapis-demo"
+    package_name = "tap-cloudapis"
+
+    #: What the simulator printed when it was ready; empty when there is none.
+    simulator: ClassVar[Mapping[str, Any]] = {}
+
+    def __init__(self, *args: Any, config: Any = None, **kwargs: Any) -> None:
+        settings = ("dbt_url", "dbt_token", "pulumi_url", "pulumi_token")
+        simulated = {name: self.simulator[name] for name in settings if self.simulator}
+        super().__init__(*args, config={**(config or {}), **simulated}, **kwargs)
+
+    def run(self) -> int:
+        """Sync, and say of which world."""
+        if self.simulator:
+            self.logger.info(
+                "Simulating seed %s at %s; what is true there: "
+                "cloudapis-simulator truth --seed %s --now %s",
+                *(self.simulator[name] for name in ("seed", "now") * 2),
+            )
+        return super().run()
+
+
+@contextmanager
+def running_simulator(options: list[str]) -> Iterator[dict[str, Any]]:
+    """Run the simulator while the context lasts.
+
+    Args:
+        options: For ``cloudapis-simulator serve``.
+
+    Yields:
+        The JSON object it prints when it listens: base URLs, tokens, seed and time.
+
+    Raises:
+        TapError: When it does not start.
+    """
+    command = [sys.executable, "-m", "cloudapis_simulator", "serve", "--exit-with-parent"]
+    with subprocess.Popen(  # noqa: S603 - our own module and the user's own options
+        [*command, *options],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A Ctrl-C is for the tap, which still has the last requests to finish.
+        start_new_session=True,
+    ) as process:
+        assert process.stdin and process.stdout and process.stderr  # noqa: PT018, S101
+        line = process.stdout.readline()
+        try:
+            if not line:
+                raise TapError(_why_not_started(process.stderr.read()))
+            yield json.loads(line)
+        finally:
+            process.stdin.close()
+            process.stdout.close()
+            process.stderr.close()
+
+
+def _why_not_started(stderr: str) -> str:
+    if "No module named" in stderr:
+        return "the demo needs the simulator: pip install 'tap-cloudapis[demo]'"
+    reason = (stderr.strip().splitlines() or ["no reason given"])[-1]
+    return f"the simulator did not start: {reason}"
+
+
+def main() -> None:
+    """The console script."""
+    if _NO_SYNC & set(sys.argv[1:]):
+        run_command(TapCloudAPIsDemo)
+    logger = logging.getLogger(TapCloudAPIsDemo.name)
+    try:
+        with running_simulator(shlex.split(os.environ.get(OPTIONS_VARIABLE, ""))) as simulator:
+            TapCloudAPIsDemo.simulator = simulator
+            run_command(TapCloudAPIsDemo)
+    except TapError as exc:
+        logger.error("%s", exc)  # noqa: TRY400 - a line for a user, no traceback
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
