@@ -58,7 +58,7 @@ _STATE_SECTION = "singer"
 
 @dataclass
 class TableColumn:
-    """A column as the dataset's schema has it."""
+    """A column as the dataset's schema has it; `stored` unless this commit makes it."""
 
     name: str
     type: DataType
@@ -66,6 +66,7 @@ class TableColumn:
     variant: bool = False
     key: bool = False
     nullable: bool = True
+    stored: bool = True
 
 
 @dataclass
@@ -231,7 +232,7 @@ class Dataset:
         merges = any(column.key for column in table.columns.values())
         hints = [_hints(column) for column in table.columns.values()]
         known = self._schema.tables.get(table.name, {}).get("columns", {})
-        partial = new_table(
+        partial: Any = new_table(
             table.name,
             write_disposition="merge" if merges else "append",
             columns=[

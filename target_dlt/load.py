@@ -129,7 +129,8 @@ class Load:
 
     def _take_state(self, message: Message) -> None:
         self._state.take(bytes(message.value) or b"null")
-        if self._policy.is_due:
+        unsealed_rows = sum(len(buffer.rows) for buffer in self._buffers.values())
+        if self._policy.is_due(unsealed_rows):
             self._commit()
 
     def _activate_version(self, message: Message) -> None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _RECORD_LINE = re.compile(rb'\{\s*"type"\s*:\s*"RECORD"\s*,\s*"stream"\s*:\s*"([^"\\]+)"\s*,')
 _MAX_SHOWN = 60
+_NO_PREFIX = b"\xff"  # begins no text in UTF-8
 
 
 class Message(msgspec.Struct, kw_only=True):
@@ -94,11 +95,11 @@ class SingerLineReader(GenericSingerReader[bytes]):
         counts: Counter[str] = Counter()
         number = 0
         unreported = 0
-        prefix = b"\n"  # begins no line
+        prefix = _NO_PREFIX
         take: Callable[[bytes], None] = _refuse
         try:
             for line in _byte_lines(file_input or self.default_input):
-                number += 1  # noqa: SIM113
+                number += 1
                 if line.startswith(prefix):
                     take(line)
                     counts["RECORD"] += 1
@@ -109,7 +110,7 @@ class SingerLineReader(GenericSingerReader[bytes]):
                     counts["RECORD"] += 1
                 elif line.strip():
                     counts[self._other(line)] += 1
-                    prefix = b"\n"
+                    prefix = _NO_PREFIX
                 unreported += len(line)
                 if unreported >= self.report_bytes:
                     self._handler.progress(unreported)

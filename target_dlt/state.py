@@ -32,11 +32,14 @@ class CommitPolicy:
         self._read_rows += rows
         self._read_bytes += size
 
-    @property
-    def is_due(self) -> bool:
-        """Whether the next STATE message should be committed."""
+    def is_due(self, more_rows: int) -> bool:
+        """Tell whether a STATE message should be committed now.
+
+        Args:
+            more_rows: Rows that were read and not counted yet.
+        """
         return (
-            self._read_rows >= self.rows
+            self._read_rows + more_rows >= self.rows
             or self._read_bytes >= self.size
             or time.monotonic() - self._since >= self.seconds
         )

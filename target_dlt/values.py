@@ -73,7 +73,7 @@ def _strict(value: Any) -> Any:
     if isinstance(value, str):
         return _text(value)
     if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
+        return json.dumps(value)  # NaN, Infinity, -Infinity
     return value
 
 

@@ -198,22 +198,26 @@ class _Loading:
         """Make every column the chunks need; widen those that are too narrow."""
         schema = self._load.schema
         is_new = not self._table.columns
+        for chunk in self._load.chunks:
+            for column in chunk.columns:
+                self._column_for(column)
         for name, kind in schema.columns.items():
-            self._column_for(Column(name, kind), nullable=not (is_new and name in schema.keys))
+            self._column_for(Column(name, kind))
         for chunk in self._load.chunks:
             for column, values in zip(chunk.columns, chunk.table.columns, strict=True):
-                target = self._column_for(column)
-                if _overflows(column, target, values):
+                if _overflows(column, self._column_for(column), values):
                     self._column_for(Column(column.name, "bigint", variant=True))
         for made in self._table.columns.values():
             made.key = made.source in schema.keys and not made.variant
+            if is_new and made.key:
+                made.nullable = False
             if not made.key and not made.nullable:
                 self._alter(made, "DROP NOT NULL")
                 made.nullable = True
         self._keys = [found.name for key in schema.keys if (found := self._table.of_source(key))]
         self._dataset.stage(self._table)
 
-    def _column_for(self, column: Column, *, nullable: bool = True) -> TableColumn:
+    def _column_for(self, column: Column) -> TableColumn:
         """Find, widen or make the column that takes a chunk's column."""
         existing = self._table.of_source(column.name)
         if existing is not None and not column.variant:
@@ -231,9 +235,9 @@ class _Loading:
         is_variant = column.variant or existing is not None
         variant_type: DataType | None = column.type if is_variant else None
         found = self._table.of_source(column.name, variant_type=variant_type)
-        return found or self._add(column, variant_type, nullable=nullable)
+        return found or self._add(column, variant_type)
 
-    def _add(self, column: Column, variant_type: DataType | None, *, nullable: bool) -> TableColumn:
+    def _add(self, column: Column, variant_type: DataType | None) -> TableColumn:
         name = self._dataset.column_name(self._table, column.name, variant_type=variant_type)
         if variant_type is not None:
             LOGGER.warning(
@@ -249,14 +253,13 @@ class _Loading:
                 column.name,
                 name,
             )
-        added = TableColumn(
-            name, column.type, column.name, variant=variant_type is not None, nullable=nullable
-        )
+        is_variant = variant_type is not None
+        added = TableColumn(name, column.type, column.name, variant=is_variant, stored=False)
         self._table.columns[name] = added
         return added
 
     def _can_widen(self, column: TableColumn, wider: DataType) -> bool:
-        if (column.type, wider) != ("bigint", "double"):
+        if (column.type, wider) != ("bigint", "double") or not column.stored:
             return True
         query = (
             f"SELECT 1 FROM {self._dataset.qualified(self._table.name)} "  # noqa: S608
@@ -266,6 +269,9 @@ class _Loading:
         return not self._dataset.connection.execute(query).fetchall()
 
     def _widen(self, column: TableColumn, wider: DataType) -> None:
+        if not column.stored:
+            column.type = wider
+            return
         LOGGER.info("stream %r: column %r becomes %s", self._table.stream, column.name, wider)
         using = ""
         if (column.type, wider) == ("timestamp", "text"):

@@ -1,0 +1,84 @@
+"""What the loader's tests share: messages, and the target as a real process or in this one."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from target_dlt.target import TargetDuckDB
+
+SCRIPT = str(Path(sys.executable).parent / "target-duckdb")
+
+
+def schema(stream: str, properties: dict[str, Any], keys: Sequence[str] = (), **more: Any) -> str:
+    document = {"type": "object", "properties": properties, **more}
+    return json.dumps(
+        {"type": "SCHEMA", "stream": stream, "schema": document, "key_properties": list(keys)}
+    )
+
+
+def record(stream: str, **values: Any) -> str:
+    return json.dumps({"type": "RECORD", "stream": stream, "record": values})
+
+
+def raw_record(stream: str, text: str) -> str:
+    return f'{{"type": "RECORD", "stream": "{stream}", "record": {text}}}'
+
+
+def state(value: Any) -> str:
+    return json.dumps({"type": "STATE", "value": value})
+
+
+def typed(*names: str, **more: Any) -> dict[str, Any]:
+    return {"type": ["null", *names], **more}
+
+
+INTEGER = typed("integer")
+NUMBER = typed("number")
+STRING = typed("string")
+BOOLEAN = typed("boolean")
+MOMENT = typed("string", format="date-time")
+
+
+def load(path: Path, messages: Iterable[str], **config: Any) -> None:
+    """Load messages in this process."""
+    target = TargetDuckDB(config={"path": str(path), **config})
+    lines = "".join(f"{message}\n" for message in messages)
+    target.listen(io.TextIOWrapper(io.BytesIO(lines.encode("utf-8", "surrogatepass")), "utf-8"))
+
+
+def run(
+    *args: str, messages: Iterable[str] = (), config: dict[str, Any] | None = None, **options: Any
+) -> subprocess.CompletedProcess[str]:
+    """Run the console script, with a configuration file if one is given."""
+    command = [SCRIPT, *args]
+    if config is not None:
+        file = Path(options.pop("folder"), "config.json")
+        file.write_text(json.dumps(config))
+        command += ["--config", str(file)]
+    lines = "".join(f"{message}\n" for message in messages)
+    return subprocess.run(
+        command, input=lines, capture_output=True, text=True, timeout=120, check=False, **options
+    )
+
+
+def query(path: Path, sql: str) -> list[tuple[Any, ...]]:
+    with duckdb.connect(str(path), read_only=True) as connection:
+        connection.execute("SET timezone = 'UTC'")
+        return connection.execute(sql).fetchall()
+
+
+def column_types(path: Path, table: str) -> dict[str, str]:
+    rows = query(
+        path,
+        "SELECT column_name, data_type FROM duckdb_columns() "
+        f"WHERE table_name = '{table}' AND column_name NOT LIKE '\\_dlt%' ESCAPE '\\'",
+    )
+    return dict(rows)

@@ -1,0 +1,192 @@
+"""The console script: settings, about, version, what is missing, what is in the way."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+
+import duckdb
+import pytest
+
+from tests.loader.support import INTEGER, MOMENT, load, query, record, run, schema, state
+
+MESSAGES = [schema("t", {"id": INTEGER}, ["id"]), record("t", id=1), state({"n": 1})]
+
+
+def problems(result):
+    return [line for line in result.stderr.splitlines() if " INFO " not in line]
+
+
+def test_about_lists_every_setting_with_a_title_and_a_description():
+    result = run("--about", "--format=json")
+    assert result.returncode == 0
+    about = json.loads(result.stdout)
+    settings = about["settings"]["properties"]
+    assert set(settings) == {
+        "path", "filepath", "default_target_schema", "pipeline_name", "batch_size_rows",
+        "memory_limit", "load_method",
+    }
+    assert about["settings"]["additionalProperties"] is False
+    assert all(setting["title"] and setting["description"] for setting in settings.values())
+    assert set(about["capabilities"]) == {"about", "structured-logging", "target-schema"}
+    assert "# `target-duckdb`" in run("--about", "--format=markdown").stdout
+
+
+def test_version():
+    assert run("--version").stdout.startswith("target-duckdb v")
+
+
+@pytest.mark.parametrize(
+    ("config", "error"),
+    [
+        ({"path": "x.duckdb", "pth": "y"}, "'pth' was unexpected"),
+        ({}, "'path', the DuckDB file to load into, is missing"),
+        ({"path": "x.duckdb", "load_method": "merge"}, "'merge' is not one of"),
+        ({"path": "x.duckdb", "batch_size_rows": 0}, "batch_size_rows"),
+        ({"path": "x.duckdb", "memory_limit": "lots"}, "memory_limit"),
+        ({"path": "x.duckdb", "default_target_schema": "§"}, "default_target_schema"),
+    ],
+)
+def test_a_wrong_setting_is_named_in_one_line(tmp_path, config, error):
+    result = run(config=config, folder=tmp_path, messages=MESSAGES, cwd=tmp_path)
+    assert result.returncode == 1
+    (line,) = problems(result)
+    assert error in line
+    assert not (tmp_path / "x.duckdb").exists()
+
+
+def test_a_missing_or_broken_configuration_file_is_named(tmp_path):
+    (tmp_path / "broken.json").write_text("{")
+    for name in ("broken.json", "missing.json"):
+        result = run("--config", str(tmp_path / name))
+        assert result.returncode != 0
+        assert "Traceback" not in result.stderr
+
+
+def test_settings_from_the_environment_and_from_two_files(tmp_path):
+    path = tmp_path / "env.duckdb"
+    first, second = tmp_path / "1.json", tmp_path / "2.json"
+    first.write_text(json.dumps({"filepath": "nowhere.duckdb", "default_target_schema": "raw"}))
+    second.write_text(json.dumps({"filepath": str(path)}))
+    environment = {**os.environ, "TARGET_DUCKDB_BATCH_SIZE_ROWS": "1"}
+    result = run(
+        "--config", str(first), "--config", str(second), "--config=ENV",
+        messages=[*MESSAGES, record("t", id=2), state({"n": 2})], env=environment, cwd=tmp_path,
+    )
+    assert result.returncode == 0, result.stderr
+    assert result.stdout == '{"n": 1}\n{"n": 2}\n'
+    assert query(path, "SELECT count(*) FROM raw.t") == [(2,)]
+
+
+def test_nothing_but_the_file_is_left_behind(tmp_path):
+    home, work = tmp_path / "home", tmp_path / "work"
+    home.mkdir()
+    work.mkdir()
+    environment = {**os.environ, "HOME": str(home), "TMPDIR": str(work), "TZ": "America/New_York"}
+    environment.pop("RUNTIME__DLTHUB_TELEMETRY", None)
+    messages = [
+        schema("t", {"id": INTEGER, "at": MOMENT}, ["id"]),
+        record("t", id=1, at="2026-07-01T12:00:00"),
+    ]
+    result = run("--config", "ENV", messages=messages, cwd=work,
+                 env={**environment, "TARGET_DUCKDB_PATH": "db.duckdb"})
+    assert result.returncode == 0, result.stderr
+    assert problems(result) == []
+    assert list(home.iterdir()) == []
+    assert [file.name for file in work.iterdir()] == ["db.duckdb"]
+    assert query(work / "db.duckdb", "SELECT \"at\"::VARCHAR FROM t") == [
+        ("2026-07-01 12:00:00+00",)
+    ]
+
+
+@pytest.mark.parametrize("missing", ["dlt", "duckdb", "pyarrow"])
+def test_without_the_extra_one_line_says_what_to_install(missing):
+    """An import hook in front of all others stands for a package that is not installed."""
+    program = f"""
+import sys
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == {missing!r}:
+            raise ModuleNotFoundError(name)
+sys.meta_path.insert(0, Missing())
+from target_dlt.cli import main
+main()
+"""
+    result = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert result.returncode == 1
+    assert result.stdout == ""
+    (line,) = result.stderr.splitlines()
+    assert missing in line
+    assert 'pip install "tap-cloudapis[duckdb]"' in line
+
+
+def test_what_is_no_duckdb_file_is_named_in_one_line(tmp_path):
+    (tmp_path / "text.duckdb").write_text("hello " * 1000)
+    (tmp_path / "folder.duckdb").mkdir()
+    (tmp_path / "file").write_text("")
+    for name in ("text.duckdb", "folder.duckdb", "file/db.duckdb"):
+        result = run(config={"path": str(tmp_path / name)}, folder=tmp_path, messages=MESSAGES)
+        assert result.returncode == 1
+        assert result.stdout == ""
+        (line,) = problems(result)
+        assert str(tmp_path / name.partition("/")[0]) in line
+
+
+def test_a_file_in_use_is_waited_for(tmp_path):
+    path = tmp_path / "db.duckdb"
+    program = f"import duckdb, sys; c = duckdb.connect({str(path)!r}); print(1, flush=True); input()"
+    holder = subprocess.Popen(
+        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert holder.stdout is not None
+    assert holder.stdin is not None
+    holder.stdout.readline()
+
+    def let_go():
+        time.sleep(3)
+        assert holder.stdin is not None
+        holder.stdin.close()
+
+    thread = threading.Thread(target=let_go)
+    thread.start()
+    result = run(config={"path": str(path)}, folder=tmp_path, messages=MESSAGES)
+    thread.join()
+    holder.wait(30)
+    holder.stdout.close()
+    assert result.returncode == 0, result.stderr
+    (line,) = problems(result)
+    assert "in use by another process; waiting" in line
+    assert query(path, "SELECT id FROM t") == [(1,)]
+
+
+def test_a_file_that_stays_in_use_is_an_error(tmp_path, monkeypatch):
+    from target_dlt.engines import duckdb as engine  # noqa: PLC0415
+    from target_dlt.errors import LoaderError  # noqa: PLC0415
+
+    path = tmp_path / "db.duckdb"
+    monkeypatch.setattr(engine, "_LOCK_WAIT_SECONDS", 0.5)
+    program = f"import duckdb, sys; c = duckdb.connect({str(path)!r}); print(1, flush=True); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as holder:
+        assert holder.stdout is not None
+        assert holder.stdin is not None
+        holder.stdout.readline()
+        with pytest.raises(LoaderError, match="is in use by another process"):
+            load(path, MESSAGES)
+        holder.stdin.close()
+
+
+def test_a_file_written_with_an_index_of_the_user_is_loaded(tmp_path):
+    path = tmp_path / "db.duckdb"
+    load(path, MESSAGES)
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("CREATE UNIQUE INDEX by_id ON t (id)")
+    load(path, [MESSAGES[0], record("t", id=2)])
+    assert query(path, "SELECT id FROM t ORDER BY id") == [(1,), (2,)]

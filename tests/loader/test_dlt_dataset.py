@@ -1,0 +1,172 @@
+"""The file is a dlt dataset: read by dlt's own tools, and gone on with by dlt's pipelines."""
+
+from __future__ import annotations
+
+import re
+
+import dlt
+import pytest
+from dlt.common.schema import Schema
+
+from target_dlt.errors import LoaderError
+from tests.loader.support import INTEGER, MOMENT, STRING, load, query, record, schema, state, typed
+
+PROPERTIES = {"id": INTEGER, "name": STRING, "at": MOMENT, "tree": typed("object")}
+STREAM = [
+    schema("Runs", PROPERTIES, ["id"]),
+    record("Runs", id=1, name="a", at="2026-01-02T03:04:05Z", tree={"b": 1}),
+    record("Runs", id=2, name="b"),
+    state({"bookmarks": {"Runs": {"id": 2}}}),
+]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path
+
+
+def attach(path, name, dataset, folder):
+    return dlt.attach(
+        name,
+        destination=dlt.destinations.duckdb(str(path)),
+        dataset_name=dataset,
+        pipelines_dir=str(folder / "pipelines"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("file", "setting", "dataset", "name"),
+    [
+        ("sales", None, "main", "sales"),
+        ("sales", "raw", "raw", "sales"),
+        ("cloudapis", "cloudapis", "cloudapis", "cloudapis"),
+        ("CloudAPIs", "CloudAPIs", "cloud_ap_is", "CloudAPIs"),
+        ("Sales", "sales", "sales", "Sales"),
+        ("main", None, "main", "main"),
+        ("my.data-file", "My-Data", "my_data", "my.data-file"),
+    ],
+)
+def test_attach_reads_everything_back(folder, file, setting, dataset, name):
+    path = folder / f"{file}.duckdb"
+    config = {} if setting is None else {"default_target_schema": setting}
+    for _ in range(2):
+        load(path, STREAM, **config)
+    pipeline = attach(path, name, dataset, folder)
+    assert pipeline.state["sources"]["singer"]["state"] == {"bookmarks": {"Runs": {"id": 2}}}
+    assert {"runs", "_dlt_loads", "_dlt_version"} <= set(pipeline.dataset().tables)
+    rows = pipeline.dataset().runs.arrow().to_pylist()
+    assert [(row["id"], row["name"], row["tree"]) for row in rows] == [
+        (1, "a", '{"b": 1}'),
+        (2, "b", None),
+    ]
+    assert rows[0]["at"].isoformat() == "2026-01-02T03:04:05+00:00"
+    loads = pipeline.dataset()["_dlt_loads"].arrow().to_pylist()
+    assert {row["_dlt_load_id"] for row in rows} <= {load["load_id"] for load in loads}
+    assert len({row["_dlt_id"] for row in rows}) == 2
+    assert all(re.fullmatch(r"[A-Za-z0-9+/]{14}", row["_dlt_id"]) for row in rows)
+    assert pipeline.dataset().row_counts().arrow().to_pylist() == [
+        {"table_name": "runs", "row_count": 2}
+    ]
+
+
+def test_a_schema_named_as_its_file_is_found_in_sql(folder):
+    path = folder / "cloudapis.duckdb"
+    load(path, STREAM, default_target_schema="cloudapis")
+    assert query(path, "SELECT count(*) FROM cloudapis.runs") == [(2,)]
+
+
+def test_a_file_that_has_a_schema_of_its_own_name_is_refused(folder):
+    import duckdb  # noqa: PLC0415
+
+    path = folder / "cloudapis.duckdb"
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("CREATE SCHEMA cloudapis.cloudapis")
+    with pytest.raises(LoaderError, match="choose another default_target_schema"):
+        load(path, STREAM, default_target_schema="cloudapis")
+
+
+def test_a_later_dlt_pipeline_merges_into_our_tables(folder):
+    path = folder / "sales.duckdb"
+    load(path, STREAM)
+    pipeline = dlt.pipeline(
+        "sales",
+        destination=dlt.destinations.duckdb(str(path)),
+        dataset_name="main",
+        pipelines_dir=str(folder / "other"),
+    )
+    rows = [{"id": 2, "name": "changed"}, {"id": 3, "name": "new", "more": 5}]
+    pipeline.run(rows, table_name="runs", write_disposition="merge")
+    load(path, [STREAM[0], record("Runs", id=1, name="again"), state({"n": 2})])
+    assert query(path, "SELECT id, name, more FROM runs ORDER BY id") == [
+        (1, "again", None),
+        (2, "changed", None),
+        (3, "new", 5),
+    ]
+    assert query(path, "SELECT count(*) FROM _dlt_loads") == [(3,)]
+    restored = attach(path, "sales", "main", folder)
+    assert restored.state["sources"]["singer"]["state"] == {"n": 2}
+    assert set(restored.default_schema.get_table_columns("runs")) >= {"id", "name", "more"}
+
+
+def test_our_stored_documents_are_those_of_a_dlt_pipeline(folder):
+    """Contract: the system tables have the columns and the contents that dlt itself writes."""
+    ours, theirs = folder / "ours.duckdb", folder / "theirs.duckdb"
+    load(ours, STREAM, pipeline_name="same")
+    pipeline = dlt.pipeline(
+        "same",
+        destination=dlt.destinations.duckdb(str(theirs)),
+        dataset_name="main",
+        pipelines_dir=str(folder / "pipelines"),
+    )
+    pipeline.run(
+        [{"id": 1, "name": "a"}], table_name="runs", write_disposition="merge", primary_key="id"
+    )
+    columns = (
+        "SELECT table_name, column_name, data_type, is_nullable FROM duckdb_columns() "
+        "WHERE table_name LIKE '\\_dlt%' ESCAPE '\\' ORDER BY ALL"
+    )
+    assert query(ours, columns) == query(theirs, columns)
+    for sql in (
+        "SELECT schema_name, status FROM _dlt_loads",
+        "SELECT pipeline_name, engine_version, version FROM _dlt_pipeline_state",
+        "SELECT schema_name, engine_version FROM _dlt_version",
+    ):
+        assert query(ours, sql) == query(theirs, sql)
+    documents = [_stored_schema(path) for path in (ours, theirs)]
+    for system in ("_dlt_loads", "_dlt_version", "_dlt_pipeline_state"):
+        assert documents[0].tables[system] == documents[1].tables[system]
+    our_table, their_table = (document.tables["runs"] for document in documents)
+    assert our_table["write_disposition"] == their_table["write_disposition"]
+    assert our_table["x-normalizer"] == their_table["x-normalizer"]
+    for column in ("id", "name"):
+        assert our_table["columns"][column] == their_table["columns"][column]
+
+
+def _stored_schema(path):
+    import json  # noqa: PLC0415
+
+    ((text, version_hash),) = query(path, "SELECT schema, version_hash FROM _dlt_version")
+    schema = Schema.from_stored_schema(json.loads(text))
+    assert schema.version_hash == version_hash
+    return schema
+
+
+def test_what_was_dropped_by_hand_is_made_again(folder):
+    import duckdb  # noqa: PLC0415
+
+    path = folder / "sales.duckdb"
+    load(path, STREAM)
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("DROP TABLE runs")
+    load(path, STREAM)
+    assert query(path, "SELECT count(*) FROM runs") == [(2,)]
+
+
+def test_two_pipelines_share_a_dataset(folder):
+    path = folder / "sales.duckdb"
+    load(path, STREAM, pipeline_name="one")
+    load(path, [schema("other", {"id": INTEGER}), record("other", id=1)], pipeline_name="two")
+    load(path, STREAM, pipeline_name="one")
+    assert query(path, "SELECT count(*) FROM runs") == [(2,)]
+    assert set(attach(path, "one", "main", folder).default_schema.data_table_names()) == {"runs"}
+    assert set(attach(path, "two", "main", folder).default_schema.data_table_names()) == {"other"}

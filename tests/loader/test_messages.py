@@ -1,0 +1,137 @@
+"""Messages in any order, wrong ones, and the ones that are not supported."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from target_dlt.errors import LoaderError
+from tests.loader.support import (
+    INTEGER,
+    STRING,
+    column_types,
+    load,
+    query,
+    record,
+    run,
+    schema,
+    state,
+    typed,
+)
+
+ID = schema("t", {"id": INTEGER}, ["id"])
+DEEP = "[" * 100_000
+
+
+@pytest.mark.parametrize(
+    ("messages", "error"),
+    [
+        ([ID, '{"type": "RECORD", '], "line 2: not valid JSON"),
+        ([ID, "", "nonsense"], "line 3: not valid JSON"),
+        ([ID, '{"type":"RECORD","stream":"t","record":{"id":1}'], "line 2: not valid JSON"),
+        ([ID, '{"type":"RECORD","stream":"t","record":' + DEEP], "line 2: not valid JSON"),
+        ([record("t", id=1)], "line 1: stream 't': a RECORD before its SCHEMA"),
+        ([ID, record("u", id=1)], "line 2: stream 'u': a RECORD before its SCHEMA"),
+        ([ID, record("t", other=1)], "line 2: stream 't': .* no value for its key 'id'"),
+        ([ID, record("t", id=None)], "line 2: stream 't': .* no value for its key 'id'"),
+        ([ID, record("t", id="x")], "line 2: stream 't': .* the key 'id' .* bigint"),
+        ([schema("t", {"k": {}}, ["k"]), record("t", k=None)], "stream 't': .* its key 'k'"),
+        ([ID, '{"type": "RECORD", "stream": "t"}'], "line 2: stream 't': .* without a record"),
+        ([ID, '{"type": "RECORD", "record": {}}'], "line 2: a RECORD without a stream"),
+        (['{"type": "SCHEMA", "stream": "t"}'], 'line 1: a SCHEMA needs "stream" and "schema"'),
+        (['{"type": "SCHEMA", "stream": "t", "schema": {}}'], "line 1: stream 't': .*properties"),
+        (['{"type": "STRANGE"}'], "line 1: a message of unknown type 'STRANGE'"),
+        (["[]"], "line 1: "),
+        (["{}"], "line 1: not a Singer message"),
+        ([ID, '{"type": "BATCH", "stream": "t"}'], "line 2: stream 't': BATCH .* not supported"),
+    ],
+)
+def test_wrong_messages_are_named_in_one_line(tmp_path, messages, error):
+    path = tmp_path / "db.duckdb"
+    with pytest.raises(LoaderError, match=error) as caught:
+        load(path, messages)
+    assert "\n" not in str(caught.value)
+    assert not path.exists()
+
+
+def test_the_process_says_one_line_and_exits_with_1(tmp_path):
+    path = tmp_path / "db.duckdb"
+    result = run(config={"path": str(path)}, folder=tmp_path, messages=[ID, state(1), "{oops"])
+    assert result.returncode == 1
+    assert result.stdout == ""
+    errors = [line for line in result.stderr.splitlines() if "INFO" not in line]
+    assert len(errors) == 1
+    assert "line 3: not valid JSON" in errors[0]
+    assert not path.exists()
+
+
+def test_any_spelling_of_a_message_is_read(tmp_path):
+    path = tmp_path / "db.duckdb"
+    load(
+        path,
+        [
+            ID,
+            '{"record":{"id":1},"stream":"t","type":"RECORD"}',
+            '  { "type" : "RECORD" , "stream" : "t" , "record" : { "id" : 2 } }  ',
+            '{"type":"RECORD","version":1,"stream":"t","record":{"id":3},"more":{"a":[]}}',
+            '{"type": "RECORD", "stream": "\\u0074", "record": {"id": 4}}\r',
+            '{"type": "RECORD", "stream": "t", "time_extracted": "2026", "record": {"id": 5}}',
+        ],
+    )
+    assert query(path, "SELECT id FROM t ORDER BY id") == [(1,), (2,), (3,), (4,), (5,)]
+
+
+def test_streams_may_be_interleaved(tmp_path, caplog):
+    path = tmp_path / "db.duckdb"
+    names = ["a", "b", "c"]
+    messages = [schema(name, {"id": INTEGER, "v": STRING}, ["id"]) for name in names]
+    messages += [record(names[n % 3], id=n, v=str(n)) for n in range(99)]
+    messages += ['{"type": "ACTIVATE_VERSION", "stream": "a", "version": 1}'] * 2
+    with caplog.at_level("INFO", logger="target-duckdb"):
+        load(path, messages)
+    for offset, name in enumerate(names):
+        rows = query(path, f"SELECT id, v FROM {name} ORDER BY id")
+        assert rows == [(n, str(n)) for n in range(offset, 99, 3)]
+    assert caplog.text.count("ACTIVATE_VERSION is ignored") == 1
+
+
+def test_streams_without_records_get_their_tables(tmp_path):
+    path = tmp_path / "db.duckdb"
+    load(path, [schema("t", {"id": INTEGER, "v": typed("array")}, ["id"])])
+    assert query(path, "SELECT id, v FROM t") == []
+
+
+def test_no_message_leaves_no_file(tmp_path):
+    load(tmp_path / "db.duckdb", [])
+    assert not (tmp_path / "db.duckdb").exists()
+
+
+def test_unions_references_and_enums_find_their_type(tmp_path):
+    path = tmp_path / "db.duckdb"
+    properties = {
+        "a": {"anyOf": [{"type": "string", "format": "date-time"}, {"type": ["null", "string"]}]},
+        "b": {"oneOf": [{"type": "integer"}, {"type": "null"}]},
+        "c": {"type": ["integer", "number", "null"]},
+        "d": {"type": ["integer", "string"]},
+        "e": {"anyOf": [{"type": "string"}, {"type": "object"}]},
+        "f": {"$ref": "#/definitions/flag"},
+        "g": {"enum": ["x", None]},
+        "h": {"allOf": [{"type": "boolean"}]},
+        "i": {"$ref": "#/definitions/loop"},
+    }
+    definitions = {"flag": {"type": "boolean"}, "loop": {"$ref": "#/definitions/loop"}}
+    load(path, [schema("t", properties, definitions=definitions)])
+    assert json.dumps(column_types(path, "t")) == json.dumps(
+        {
+            "a": "TIMESTAMP WITH TIME ZONE",
+            "b": "BIGINT",
+            "c": "DOUBLE",
+            "d": "VARCHAR",
+            "e": "JSON",
+            "f": "BOOLEAN",
+            "g": "VARCHAR",
+            "h": "BOOLEAN",
+            "i": "JSON",
+        }
+    )

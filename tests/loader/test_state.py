@@ -1,0 +1,142 @@
+"""STATE: written only after the commit that holds every record before it."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import time
+
+import pytest
+
+from tests.loader.support import (
+    INTEGER,
+    SCRIPT,
+    STRING,
+    load,
+    query,
+    raw_record,
+    record,
+    run,
+    schema,
+    state,
+)
+
+T = schema("t", {"id": INTEGER}, ["id"])
+
+
+def test_the_last_state_comes_out_as_it_went_in(tmp_path, capsys):
+    value = '{"bookmarks": {"t": {"é": 1.10, "big": 123456789012345678901234567890}}}'
+    last = f'{{"type": "STATE", "value": {value}}}'
+    load(tmp_path / "db.duckdb", [T, state({"x": 1}), record("t", id=1), last, record("t", id=2)])
+    assert capsys.readouterr().out == value + "\n"
+
+
+def test_states_come_out_commit_by_commit(tmp_path):
+    path = tmp_path / "db.duckdb"
+    messages = [T]
+    for n in range(1, 10):
+        messages += [record("t", id=n), state({"n": n})]
+    messages.append(record("t", id=10))
+    result = run(config={"path": str(path), "batch_size_rows": 4}, folder=tmp_path,
+                 messages=messages)
+    assert result.returncode == 0, result.stderr
+    assert [json.loads(line)["n"] for line in result.stdout.splitlines()] == [4, 8, 9]
+    assert query(path, "SELECT count(*) FROM t") == [(10,)]
+    assert query(path, "SELECT count(*), sum(status) FROM _dlt_loads") == [(3, 0)]
+    assert query(path, "SELECT count(*) FROM _dlt_pipeline_state") == [(3,)]
+    committed = [line for line in result.stderr.splitlines() if "Committed" in line]
+    assert len(committed) == 3
+    assert "4 rows" in committed[0]
+
+
+def test_a_run_that_changes_nothing_writes_the_state_back(tmp_path, capsys):
+    path = tmp_path / "db.duckdb"
+    for _ in range(2):
+        load(path, [T, state({"n": 1})])
+        assert capsys.readouterr().out == '{"n": 1}\n'
+    assert query(path, "SELECT count(*) FROM _dlt_pipeline_state") == [(1,)]
+
+
+def test_any_number_of_records_between_two_states_is_one_commit(tmp_path, monkeypatch):
+    from target_dlt.load import Load  # noqa: PLC0415
+
+    monkeypatch.setattr(Load, "chunk_bytes", 10_000)
+    monkeypatch.setattr(Load, "memory_bytes", 100_000)
+    monkeypatch.setattr("target_dlt.reader.SingerLineReader.report_bytes", 5_000)
+    path = tmp_path / "db.duckdb"
+    text = "x" * 500
+    rows = [raw_record("t", f'{{"id": {n}, "text": "{text}{n}"}}') for n in range(3000)]
+    load(path, [schema("t", {"id": INTEGER, "text": STRING}), *rows], batch_size_rows=10)
+    assert query(path, "SELECT count(DISTINCT text), sum(id) FROM t") == [(3000, 3000 * 2999 // 2)]
+    assert query(path, "SELECT count(*) FROM _dlt_loads") == [(1,)]
+
+
+ROWS = 4000
+STEP = 50
+
+
+def _messages(start):
+    yield schema("t", {"id": INTEGER, "text": STRING})
+    for n in range(start, ROWS):
+        yield raw_record("t", f'{{"id": {n}, "text": "{"x" * 200}"}}')
+        if n % STEP == STEP - 1:
+            yield state({"next": n + 1})
+
+
+def _run_until_killed(path, start, pause, signum):
+    """Feed the target slowly and end it at some moment; answer the states and the exit code."""
+    config = path.with_suffix(".json")
+    config.write_text(json.dumps({"path": str(path), "batch_size_rows": STEP}))
+    process = subprocess.Popen(
+        [SCRIPT, "--config", str(config)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+    )
+    os.set_blocking(process.stdin.fileno(), False)  # noqa: FBT003
+    text = "".join(f"{message}\n" for message in _messages(start)).encode()
+    first = b""
+    while not first:  # until the first commit
+        assert process.poll() is None
+        assert text
+        text = text[_write(process.stdin.fileno(), text[:20_000]):]
+        os.set_blocking(process.stdout.fileno(), False)  # noqa: FBT003
+        try:
+            first = os.read(process.stdout.fileno(), 1 << 16)
+        except BlockingIOError:
+            time.sleep(0.01)
+    until = time.monotonic() + pause
+    while time.monotonic() < until:
+        text = text[_write(process.stdin.fileno(), text[:20_000]):]
+        time.sleep(0.01)
+    process.send_signal(signum)
+    code = process.wait(30)
+    os.set_blocking(process.stdout.fileno(), True)  # noqa: FBT003
+    output = first + process.stdout.read()
+    process.stdin.close()
+    process.stdout.close()
+    return [json.loads(line) for line in output.splitlines()], code
+
+
+def _write(descriptor, data):
+    try:
+        return os.write(descriptor, data)
+    except BlockingIOError:
+        return 0
+
+
+@pytest.mark.parametrize("signum", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_nothing_is_lost_or_doubled_by_an_end_in_the_middle(tmp_path, signum):
+    """The stream has no key: a row that was committed but not told would come twice."""
+    path = tmp_path / "db.duckdb"
+    start = 0
+    for _ in range(2):
+        states, code = _run_until_killed(path, start, random.uniform(0, 0.4), signum)  # noqa: S311
+        assert code == (-signum if signum == signal.SIGKILL else 128 + signum)
+        start = states[-1]["next"]
+        assert query(path, "SELECT count(*), max(id) + 1 FROM t") == [(start, start)]
+    load(path, _messages(start))
+    assert query(path, "SELECT count(*), count(DISTINCT id) FROM t") == [(ROWS, ROWS)]
+    orphans = "SELECT count(*) FROM t WHERE _dlt_load_id NOT IN (SELECT load_id FROM _dlt_loads)"
+    assert query(path, orphans) == [(0,)]
