@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 _Item = TypeVar("_Item")
 _PART_BITS = 16
+_NUMBER_MASK = (1 << 64) - 1
 _PART_MASK = (1 << _PART_BITS) - 1
 
 
@@ -20,8 +21,8 @@ class Dice:
         self._key = blake2b(repr((seed, *purpose)).encode(), digest_size=32).digest()
 
     def roll(self, number: int = 0) -> int:
-        """Return 256 random bits, a function of seed, purpose and `number` (0 to 2**64-1)."""
-        data = number.to_bytes(8, "big")
+        """Return 256 random bits, a function of seed, purpose and `number`, modulo 2**64."""
+        data = (number & _NUMBER_MASK).to_bytes(8, "big")
         return int.from_bytes(blake2b(data, key=self._key, digest_size=32).digest(), "big")
 
 

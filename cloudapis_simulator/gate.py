@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from cloudapis_simulator.world import World
 
 DOOR_PATH = "/_simulator"
-_MOST_REQUESTS_KEPT = 200_000
+_MOST_REQUESTS_KEPT = 50_000
 _REDIRECT = 308
 
 

@@ -19,6 +19,7 @@ from cloudapis_simulator.api.routes import (
     DBT_TOKEN,
     PULUMI_TOKEN,
     Api,
+    own_mistake,
     unknown_route,
     wrong_method,
 )
@@ -43,7 +44,7 @@ def application(world: World, behaviour: Behaviour, cache_bytes: int) -> Gate:
     api = Api(world, behaviour, cache_bytes)
     app = Starlette(
         routes=[*api.routes(), *door.routes()],
-        exception_handlers={404: unknown_route, 405: wrong_method},
+        exception_handlers={404: unknown_route, 405: wrong_method, 500: own_mistake},
     )
     app.router.redirect_slashes = False
     door.gate = Gate(app, world, behaviour)

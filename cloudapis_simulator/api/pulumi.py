@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+from bisect import bisect_right
 from typing import TYPE_CHECKING, Any
 
 from cloudapis_simulator.api.errors import BadRequestError, NotFoundError
@@ -90,7 +91,7 @@ class PulumiApi:
         token = query.text("continuationToken")
         if token is not None:
             after = _read_token(token, len(("organization", "project", "stack")))
-            found = [(owner, stack) for owner, stack in found if _key(owner, stack) > after]
+            found = found[bisect_right(found, after, key=lambda pair: _key(*pair)) :]
         answer: Row = {"stacks": self._stack_rows(found[:size])}
         if len(found) > size:
             answer["continuationToken"] = _write_token(_key(*found[size - 1]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import traceback
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote
@@ -92,6 +93,12 @@ def wrong_method(request: Request, _error: Exception) -> Response:
         body = {"detail": f'Method "{request.method}" not allowed.'}
         return Response(_ENCODER.encode(body), 405, media_type="application/json")
     return failure("pulumi", 405, "method not allowed")
+
+
+def own_mistake(_request: Request, error: Exception) -> Response:
+    """Show a mistake of the simulator itself; the server's own log is silent."""
+    traceback.print_exception(error)
+    return PlainTextResponse("the simulator made a mistake: see its stderr\n", 500)
 
 
 class Api:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from cloudapis_simulator.api.errors import BadRequestError
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 
+_ID = re.compile(r"[0-9]{1,19}")
 _ORDERS = ("id", "created_at", "finished_at")
 _STATES = ("active", "1", "all", "deleted", "2")
 _KEPT_SELECTIONS = 16
@@ -81,7 +83,7 @@ class RunList:
     def one(self, account: Account, run_id: str, related: AbstractSet[str]) -> Row | None:
         """Return the run of that id as it is now, or None."""
         now, runs = self._world.clock.now, self._world.runs[account.id]
-        number = runs.number_of(int(run_id)) if run_id.isdecimal() else None
+        number = runs.number_of(int(run_id)) if _ID.fullmatch(run_id) else None
         if number is None or runs.created_at(number) > now:
             return None
         return runs.row(runs.plan(number), now, related)

@@ -167,10 +167,13 @@ class Runs:
         """Return the life of run `number`."""
         bits = self._dice.roll(number)
         retries = self._retried(number, bits)
-        created = self.created_at(number)
         anchor = self._anchor(number)
-        # Half of the ties end at the same microsecond as well.
-        life = self._dice.roll(anchor) if part(self._dice.roll(anchor), 14) % 2 else bits
+        created = self._moments.at(anchor)
+        life = bits
+        if anchor != number:
+            # Half of the ties end at the same microsecond as well.
+            shared = self._dice.roll(anchor)
+            life = shared if part(shared, 14) % 2 else bits
         dequeued, started, ended, outcome = self._course(number, created, life)
         settled = ended
         if started is not None and part(bits, 6) % 3 == 0:
@@ -179,7 +182,7 @@ class Runs:
         return Plan(
             id=self._first_id + _ID_STRIDE * number + part(bits, 15) % _ID_STRIDE,
             number=number,
-            job=self._job(retries or number, created),
+            job=self._job(self._dice.roll(retries) if retries else bits, created),
             created_at=created,
             dequeued_at=dequeued,
             started_at=started,
@@ -196,7 +199,7 @@ class Runs:
     ) -> tuple[int | None, int | None, int, int]:
         """Return (dequeued, started, ended, outcome) of a run created at `created`."""
         waits_long = self._waits_long(number)
-        wait = 4 * HOUR + int(share(bits, 1) * 4 * HOUR) if waits_long else part(bits, 1) * 1500
+        wait = 8 * HOUR + int(share(bits, 1) * HOUR) if waits_long else part(bits, 1) * 1500
         if part(bits, 2) % (3 if waits_long else 32) == 1:
             return None, None, created + wait + MINUTE + part(bits, 3), CANCELLED
         dequeued = created + SECOND + wait
@@ -223,9 +226,9 @@ class Runs:
         _, _, ended, outcome = self._course(before, created, self._dice.roll(before))
         return before if outcome == ERROR and ended <= self.created_at(number) else None
 
-    def _job(self, number: int, created: int) -> Job:
+    def _job(self, bits: int, created: int) -> Job:
         jobs = self.account.jobs
-        job = pick(jobs, self._dice.roll(number), 11)
+        job = pick(jobs, bits, 11)
         return jobs[0] if job.deleted_at is not None and job.deleted_at <= created else job
 
     def row(self, plan: Plan, now: int, related: AbstractSet[str] = frozenset()) -> Row:

@@ -107,6 +107,20 @@ def test_port_in_use() -> None:
     )
 
 
+def test_missing_extra_is_named() -> None:
+    code = (
+        "import sys; sys.modules['uvicorn'] = None\n"
+        "from cloudapis_simulator.__main__ import main; main(['serve'])"
+    )
+    refused = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr == (
+        "cloudapis-simulator: uvicorn is missing: pip install 'tap-cloudapis[demo]'\n"
+    )
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

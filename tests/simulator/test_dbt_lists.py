@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from tests.simulator.client import Client
 from tests.simulator_process import END_OF_HISTORY, Simulator
@@ -14,6 +16,8 @@ from tests.simulator_process import END_OF_HISTORY, Simulator
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+RUNS_1042 = "v2/accounts/1042/runs/"
+PROJECTS = "v3/accounts/1042/projects/"
 NOT_FOUND = (
     "The requested resource was not found. Please check that you have the proper permissions."
 )
@@ -164,6 +168,41 @@ def test_unreadable_parameters_are_400(
     refused = still.dbt(runs_path, **params)
     assert refused.status_code == 400
     assert refused.json()["data"] is None
+
+
+NUMBERS = st.one_of(st.integers(-(10**40), 10**40).map(str), st.text(max_size=5))
+ARRAYS = st.one_of(
+    st.lists(st.one_of(st.integers(), st.floats(allow_nan=False), st.text(max_size=3))).map(
+        json.dumps
+    ),
+    st.text(max_size=5),
+)
+TIMES = st.lists(st.one_of(st.datetimes().map(str), st.text(max_size=9)), max_size=3).map(
+    json.dumps
+)
+
+
+@settings(max_examples=250, deadline=None)
+@example(list_name=RUNS_1042, name_and_value=("id__gt", str(10**40)))
+@example(list_name=RUNS_1042, name_and_value=("pk__in", f"[{10**40}, -5]"))
+@example(list_name=RUNS_1042, name_and_value=("offset", str(10**40)))
+@given(
+    list_name=st.sampled_from([RUNS_1042, RUNS_1042, "v2/accounts/1042/jobs/", PROJECTS]),
+    name_and_value=st.one_of(
+        st.tuples(
+            st.sampled_from(["limit", "offset", "id__gt", "pk__gt", "pk", "status"]), NUMBERS
+        ),
+        st.tuples(st.sampled_from(["pk__in", "status__in", "project_id__in"]), ARRAYS),
+        st.tuples(st.sampled_from(["created_at__range", "finished_at__range"]), TIMES),
+        st.tuples(st.just("order_by"), st.sampled_from(["-id", "-", "--id", "id-", "name\0"])),
+    ),
+)
+def test_wild_parameters_are_answered_or_refused(
+    still: Client, list_name: str, name_and_value: tuple[str, str]
+) -> None:
+    response = still.dbt(list_name, **dict([name_and_value]))
+    assert response.status_code in (200, 400)
+    assert response.json()["status"]["code"] == response.status_code
 
 
 @pytest.mark.parametrize("related", ["trigger,job", '["trigger","job"]', "['trigger', 'job']"])

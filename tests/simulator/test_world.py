@@ -189,7 +189,7 @@ def test_nothing_happens_while_the_clock_stands_still(still: Client) -> None:
 
 @pytest.mark.parametrize("now", [END_OF_HISTORY, "2026-11-21T08:00:00Z"])
 def test_there_is_always_something_open(now: str) -> None:
-    with Simulator(now=now) as simulator:
+    with Simulator(now=now, dbt_accounts=1) as simulator:
         for _ in range(6):
             runs = simulator.rows("dbt_runs")
             statuses = {row["status"] for row in runs}
