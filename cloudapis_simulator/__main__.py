@@ -25,6 +25,7 @@ _SIZE_HELP = {
     "pulumi_orgs": "organizations of Pulumi Cloud",
     "pulumi_stacks": "stacks per organization at the end of history",
     "pulumi_updates": "updates per stack at the end of history",
+    "dbt_retention_days": "days after which runs are gone, 0 for never",
 }
 
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 HOST = "127.0.0.1"
 _BACKLOG = 2048
-_GRACE_SECONDS = 1
+_GRACE_SECONDS = 0
 
 
 def application(world: World, behaviour: Behaviour, cache_bytes: int) -> Gate:

@@ -27,7 +27,8 @@ class Sizes:
     """How much there is in the world.
 
     Jobs and runs are per account, stacks per organization, updates per stack. Runs and
-    updates are counted at the end of history; afterwards life goes on.
+    updates are counted at the end of history; afterwards life goes on. Runs older than
+    `dbt_retention_days` are gone; 0 keeps them for ever.
     """
 
     dbt_accounts: int = 2
@@ -36,6 +37,7 @@ class Sizes:
     pulumi_orgs: int = 2
     pulumi_stacks: int = 40
     pulumi_updates: int = 12
+    dbt_retention_days: int = 0
 
     def __post_init__(self) -> None:
         """Refuse negative sizes."""

@@ -11,7 +11,7 @@ from cloudapis_simulator.clock import SECOND, rfc3339
 from cloudapis_simulator.settings import STREAMS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from cloudapis_simulator.world import World
 
@@ -109,7 +109,7 @@ def _runs(world: World) -> Iterator[Row]:
     now = world.clock.now
     for account in world.accounts:
         runs = world.runs[account.id]
-        for number in range(1, runs.count(now) + 1):
+        for number in runs.kept(now):
             plan = runs.plan(number)
             yield {
                 "id": plan.id,
@@ -192,8 +192,8 @@ _ROWS = {
     "pulumi_organization_members": _members,
     "pulumi_organization_teams": _teams,
 }
-_COUNTS = {
-    "dbt_runs": lambda world: sum(runs.count(world.clock.now) for runs in world.runs.values()),
+_COUNTS: dict[str, Callable[[World], int]] = {
+    "dbt_runs": lambda world: sum(len(runs.kept(world.clock.now)) for runs in world.runs.values()),
     "pulumi_stack_updates": lambda world: sum(
         stack.count(world.clock.now)
         for organization in world.organizations

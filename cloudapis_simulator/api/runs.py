@@ -84,7 +84,7 @@ class RunList:
         """Return the run of that id as it is now, or None."""
         now, runs = self._world.clock.now, self._world.runs[account.id]
         number = runs.number_of(int(run_id)) if _ID.fullmatch(run_id) else None
-        if number is None or runs.created_at(number) > now:
+        if number is None or number not in runs.kept(now):
             return None
         return runs.row(runs.plan(number), now, related)
 
@@ -108,7 +108,8 @@ class RunList:
 
     def _bounded(self, runs: Runs, query: Query, now: int) -> Sequence[int]:
         """Narrow the numbers by what needs no look at the runs themselves."""
-        low, high = 1, runs.count(now)
+        kept = runs.kept(now)
+        low, high = kept.start, kept.stop - 1
         above = query.integer("id__gt")
         if above is not None and not self._behaviour.ignore_keyset:
             low = max(low, runs.first_above(above))

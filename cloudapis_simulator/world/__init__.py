@@ -21,7 +21,7 @@ class World:
         self.sizes = sizes
         self.clock = clock
         self.accounts = [Account(seed, number, sizes) for number in range(sizes.dbt_accounts)]
-        self.runs = {account.id: Runs(account, seed, sizes.dbt_runs) for account in self.accounts}
+        self.runs = {account.id: Runs(account, seed, sizes) for account in self.accounts}
         self.organizations = [
             Organization(seed, number, sizes) for number in range(sizes.pulumi_orgs)
         ]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cloudapis_simulator.chance import Dice, part, pick, sha, share
-from cloudapis_simulator.clock import HOUR, MINUTE, SECOND, spaced, zulu
+from cloudapis_simulator.clock import DAY, HOUR, MINUTE, SECOND, spaced, zulu
 from cloudapis_simulator.world import words
 from cloudapis_simulator.world.humanize import ago, clock_duration
 from cloudapis_simulator.world.timeline import Timeline
@@ -17,6 +17,7 @@ from cloudapis_simulator.world.timeline import Timeline
 if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
 
+    from cloudapis_simulator.settings import Sizes
     from cloudapis_simulator.world.dbt import Account, Job
 
 Row = dict[str, Any]
@@ -90,12 +91,13 @@ def _known(at: int | None, now: int) -> int | None:
 class Runs:
     """The runs of one account, for ever."""
 
-    def __init__(self, account: Account, seed: int, count: int) -> None:
+    def __init__(self, account: Account, seed: int, sizes: Sizes) -> None:
         self.account = account
+        self._retention = sizes.dbt_retention_days * DAY
         self._dice = Dice(seed, "run", account.number)
         self._moments = Timeline(
             Dice(seed, "run moments", account.number),
-            count,
+            sizes.dbt_runs,
             PACE,
             closing=_CLOSING,
         )
@@ -110,6 +112,11 @@ class Runs:
         while number > 0 and self.created_at(number) > now:
             number -= 1
         return number
+
+    def kept(self, now: int) -> range:
+        """Return the numbers of the runs that have been created and are not yet gone."""
+        first = self.first_created_from(now - self._retention) if self._retention else 1
+        return range(first, self.count(now) + 1)
 
     def id_of(self, number: int) -> int:
         """Return the id of run `number`: ascending, with gaps."""

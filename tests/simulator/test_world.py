@@ -277,6 +277,20 @@ def test_stacks_are_born_die_and_come_back() -> None:
         assert min(versions) == 1
 
 
+def test_retention_takes_the_oldest_runs() -> None:
+    with Simulator(now=END_OF_HISTORY, dbt_accounts=1, dbt_retention_days=90) as simulator:
+        client = Client(simulator)
+        before = client.account_rows("v2/accounts/{a}/runs/")
+        assert 200 < len(before) < 400
+        assert in_order(simulator.rows("dbt_runs")) == in_order(read(client)["dbt_runs"])
+        simulator.advance(10 * DAY)
+        after = client.account_rows("v2/accounts/{a}/runs/")
+        assert before[0]["id"] < after[0]["id"] < before[-1]["id"] < after[-1]["id"]
+        assert client.dbt(f"v2/accounts/1042/runs/{before[0]['id']}/").status_code == 404
+        assert client.dbt(f"v2/accounts/1042/runs/{after[0]['id']}/").status_code == 200
+        assert simulator.truth("dbt_runs", counts=True)["count"] == len(after)
+
+
 def test_secrets_are_planted_and_names_are_awkward(still: Client) -> None:
     connections = json.dumps(still.account_rows("v3/accounts/{a}/connections/"))
     updates = [
