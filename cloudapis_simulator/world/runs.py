@@ -173,15 +173,8 @@ class Runs:
     def plan(self, number: int) -> Plan:
         """Return the life of run `number`."""
         bits = self._dice.roll(number)
-        retries = self._retried(number, bits)
-        anchor = self._anchor(number)
-        created = self._moments.at(anchor)
-        life = bits
-        if anchor != number:
-            # Half of the ties end at the same microsecond as well.
-            shared = self._dice.roll(anchor)
-            life = shared if part(shared, 14) % 2 else bits
-        dequeued, started, ended, outcome = self._course(number, created, life)
+        created, dequeued, started, ended, outcome = self._course(number, bits)
+        retries = self._retried(number, bits, created)
         settled = ended
         if started is not None and part(bits, 6) % 3 == 0:
             settled += 2 * MINUTE + int(share(bits, 7) * 3 * HOUR)
@@ -189,7 +182,7 @@ class Runs:
         return Plan(
             id=self._first_id + _ID_STRIDE * number + part(bits, 15) % _ID_STRIDE,
             number=number,
-            job=self._job(self._dice.roll(retries) if retries else bits, created),
+            job=self._job(bits, created) if retries is None else self.plan(retries).job,
             created_at=created,
             dequeued_at=dequeued,
             started_at=started,
@@ -201,20 +194,24 @@ class Runs:
             bits=bits,
         )
 
-    def _course(
-        self, number: int, created: int, bits: int
-    ) -> tuple[int | None, int | None, int, int]:
-        """Return (dequeued, started, ended, outcome) of a run created at `created`."""
+    def _course(self, number: int, bits: int) -> tuple[int, int | None, int | None, int, int]:
+        """Return (created, dequeued, started, ended, outcome); `bits` is the run's own roll."""
+        anchor = self._anchor(number)
+        created = self._moments.at(anchor)
+        if anchor != number:
+            # Half of the ties end at the same microsecond as well.
+            shared = self._dice.roll(anchor)
+            bits = shared if part(shared, 14) % 2 else bits
         waits_long = self._waits_long(number)
         wait = 8 * HOUR + int(share(bits, 1) * HOUR) if waits_long else part(bits, 1) * 1500
         if part(bits, 2) % (3 if waits_long else 32) == 1:
-            return None, None, created + wait + MINUTE + part(bits, 3), CANCELLED
+            return created, None, None, created + wait + MINUTE + part(bits, 3), CANCELLED
         dequeued = created + SECOND + wait
         started = dequeued + 2 * SECOND + part(bits, 3) * 100
         if self._runs_long(number):
             length = 20 * HOUR + part(bits, 4) * 9_000
         elif part(bits, 4) % 97 == 0:
-            return dequeued, started, started + _TIMEOUT + part(bits, 5), CANCELLED
+            return created, dequeued, started, started + _TIMEOUT + part(bits, 5), CANCELLED
         else:
             length = 8 * SECOND + int(share(bits, 4) ** 3 * 40 * MINUTE)
         roll = part(bits, 9) % 100
@@ -222,16 +219,15 @@ class Runs:
         ended = started + length + part(bits, 5)
         if part(bits, 12) % _WHOLE_SECOND_EVERY == 0:
             ended -= ended % SECOND
-        return dequeued, started, ended, outcome
+        return created, dequeued, started, ended, outcome
 
-    def _retried(self, number: int, bits: int) -> int | None:
+    def _retried(self, number: int, bits: int, created: int) -> int | None:
         """Return the number of the failed run that this one retries, if it does."""
         before = number - 3
         if number % 5 or before < 1 or part(bits, 10) % 4:
             return None
-        created = self.created_at(before)
-        _, _, ended, outcome = self._course(before, created, self._dice.roll(before))
-        return before if outcome == ERROR and ended <= self.created_at(number) else None
+        *_, ended, outcome = self._course(before, self._dice.roll(before))
+        return before if outcome == ERROR and ended <= created else None
 
     def _job(self, bits: int, created: int) -> Job:
         jobs = self.account.jobs
