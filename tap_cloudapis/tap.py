@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import gc
 import logging
 import os
 import sys
@@ -341,6 +342,9 @@ class TapCloudAPIs(Tap):
             128 and the signal's number when a signal ended the sync.
         """
         code = 0
+        # Records are trees without cycles: what the collector finds is not worth its searches.
+        gc.freeze()
+        gc.set_threshold(100_000, 50, 100)
         try:
             self.check_settings()
             self._log_skipped_services()

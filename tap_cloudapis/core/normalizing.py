@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta, timezone
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
@@ -20,6 +21,14 @@ _TIMESTAMP = re.compile(
     r"(Z|z|UTC|[+-]\d{2}:?\d{2})?"
 )
 _DURATION = re.compile(r"(?:(\d+) days?,? )?(\d+):(\d{2}):(\d{2})(?:\.\d+)?")
+
+# (length, character behind the seconds, end) -> where the digits end.
+_USUAL_FORMS = {
+    (32, ".", "+00:00"): 26,
+    (27, ".", "Z"): 26,
+    (25, "+", "+00:00"): 19,
+    (20, "Z", "Z"): 19,
+}
 
 # Numbers above these are milliseconds and microseconds: as seconds they would lie
 # beyond the year 5000.
@@ -40,8 +49,10 @@ def to_timestamp(value: Any) -> Any:
         for "not yet" and "never"; anything that is no timestamp comes back unchanged.
     """
     if isinstance(value, str):
-        if len(value) == 32 and value[26:] == "+00:00" and value[:4] != "0001":  # noqa: PLR2004
-            return f"{value[:10]}T{value[11:26]}Z"
+        # The usual forms, told by their length and what stands at the end.
+        digits = _USUAL_FORMS.get((len(value), value[19:20], value[26:] or value[19:]))
+        if digits is not None and value[:4] != "0001" and value[4] == "-":
+            return f"{value[:10]}T{value[11:digits]}{'Z' if digits > 19 else '.000000Z'}"  # noqa: PLR2004
         return _parse_timestamp(value)
     if value is None or isinstance(value, bool):
         return value
@@ -87,7 +98,8 @@ def _from_epoch(number: Any) -> Any:
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond:06}Z"
 
 
-def to_seconds(value: Any) -> int | None:
+@lru_cache(maxsize=1 << 16)
+def to_seconds(value: str | None) -> int | None:
     """Read a duration.
 
     Args:
@@ -96,7 +108,7 @@ def to_seconds(value: Any) -> int | None:
     Returns:
         Whole seconds; ``None`` for anything else.
     """
-    match = _DURATION.fullmatch(value) if isinstance(value, str) else None
+    match = _DURATION.fullmatch(value) if value else None
     if match is None:
         return None
     days, hours, minutes, seconds = match.groups()
@@ -148,6 +160,7 @@ _ABOUT_A_SECRET = re.compile(
     r"(?:_|(?<=[a-z]))(?:ids?|IDs?|Ids?|at|At|count|Count|name|Name|type|Type|used|Used"
     r"|failure|enabled|Enabled|expires|Expires)$"
 )
+_SCALARS = frozenset({"boolean", "integer", "null", "number", "string"})
 #: Names kept in mind as harmless; users' own map keys must not make it grow without bound.
 _REMEMBERED_NAMES = 20_000
 
@@ -158,13 +171,16 @@ def looks_secret(name: str) -> bool:
 
 
 class Scrubber:
-    """Removes fields whose name looks like a secret, at any depth, from records.
+    """Removes fields whose name looks like a secret, at any depth, from objects.
+
+    A name that the schema declares was reviewed and is kept where it is declared.
 
     Args:
-        schema: Names that it declares, at any depth, were reviewed and are kept.
+        schema: The schema of the records, or of an object within them.
         replace: Asked for every nested object; whatever it gives but ``None`` stands in for
             the object.
-        untouched: Top-level fields to leave as they are.
+        untouched: Fields to leave as they are.
+        harmless: Names known not to look like secrets; shared by the scrubbers of a stream.
     """
 
     def __init__(
@@ -173,47 +189,68 @@ class Scrubber:
         *,
         replace: Callable[[dict[str, Any]], Any] | None = None,
         untouched: frozenset[str] = frozenset(),
+        harmless: set[str] | None = None,
     ) -> None:
-        self._harmless = set(_declared_names(schema))
         self._replace = replace
         self._untouched = untouched
+        self._harmless: set[str] = set() if harmless is None else harmless
+        properties = schema.get("properties", {})
+        self._declared = frozenset(properties)
+        self._containers = [
+            (name, Scrubber(_object_in(definition), replace=replace, harmless=self._harmless))
+            for name, definition in properties.items()
+            if name not in untouched and not _is_scalar(definition.get("type"))
+        ]
 
     def scrub(self, record: dict[str, Any]) -> None:
-        """Remove secrets from a record, in place."""
-        if not record.keys() <= self._harmless:
-            self._remove_secrets(record)
-        for name, value in record.items():
-            if isinstance(value, (dict, list)) and name not in self._untouched:
-                record[name] = self._scrubbed(value)
+        """Remove secrets from an object, in place."""
+        for name, scrubber in self._containers:
+            value = record.get(name)
+            if value and isinstance(value, (dict, list)):
+                record[name] = scrubber._scrubbed(value)  # noqa: SLF001 - one of its own kind
+        undeclared = record.keys() - self._declared
+        if undeclared:
+            self._scrub_undeclared(record, undeclared)
 
-    def _scrubbed(self, value: Any) -> Any:
+    def _scrub_undeclared(self, record: dict[str, Any], names: Iterable[str]) -> None:
+        for name in names:
+            value = record[name]
+            if name not in self._harmless:
+                if not looks_secret(name):
+                    if len(self._harmless) < _REMEMBERED_NAMES:
+                        self._harmless.add(name)
+                # A flag or a null tells about a secret; it cannot be one.
+                elif value is not None and not isinstance(value, bool):
+                    del record[name]
+                    continue
+            if value and isinstance(value, (dict, list)) and name not in self._untouched:
+                record[name] = self._anything._scrubbed(value)  # noqa: SLF001
+
+    @cached_property
+    def _anything(self) -> Scrubber:
+        """For values of which the schema says nothing."""
+        if not self._declared:
+            return self
+        return Scrubber({}, replace=self._replace, harmless=self._harmless)
+
+    def _scrubbed(self, value: dict[str, Any] | list[Any]) -> Any:
         if isinstance(value, dict):
             if self._replace is not None and (stand_in := self._replace(value)) is not None:
                 return stand_in
-            if not value.keys() <= self._harmless:
-                self._remove_secrets(value)
-            for name, inner in value.items():
-                if isinstance(inner, (dict, list)):
-                    value[name] = self._scrubbed(inner)
+            self.scrub(value)
         else:
             for index, inner in enumerate(value):
-                if isinstance(inner, (dict, list)):
+                if inner and isinstance(inner, (dict, list)):
                     value[index] = self._scrubbed(inner)
         return value
 
-    def _remove_secrets(self, record: dict[str, Any]) -> None:
-        for name in record.keys() - self._harmless:
-            if not looks_secret(name):
-                if len(self._harmless) < _REMEMBERED_NAMES:
-                    self._harmless.add(name)
-            # A flag or a null tells about a secret; it cannot be one.
-            elif record[name] is not None and not isinstance(record[name], bool):
-                del record[name]
+
+def _object_in(definition: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The schema of an object, or of the objects in an array."""
+    items = definition.get("items")
+    return _object_in(items) if isinstance(items, dict) else definition
 
 
-def _declared_names(schema: Mapping[str, Any]) -> set[str]:
-    names = set()
-    for name, definition in schema.get("properties", {}).items():
-        names.add(name)
-        names |= _declared_names(definition.get("items", definition))
-    return names
+def _is_scalar(types: Any) -> bool:
+    """Whether a declared type leaves no room for objects and arrays."""
+    return bool(types) and _SCALARS.issuperset([types] if isinstance(types, str) else types)

@@ -43,14 +43,20 @@ def compile_projection(
     properties: Mapping[str, Mapping[str, Any]] = schema.get("properties", {})
     deselected = _deselected(mask, breadcrumb) if selectable else []
     closed = not schema.get("additionalProperties")
-    converted: list[tuple[str, Convert]] = []
-    for name, definition in properties.items():
-        if name not in deselected:
-            crumb = (*breadcrumb, "properties", name)
-            convert = _compile_value(definition, mask, crumb, selectable=selectable)
-            if convert is not None:
-                converted.append((name, convert))
-    if not (deselected or closed or converted):
+    compiled = [
+        (
+            name,
+            _compile_value(properties[name], mask, (*breadcrumb, "properties", name), selectable),
+        )
+        for name in properties
+        if name not in deselected
+    ]
+    # Booleans are many, and nearly always need nothing: they are looked at without a call.
+    booleans = [name for name, convert in compiled if convert is _to_boolean]
+    converted = [
+        (name, convert) for name, convert in compiled if convert not in (None, _to_boolean)
+    ]
+    if not (deselected or closed or booleans or converted):
         return None
 
     def project(record: dict[str, Any]) -> None:
@@ -59,9 +65,13 @@ def compile_projection(
         if closed and not record.keys() <= properties.keys():
             for name in record.keys() - properties.keys():
                 del record[name]
+        for name in booleans:
+            value = record.get(name)
+            if value is not True and value is not False and value is not None:
+                record[name] = _to_boolean(value)
         for name, convert in converted:
             value = record.get(name)
-            if value is not None:
+            if value is not None and convert is not None:
                 record[name] = convert(value)
 
     return project
@@ -81,7 +91,6 @@ def _compile_value(
     definition: Mapping[str, Any],
     mask: SelectionMask,
     breadcrumb: Breadcrumb,
-    *,
     selectable: bool,
 ) -> Convert | None:
     """Prepare the conversion of one property; ``None`` where no value can change."""

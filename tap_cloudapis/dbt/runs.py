@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from enum import Enum
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tap_cloudapis.core.errors import RefusedError
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 OPEN_STATUSES = [1, 2, 3]
 ENDED_STATUSES = (10, 20, 30)
-DURATIONS = ("duration", "queued_duration", "run_duration")
+DURATIONS = tuple((n, f"{n}_seconds") for n in ("duration", "queued_duration", "run_duration"))
 #: An upper bound for ranges, which take two values.
 FOREVER = "9999-12-31T00:00:00"
 
@@ -55,7 +56,7 @@ class RunFilter:
     job: int | None = None
     projects: frozenset[int] = frozenset()
 
-    @property
+    @cached_property
     def key(self) -> str:
         """The name of the filter in the state."""
         parts = [f"job={self.job}"] if self.job is not None else []
@@ -229,8 +230,8 @@ class Runs(MarkedStream, DbtStream):
 
     def to_record(self, row: Row, context: Context) -> Row:  # noqa: ARG002
         """Add the durations in seconds next to their text."""
-        for name in DURATIONS:
-            row[f"{name}_seconds"] = to_seconds(row.get(name))
+        for name, column in DURATIONS:
+            row[column] = to_seconds(row.get(name))
         trigger = row.get("trigger")
         if isinstance(trigger, dict):
             trigger.pop("job", None)

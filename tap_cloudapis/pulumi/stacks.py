@@ -47,6 +47,10 @@ class Stacks(PulumiStream):
         self.tells_last_update = False
         self._listed: set[str] = set()
 
+    def get_replication_key_signpost(self, context: Context | None = None) -> None:  # noqa: ARG002
+        """None: the whole list leaves nothing to remember."""
+        return
+
     def base_params(self, context: Context | None) -> dict[str, Any]:
         """The stacks of one organization."""
         return {"organization": (context or {}).get("org_name")}
