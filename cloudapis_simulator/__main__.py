@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 import time
 from dataclasses import fields
@@ -31,6 +32,8 @@ _SIZE_HELP = {
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command; a mistake in the arguments is one line on stderr and status 2."""
+    # Ctrl-C ends it without a traceback, whatever it is at.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     parser = _parser()
     args = parser.parse_args(argv)
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
 import os
@@ -35,7 +34,6 @@ if TYPE_CHECKING:
 
 HOST = "127.0.0.1"
 _BACKLOG = 2048
-_GRACE_SECONDS = 0
 
 
 def application(world: World, behaviour: Behaviour, cache_bytes: int) -> Gate:
@@ -90,7 +88,6 @@ def serve(
         server_header=False,
         date_header=False,
         timeout_keep_alive=120,
-        timeout_graceful_shutdown=_GRACE_SECONDS,
     )
     port = sock.getsockname()[1]
     _Server(config, _greeting(world, port), exit_with_parent=exit_with_parent).run([sock])
@@ -121,19 +118,22 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         print(self._greeting, flush=True)  # noqa: T201 - the contract of the command
         if self._exit_with_parent:
-            loop = asyncio.get_running_loop()
-            threading.Thread(target=self._await_end_of_stdin, args=(loop,), daemon=True).start()
-
-    def _await_end_of_stdin(self, loop: asyncio.AbstractEventLoop) -> None:
-        with contextlib.suppress(OSError, ValueError):
-            while os.read(sys.stdin.fileno(), 4096):
-                pass
-        with contextlib.suppress(RuntimeError):
-            loop.call_soon_threadsafe(setattr, self, "should_exit", True)
+            threading.Thread(target=_leave_at_end_of_stdin, daemon=True).start()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        # The base class raises the signal again after the shutdown; here it is a normal end.
         for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self.handle_exit)
+            signal.signal(number, _leave)
         yield
+
+
+def _leave(*_: object) -> None:
+    """End at once: there is nothing to tidy up, and nobody should have to wait."""
+    os._exit(0)
+
+
+def _leave_at_end_of_stdin() -> None:
+    with contextlib.suppress(OSError, ValueError):
+        while os.read(sys.stdin.fileno(), 4096):
+            pass
+    _leave()

@@ -71,14 +71,20 @@ class RunList:
         numbers = self._selections.get(key)
         if numbers is None:
             numbers = self._ordered(runs, self._select(runs, query), order)
-            if len(self._selections) >= _KEPT_SELECTIONS:
-                self._selections.pop(next(iter(self._selections)))
-            self._selections[key] = numbers
+            self._keep(key, numbers)
         related = query.related()
         rows = [
             runs.row(runs.plan(number), now, related) for number in numbers[offset : offset + limit]
         ]
         return rows, len(numbers), filters, order
+
+    def _keep(self, key: tuple[object, ...], numbers: Sequence[int]) -> None:
+        """Keep what was long in the making, for the pages that follow."""
+        if isinstance(numbers, range):
+            return
+        if len(self._selections) >= _KEPT_SELECTIONS:
+            self._selections.pop(next(iter(self._selections)))
+        self._selections[key] = numbers
 
     def one(self, account: Account, run_id: str, related: AbstractSet[str]) -> Row | None:
         """Return the run of that id as it is now, or None."""

@@ -89,7 +89,7 @@ def test_rate_limit_of_each_service(simulator: Simulator) -> None:
 
 
 def test_latency_holds_up_nobody_else(simulator: Simulator) -> None:
-    simulator.settings(latency_ms=2000)
+    simulator.settings(latency_ms=1500)
     with ThreadPoolExecutor(1) as pool:
         slow = pool.submit(Client(simulator).pulumi, "user")
         while not slow.running():

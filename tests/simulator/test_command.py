@@ -144,11 +144,11 @@ def test_wrong_arguments(arguments: list[str], message: str) -> None:
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="reads memory in /proc")  # noqa: PTH110
 def test_large_worlds_are_not_built_in_advance() -> None:
-    sizes = {"dbt_runs": 300_000, "dbt_jobs": 900, "pulumi_stacks": 10_000, "pulumi_updates": 20}
+    sizes = {"dbt_runs": 300_000, "dbt_jobs": 900, "pulumi_orgs": 1, "pulumi_stacks": 10_000}
     with Simulator(now="2026-07-01T00:00:00Z", **sizes) as simulator:
         counts = simulator.truth(counts=True)["streams"]
         with open(f"/proc/{simulator.pid}/status") as status:  # noqa: PTH123
             (peak,) = [int(line.split()[1]) for line in status if line.startswith("VmHWM")]
     assert counts["dbt_runs"]["count"] == 600_000
-    assert counts["pulumi_stacks"]["count"] == 20_000
+    assert counts["pulumi_stacks"]["count"] == 10_000
     assert peak < 200_000, "kilobytes"
