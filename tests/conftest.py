@@ -1,0 +1,69 @@
+"""Simulators that many tests share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.simulator_process import END_OF_HISTORY, Simulator
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+#: How a simulator answers unless a test says otherwise.
+PLAIN: dict[str, Any] = {
+    "latency_ms": 0,
+    "page_cap": None,
+    "over_cap": "clamp",
+    "rate_limit": None,
+    "retry_after": None,
+    "error_rate": 0,
+    "cut_rate": 0,
+    "forbid": [],
+    "slash_redirect": True,
+    "ignore_keyset": False,
+}
+SMALL = {"dbt_jobs": 8, "dbt_runs": 230, "pulumi_stacks": 24, "pulumi_updates": 9}
+TINY = {
+    "dbt_accounts": 1,
+    "dbt_jobs": 3,
+    "dbt_runs": 12,
+    "pulumi_orgs": 1,
+    "pulumi_stacks": 7,
+    "pulumi_updates": 3,
+}
+
+
+@pytest.fixture(scope="session")
+def _still() -> Iterator[Simulator]:
+    with Simulator(now=END_OF_HISTORY, **SMALL) as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def still(_still: Simulator) -> Iterator[Simulator]:
+    """A small world at the end of history: its clock stands, its behaviour is reset."""
+    _still.clear_requests()
+    yield _still
+    reset(_still)
+
+
+@pytest.fixture(scope="session")
+def _moving() -> Iterator[Simulator]:
+    with Simulator(now=END_OF_HISTORY, seed=2, **SMALL) as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def moving(_moving: Simulator) -> Iterator[Simulator]:
+    """A small world whose clock tests may move; its behaviour is reset."""
+    _moving.clear_requests()
+    yield _moving
+    reset(_moving)
+
+
+def reset(simulator: Simulator) -> None:
+    """Have a simulator answer plainly again."""
+    simulator.settings(**PLAIN)
+    simulator.clear_faults()

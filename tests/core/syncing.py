@@ -1,0 +1,236 @@
+"""Syncs of the tap, as a process and in this one, and what came out of them."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tap_cloudapis.tap import STREAMS, TapCloudAPIs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from tests.simulator_process import Simulator
+
+Record = dict[str, Any]
+Message = dict[str, Any]
+
+EXECUTABLE = Path(sys.executable).with_name("tap-cloudapis")
+NAMES = tuple(stream.name for stream in STREAMS)
+KEYS = {stream.name: tuple(stream.primary_keys) for stream in STREAMS}
+NO_TOKENS = {name: text for name, text in os.environ.items() if "TAP_CLOUDAPIS" not in name}
+
+
+@dataclass
+class Outcome:
+    """What a sync wrote, said and exited with.
+
+    Attributes:
+        code: The exit code.
+        lines: Standard output, by line.
+        log: What was logged, by line.
+    """
+
+    code: int
+    lines: list[bytes]
+    log: list[str] = field(default_factory=list)
+
+    @cached_property
+    def messages(self) -> list[Message]:
+        return [json.loads(line) for line in self.lines]
+
+    def records(self, stream: str) -> list[Record]:
+        return records_of(self.messages, stream)
+
+    def latest(self, stream: str) -> dict[tuple[Any, ...], Record]:
+        return latest(self.records(stream), stream)
+
+    @property
+    def states(self) -> list[Record]:
+        return [m["value"] for m in self.messages if m["type"] == "STATE"]
+
+    @property
+    def state(self) -> Record:
+        return self.states[-1]
+
+    @property
+    def schemas(self) -> dict[str, Record]:
+        return {m["stream"]: m["schema"] for m in self.messages if m["type"] == "SCHEMA"}
+
+    def logged(self, *words: str) -> list[str]:
+        """The log lines that hold all of the words."""
+        return [line for line in self.log if all(word in line for word in words)]
+
+
+def records_of(messages: Iterable[Message], stream: str) -> list[Record]:
+    return [m["record"] for m in messages if m["type"] == "RECORD" and m["stream"] == stream]
+
+
+def latest(records: Iterable[Record], stream: str) -> dict[tuple[Any, ...], Record]:
+    """The last version of each record, by key, as a warehouse that merges would have it."""
+    return {tuple(record[key] for key in KEYS[stream]): record for record in records}
+
+
+def settings(simulator: Simulator, service: str | None = None, **more: Any) -> dict[str, Any]:
+    """The settings for a sync from a simulator, of one service or both."""
+    dbt = {"dbt_token": simulator.dbt_token, "dbt_url": simulator.dbt_url}
+    pulumi = {"pulumi_token": simulator.pulumi_token, "pulumi_url": simulator.pulumi_url}
+    chosen = {"dbt": dbt, "pulumi": pulumi, None: {**dbt, **pulumi}}[service]
+    return {**chosen, **more}
+
+
+def run_tap(
+    *arguments: Any,
+    config: Mapping[str, Any] | None = None,
+    folder: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    **files: Any,
+) -> Outcome:
+    """Run the executable to its end.
+
+    Args:
+        arguments: Arguments of the command line.
+        config: The settings, given as a file.
+        folder: Where files are written; needed with any file.
+        env: Variables added to an environment without settings of the tap.
+        files: Contents of ``state`` and ``catalog``.
+    """
+    command = [str(EXECUTABLE), *map(str, arguments)]
+    for name, content in {"config": config, **files}.items():
+        if content is not None:
+            assert folder is not None
+            path = folder / f"{name}.json"
+            path.write_text(json.dumps(content))
+            command += [f"--{name}", str(path)]
+    done = subprocess.run(
+        command, capture_output=True, env={**NO_TOKENS, **(env or {})}, timeout=120, check=False
+    )
+    return Outcome(done.returncode, done.stdout.splitlines(), done.stderr.decode().splitlines())
+
+
+@contextmanager
+def own_signals() -> Iterator[None]:
+    """Give the test runner its signal handlers back: a tap takes them."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class _Lines(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(f"{record.levelname} {record.getMessage()}")
+
+
+def sync(
+    config: Mapping[str, Any],
+    *,
+    state: Record | None = None,
+    catalog: Record | None = None,
+    select: Iterable[str] | None = None,
+    prepare: Callable[[TapCloudAPIs], None] | None = None,
+) -> Outcome:
+    """Run a sync in this process, through the SDK's Tap class and real HTTP.
+
+    Args:
+        config: The settings.
+        state: The state to go on from.
+        catalog: The catalog.
+        select: Names of the only streams to select.
+        prepare: Called with the tap before it runs.
+    """
+    handler = _Lines()
+    logger = logging.getLogger(TapCloudAPIs.name)
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    stdout = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+    if select is not None:
+        catalog = catalog_of(select)
+    try:
+        with own_signals(), redirect_stdout(stdout):
+            tap = TapCloudAPIs(
+                config=dict(config),
+                state=json.loads(json.dumps(state)) if state else None,
+                catalog=catalog,
+            )
+            if prepare is not None:
+                prepare(tap)
+            code = tap.run()
+    finally:
+        logger.removeHandler(handler)
+    assert isinstance(stdout.buffer, io.BytesIO)
+    return Outcome(code, stdout.buffer.getvalue().splitlines(), handler.lines)
+
+
+def discover() -> Record:
+    """The catalog of a tap without settings."""
+    with own_signals():
+        catalog: Record = TapCloudAPIs(config={}).catalog_dict
+    return json.loads(json.dumps(catalog))  # type: ignore[no-any-return]
+
+
+def catalog_of(streams: Iterable[str], deselect: Iterable[tuple[str, ...]] = ()) -> Record:
+    """A catalog that selects some streams, and deselects properties of them by path."""
+    wanted, unwanted = set(streams), [list(path) for path in deselect]
+    catalog = discover()
+    for entry in catalog["streams"]:
+        entry["selected"] = entry["tap_stream_id"] in wanted
+        for meta in entry["metadata"]:
+            if not meta["breadcrumb"]:
+                meta["metadata"]["selected"] = entry["selected"]
+            elif meta["breadcrumb"] in unwanted:
+                meta["metadata"]["selected"] = False
+    return catalog
+
+
+def every_state(tap: TapCloudAPIs) -> None:
+    """Have STATE written after every record, as if each were long due."""
+    for stream in tap.streams.values():
+        stream.STATE_MSG_FREQUENCY = 1
+    tap.state_writer.is_due = lambda: True  # type: ignore[method-assign]
+
+
+def assert_true(
+    records: Callable[[str], Mapping[tuple[Any, ...], Record]],
+    simulator: Simulator,
+    streams: Iterable[str] = NAMES,
+    *,
+    keys_only_grow: bool = False,
+) -> None:
+    """Compare what a warehouse holds with what is true now, by key and by facts.
+
+    Args:
+        records: Gives the latest records of a stream by key.
+        simulator: Knows what is true.
+        streams: Names of streams.
+        keys_only_grow: Whether records of what is deleted by now may be there as well.
+    """
+    truth = simulator.truth()["streams"]
+    for stream in streams:
+        expected = latest(truth[stream]["rows"], stream)
+        found = records(stream)
+        assert expected, f"the simulator has no {stream}"
+        missing = expected.keys() - found.keys()
+        assert not missing, f"{stream} lacks {sorted(missing)[:5]}"
+        if not keys_only_grow:
+            surplus = found.keys() - expected.keys()
+            assert not surplus, f"{stream} has {sorted(surplus)[:5]} too many"
+        for key, row in expected.items():
+            facts = {name: found[key].get(name) for name in row}
+            assert facts == row, f"{stream} {key}"
