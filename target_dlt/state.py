@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-import msgspec
+from target_dlt.values import decode_exactly, storable
 
 
 @dataclass
@@ -67,8 +67,8 @@ class StateKeeper:
 
     @property
     def value(self) -> Any:
-        """The waiting value, decoded; None if there is none."""
-        return None if self._value is None else msgspec.json.decode(self._value)
+        """The waiting value, decoded for dlt's state; None if there is none."""
+        return None if self._value is None else storable(decode_exactly(self._value))
 
     def emit(self) -> None:
         """Write the waiting value to standard output, after the commit it waited for."""

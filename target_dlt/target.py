@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -55,11 +56,12 @@ _SETTINGS = th.PropertiesList(
     ),
     th.Property(
         "pipeline_name",
-        th.StringType,
+        th.StringType(pattern=r"^[A-Za-z0-9_-]+$"),
         title="dlt pipeline name",
         description=(
             "The name by which `dlt.attach` finds the dataset and by which another dlt pipeline "
-            "goes on with it. Default: the name of the file without its ending."
+            "goes on with it. Default: the name of the file without its ending, other characters "
+            "than letters, digits, `_` and `-` replaced by `_`."
         ),
     ),
     th.Property(
@@ -74,7 +76,7 @@ _SETTINGS = th.PropertiesList(
     ),
     th.Property(
         "memory_limit",
-        th.StringType,
+        th.StringType(pattern=r"^[0-9]+(\.[0-9]+)? ?[KMGT]i?B$"),
         default="1GB",
         title="Memory limit of DuckDB",
         description="How much memory DuckDB may use, for example `512MB` or `4GB`.",
@@ -151,7 +153,8 @@ class TargetDuckDB(Target):
         return Options(
             path=absolute,
             dataset_name=self.config["default_target_schema"],
-            pipeline_name=self.config.get("pipeline_name") or absolute.stem,
+            pipeline_name=self.config.get("pipeline_name")
+            or re.sub(r"[^A-Za-z0-9_-]", "_", absolute.stem),
             batch_size_rows=self.config["batch_size_rows"],
             memory_limit=self.config["memory_limit"],
             load_method=self.config["load_method"],

@@ -65,6 +65,21 @@ def to_json(value: Any) -> bytes:
     return _encode(_strict(value))
 
 
+def storable(value: Any) -> Any:
+    """Make of a decoded value what dlt's encoder of state takes: numbers beyond 64 bits or doubles
+    stay `Decimal`, others become plain; texts and non-finite numbers as in `to_json`.
+    """  # noqa: D205
+    if isinstance(value, dict):
+        return {_text(key): storable(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [storable(item) for item in value]
+    if isinstance(value, Decimal):
+        return float(value) if is_exact_double(value) else value
+    if isinstance(value, int) and value not in _BIGINT:
+        return Decimal(value)
+    return _strict(value)
+
+
 def _strict(value: Any) -> Any:
     if isinstance(value, dict):
         return {_text(key): _strict(item) for key, item in value.items()}

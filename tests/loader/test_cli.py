@@ -11,7 +11,11 @@ import time
 
 import duckdb
 import pytest
+from singer_sdk.exceptions import ConfigValidationError
 
+from target_dlt.engines import duckdb as engine
+from target_dlt.errors import LoaderError
+from target_dlt.target import TargetDuckDB
 from tests.loader.support import INTEGER, MOMENT, load, query, record, run, schema, state
 
 MESSAGES = [schema("t", {"id": INTEGER}, ["id"]), record("t", id=1), state({"n": 1})]
@@ -45,10 +49,6 @@ def test_version():
     [
         ({"path": "x.duckdb", "pth": "y"}, "'pth' was unexpected"),
         ({}, "'path', the DuckDB file to load into, is missing"),
-        ({"path": "x.duckdb", "load_method": "merge"}, "'merge' is not one of"),
-        ({"path": "x.duckdb", "batch_size_rows": 0}, "batch_size_rows"),
-        ({"path": "x.duckdb", "memory_limit": "lots"}, "memory_limit"),
-        ({"path": "x.duckdb", "default_target_schema": "§"}, "default_target_schema"),
     ],
 )
 def test_a_wrong_setting_is_named_in_one_line(tmp_path, config, error):
@@ -57,6 +57,21 @@ def test_a_wrong_setting_is_named_in_one_line(tmp_path, config, error):
     (line,) = problems(result)
     assert error in line
     assert not (tmp_path / "x.duckdb").exists()
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("load_method", "merge"),
+        ("batch_size_rows", 0),
+        ("memory_limit", "lots"),
+        ("pipeline_name", "a/b"),
+    ],
+)
+def test_a_wrong_value_is_refused(setting, value):
+    with pytest.raises(ConfigValidationError) as caught:
+        TargetDuckDB(config={"path": "x.duckdb", setting: value})
+    assert setting in caught.value.errors[0]
 
 
 def test_a_missing_or_broken_configuration_file_is_named(tmp_path):
@@ -126,16 +141,15 @@ main()
     assert 'pip install "tap-cloudapis[duckdb]"' in line
 
 
-def test_what_is_no_duckdb_file_is_named_in_one_line(tmp_path):
+@pytest.mark.parametrize("name", ["text.duckdb", "folder.duckdb", "file/db.duckdb"])
+def test_what_is_no_duckdb_file_is_named(tmp_path, name):
     (tmp_path / "text.duckdb").write_text("hello " * 1000)
     (tmp_path / "folder.duckdb").mkdir()
     (tmp_path / "file").write_text("")
-    for name in ("text.duckdb", "folder.duckdb", "file/db.duckdb"):
-        result = run(config={"path": str(tmp_path / name)}, folder=tmp_path, messages=MESSAGES)
-        assert result.returncode == 1
-        assert result.stdout == ""
-        (line,) = problems(result)
-        assert str(tmp_path / name.partition("/")[0]) in line
+    with pytest.raises(LoaderError) as caught:
+        load(tmp_path / name, MESSAGES)
+    assert str(tmp_path / name.partition("/")[0]) in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_file_in_use_is_waited_for(tmp_path):
@@ -166,9 +180,6 @@ def test_a_file_in_use_is_waited_for(tmp_path):
 
 
 def test_a_file_that_stays_in_use_is_an_error(tmp_path, monkeypatch):
-    from target_dlt.engines import duckdb as engine  # noqa: PLC0415
-    from target_dlt.errors import LoaderError  # noqa: PLC0415
-
     path = tmp_path / "db.duckdb"
     monkeypatch.setattr(engine, "_LOCK_WAIT_SECONDS", 0.5)
     program = f"import duckdb, sys; c = duckdb.connect({str(path)!r}); print(1, flush=True); input()"

@@ -43,7 +43,7 @@ def attach(path, name, dataset, folder):
         ("CloudAPIs", "CloudAPIs", "cloud_ap_is", "CloudAPIs"),
         ("Sales", "sales", "sales", "Sales"),
         ("main", None, "main", "main"),
-        ("my.data-file", "My-Data", "my_data", "my.data-file"),
+        ("my.data-file", "My-Data", "my_data", "my_data-file"),
     ],
 )
 def test_attach_reads_everything_back(folder, file, setting, dataset, name):
@@ -123,7 +123,7 @@ def test_our_stored_documents_are_those_of_a_dlt_pipeline(folder):
     )
     columns = (
         "SELECT table_name, column_name, data_type, is_nullable FROM duckdb_columns() "
-        "WHERE table_name LIKE '\\_dlt%' ESCAPE '\\' ORDER BY ALL"
+        "WHERE schema_name = 'main' AND table_name LIKE '\\_dlt%' ESCAPE '\\' ORDER BY ALL"
     )
     assert query(ours, columns) == query(theirs, columns)
     for sql in (

@@ -126,12 +126,14 @@ def _write(descriptor, data):
         return 0
 
 
-@pytest.mark.parametrize("signum", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-def test_nothing_is_lost_or_doubled_by_an_end_in_the_middle(tmp_path, signum):
+@pytest.mark.parametrize(
+    ("signum", "trials"), [(signal.SIGKILL, 3), (signal.SIGTERM, 1), (signal.SIGINT, 1)]
+)
+def test_nothing_is_lost_or_doubled_by_an_end_in_the_middle(tmp_path, signum, trials):
     """The stream has no key: a row that was committed but not told would come twice."""
     path = tmp_path / "db.duckdb"
     start = 0
-    for _ in range(2):
+    for _ in range(trials):
         states, code = _run_until_killed(path, start, random.uniform(0, 0.4), signum)  # noqa: S311
         assert code == (-signum if signum == signal.SIGKILL else 128 + signum)
         start = states[-1]["next"]
