@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-_SPECIAL = ("cut", "empty", "garbage")
+_SPECIAL = ("cut", "empty", "garbage", "hang")
 
 
 @dataclass
@@ -16,7 +16,9 @@ class Fault:
     Attributes:
         path: Regular expression, searched for in the path.
         status: An HTTP status (400 to 599), or `cut` (the connection breaks in the middle of
-            the body), `empty` (200 without a body) or `garbage` (200 with half a JSON text).
+            the body), `empty` (200 without a body), `garbage` (200 with half a JSON text) or
+            `hang` (no answer for an hour).
+        query: Regular expression, searched for in the query string as it was sent.
         times: How many requests to spoil.
         after: How many matching requests to let pass before.
         retry_after: Value of a `Retry-After` header.
@@ -25,11 +27,12 @@ class Fault:
 
     path: str = ""
     status: int | str = 503
+    query: str = ""
     times: int = 1
     after: int = 0
     retry_after: int | str | None = None
     body: str | None = None
-    _pattern: re.Pattern[str] = field(init=False, repr=False)
+    _patterns: tuple[re.Pattern[str], re.Pattern[str]] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Check the fields; what is wrong is a `ValueError`."""
@@ -37,11 +40,12 @@ class Fault:
             isinstance(self.status, int) and 400 <= self.status <= 599  # noqa: PLR2004
         ):
             raise ValueError(f"status must be 400 to 599 or one of {', '.join(_SPECIAL)}")
-        self._pattern = re.compile(self.path)
+        self._patterns = (re.compile(self.path), re.compile(self.query))
 
-    def strikes(self, path: str) -> bool:
+    def strikes(self, path: str, query: str) -> bool:
         """Count the request, and tell whether it is one to spoil."""
-        if self.times <= 0 or not self._pattern.search(path):
+        in_path, in_query = self._patterns
+        if self.times <= 0 or not (in_path.search(path) and in_query.search(query)):
             return False
         if self.after > 0:
             self.after -= 1

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 DOOR_PATH = "/_simulator"
 _MOST_REQUESTS_KEPT = 50_000
 _REDIRECT = 308
+_TOO_MANY = 429
+_HANG_SECONDS = 3600
 
 
 class Journal:
@@ -91,17 +93,18 @@ class Gate:
         if scope["path"].startswith(DOOR_PATH):
             await self._app(scope, receive, send)
             return
-        path = scope["path"]
+        path, query = scope["path"], scope["query_string"].decode("ascii", "replace")
         service = service_of(path)
         scope["simulator"] = {"template": "(not routed)", "stream": None}
         self._number += 1
         bits = self._chance.roll(self._number)
-        fault = next((fault for fault in self.faults if fault.strikes(path)), None)
+        fault = next((fault for fault in self.faults if fault.strikes(path, query)), None)
         spoiled = fault.status if fault else None
         if spoiled is None and share(bits, 1) < self._behaviour.cut_rate:
             spoiled = "cut"
-        if self._behaviour.latency_ms:
-            await asyncio.sleep(self._behaviour.latency_ms / 1000)
+        wait = _HANG_SECONDS if spoiled == "hang" else self._behaviour.latency_ms / 1000
+        if wait:
+            await asyncio.sleep(wait)
         early = self._spoiled(service, fault) or self._early(scope, service, bits)
 
         async def answer(message: Message) -> None:
@@ -142,6 +145,10 @@ class Gate:
             response = Response(b"", media_type="application/json")
         elif fault.status == "garbage":
             response = Response(b'{"data": [{"id": 1', media_type="application/json")
+        elif fault.status == _TOO_MANY:
+            response = _too_many(service, fault.retry_after)
+        elif fault.status == "hang":
+            response = failure(service, 504, "The simulator was told to hang.")
         else:
             response = failure(service, int(fault.status), "The simulator was told to fail.")
         if fault.body is not None:
@@ -156,7 +163,7 @@ class Gate:
         now = asyncio.get_running_loop().time()
         limit = behaviour.rate_limit
         if limit is not None and not self._limits[service].allows(limit, now):
-            return self._too_many(service)
+            return _too_many(service, behaviour.retry_after)
         if share(bits, 0) < behaviour.error_rate:
             return failure(service, 503, "Service temporarily unavailable.")
         if service != "dbt":
@@ -171,10 +178,11 @@ class Gate:
             scope["path"] = f"{path}/"
         return None
 
-    def _too_many(self, service: str) -> Response:
-        response: Response = PlainTextResponse("rate-limit error", 429)
-        if service == "dbt":
-            response = failure("dbt", 429, "Too many requests. Please try again later.")
-        if self._behaviour.retry_after is not None:
-            response.headers["retry-after"] = str(self._behaviour.retry_after)
-        return response
+
+def _too_many(service: str, retry_after: int | str | None) -> Response:
+    response: Response = PlainTextResponse("rate-limit error", _TOO_MANY)
+    if service == "dbt":
+        response = failure("dbt", _TOO_MANY, "Too many requests. Please try again later.")
+    if retry_after is not None:
+        response.headers["retry-after"] = str(retry_after)
+    return response

@@ -271,7 +271,7 @@ class Runs:
             "executed_by_thread_id": f"dbt-run-{plan.id}-{bits & 0xFFFFF:05x}" if started else None,
             "deferring_run_id": None,
             "artifacts_saved": settled and started is not None and status != CANCELLED,
-            "artifact_s3_path": f"prod/runs/{plan.id}/artifacts/target" if started else None,
+            "artifact_s3_path": f"artifacts/{plan.id}" if started else None,
             "has_docs_generated": with_docs,
             "has_sources_generated": with_docs and job.number % 6 == 0,
             "notifications_sent": settled,

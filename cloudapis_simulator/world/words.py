@@ -10,7 +10,7 @@ CONNECTIONS = ("Snowflake prod", "BigQuery – événements", "Postgres (legacy)
 JOBS = (
     "Daily build",
     "CI: state:modified+",
-    "[Core] build on merge",
+    "[CI] slim build on merge",
     'Nachtlauf "groß"',
     "Hourly 🚀 refresh",
     "תזרים יומי",
@@ -63,8 +63,8 @@ PEOPLE = (
     "Zoë O'Neil",
     "山田 太郎",
     "محمد علي",
-    "First Last",
-    "First Last",
+    "Sam Taylor",
+    "Sam Taylor",
     "",
     'Łukasz "Lu" Żak',
 )

@@ -128,11 +128,14 @@ def test_faults_strike_once(simulator: Simulator) -> None:
         [
             {"path": "/runs/", "status": 500, "after": 1},
             {"path": "/runs/", "status": 429, "retry_after": 3, "after": 1},
+            {"path": "/runs/", "query": "offset=200", "status": 503},
             {"path": "/teams$", "status": 502, "body": "<html>bad gateway</html>", "times": 2},
         ]
     )
     answers = [client.dbt(RUNS, limit=1) for _ in range(4)]
     assert [answer.status_code for answer in answers] == [200, 500, 429, 200]
+    paged = [client.dbt(RUNS, offset=offset).status_code for offset in (0, 200, 200)]
+    assert paged == [200, 503, 200]
     assert answers[1].json()["status"]["is_success"] is False
     assert answers[2].headers["retry-after"] == "3"
     teams = [client.pulumi("orgs/Acme-Cloud/teams") for _ in range(3)]
@@ -153,6 +156,14 @@ def test_spoiled_bodies(simulator: Simulator) -> None:
         client.dbt(RUNS)
     assert client.dbt(RUNS).status_code == 200
     assert [entry["fault"] for entry in simulator.requests()] == ["empty", "garbage", "cut", None]
+
+
+def test_one_request_hangs_alone(simulator: Simulator) -> None:
+    simulator.faults([{"path": "/api/user$", "status": "hang"}])
+    headers = {"Authorization": f"token {simulator.pulumi_token}"}
+    with pytest.raises(requests.ReadTimeout):
+        requests.get(f"{simulator.pulumi_url}/api/user", headers=headers, timeout=0.5)
+    assert Client(simulator).pulumi("user").status_code == 200
 
 
 def test_time_passes_between_two_requests() -> None:
