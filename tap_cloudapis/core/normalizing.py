@@ -22,14 +22,6 @@ _TIMESTAMP = re.compile(
 )
 _DURATION = re.compile(r"(?:(\d+) days?,? )?(\d+):(\d{2}):(\d{2})(?:\.\d+)?")
 
-# (length, character behind the seconds, end) -> where the digits end.
-_USUAL_FORMS = {
-    (32, ".", "+00:00"): 26,
-    (27, ".", "Z"): 26,
-    (25, "+", "+00:00"): 19,
-    (20, "Z", "Z"): 19,
-}
-
 # Numbers above these are milliseconds and microseconds: as seconds they would lie
 # beyond the year 5000.
 _MILLISECONDS_FROM = 10**11
@@ -49,14 +41,15 @@ def to_timestamp(value: Any) -> Any:
         for "not yet" and "never"; anything that is no timestamp comes back unchanged.
     """
     if isinstance(value, str):
-        # The usual forms, told by their length and what stands at the end.
-        digits = _USUAL_FORMS.get((len(value), value[19:20], value[26:] or value[19:]))
-        if digits is not None and value[:4] != "0001" and value[4] == "-":
-            return f"{value[:10]}T{value[11:digits]}{'Z' if digits > 19 else '.000000Z'}"  # noqa: PLR2004
+        # The usual forms, told by their length and their end, before the general one.
+        if not value.startswith("0001"):
+            length = len(value)
+            if length == 32 and value.endswith("+00:00"):  # noqa: PLR2004
+                return f"{value[:10]}T{value[11:26]}Z"
+            if length == 27 and value.endswith("Z"):  # noqa: PLR2004
+                return f"{value[:10]}T{value[11:]}"
         return _parse_timestamp(value)
-    if value is None or isinstance(value, bool):
-        return value
-    if isinstance(value, (dict, list)):
+    if value is None or isinstance(value, (bool, dict, list)):
         return value
     return _from_epoch(value)
 
@@ -208,9 +201,8 @@ class Scrubber:
             value = record.get(name)
             if value and isinstance(value, (dict, list)):
                 record[name] = scrubber._scrubbed(value)  # noqa: SLF001 - one of its own kind
-        undeclared = record.keys() - self._declared
-        if undeclared:
-            self._scrub_undeclared(record, undeclared)
+        if not record.keys() <= self._declared:
+            self._scrub_undeclared(record, record.keys() - self._declared)
 
     def _scrub_undeclared(self, record: dict[str, Any], names: Iterable[str]) -> None:
         for name in names:

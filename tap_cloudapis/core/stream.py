@@ -684,8 +684,11 @@ def _context_key(context: Context | None) -> tuple[Any, ...]:
 
 
 class _SilentCounter(metrics.Counter):
-    def _pop(self) -> None:
-        self.value = 0
+    def increment(self, value: int = 1) -> None:
+        pass
+
+    def exit(self) -> None:
+        return
 
 
 class _SilentTimer(metrics.Timer):
