@@ -1,18 +1,22 @@
 """What the loader's tests share: messages, and the target as a real process or in this one."""
 
+# ruff: noqa: S608 (table names are our own)
+
 from __future__ import annotations
 
 import io
 import json
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 
 from target_dlt.target import TargetDuckDB
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
 
 SCRIPT = str(Path(sys.executable).parent / "target-duckdb")
 

@@ -31,8 +31,13 @@ def test_about_lists_every_setting_with_a_title_and_a_description():
     about = json.loads(result.stdout)
     settings = about["settings"]["properties"]
     assert set(settings) == {
-        "path", "filepath", "default_target_schema", "pipeline_name", "batch_size_rows",
-        "memory_limit", "load_method",
+        "path",
+        "filepath",
+        "default_target_schema",
+        "pipeline_name",
+        "batch_size_rows",
+        "memory_limit",
+        "load_method",
     }
     assert about["settings"]["additionalProperties"] is False
     assert all(setting["title"] and setting["description"] for setting in settings.values())
@@ -89,8 +94,14 @@ def test_settings_from_the_environment_and_from_two_files(tmp_path):
     second.write_text(json.dumps({"filepath": str(path)}))
     environment = {**os.environ, "TARGET_DUCKDB_BATCH_SIZE_ROWS": "1"}
     result = run(
-        "--config", str(first), "--config", str(second), "--config=ENV",
-        messages=[*MESSAGES, record("t", id=2), state({"n": 2})], env=environment, cwd=tmp_path,
+        "--config",
+        str(first),
+        "--config",
+        str(second),
+        "--config=ENV",
+        messages=[*MESSAGES, record("t", id=2), state({"n": 2})],
+        env=environment,
+        cwd=tmp_path,
     )
     assert result.returncode == 0, result.stderr
     assert result.stdout == '{"n": 1}\n{"n": 2}\n'
@@ -107,15 +118,18 @@ def test_nothing_but_the_file_is_left_behind(tmp_path):
         schema("t", {"id": INTEGER, "at": MOMENT}, ["id"]),
         record("t", id=1, at="2026-07-01T12:00:00"),
     ]
-    result = run("--config", "ENV", messages=messages, cwd=work,
-                 env={**environment, "TARGET_DUCKDB_PATH": "db.duckdb"})
+    result = run(
+        "--config",
+        "ENV",
+        messages=messages,
+        cwd=work,
+        env={**environment, "TARGET_DUCKDB_PATH": "db.duckdb"},
+    )
     assert result.returncode == 0, result.stderr
     assert problems(result) == []
     assert list(home.iterdir()) == []
     assert [file.name for file in work.iterdir()] == ["db.duckdb"]
-    assert query(work / "db.duckdb", "SELECT \"at\"::VARCHAR FROM t") == [
-        ("2026-07-01 12:00:00+00",)
-    ]
+    assert query(work / "db.duckdb", 'SELECT "at"::VARCHAR FROM t') == [("2026-07-01 12:00:00+00",)]
 
 
 @pytest.mark.parametrize("missing", ["dlt", "duckdb", "pyarrow"])
@@ -154,7 +168,9 @@ def test_what_is_no_duckdb_file_is_named(tmp_path, name):
 
 def test_a_file_in_use_is_waited_for(tmp_path):
     path = tmp_path / "db.duckdb"
-    program = f"import duckdb, sys; c = duckdb.connect({str(path)!r}); print(1, flush=True); input()"
+    program = (
+        f"import duckdb, sys; c = duckdb.connect({str(path)!r}); print(1, flush=True); input()"
+    )
     holder = subprocess.Popen(
         [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
@@ -182,7 +198,9 @@ def test_a_file_in_use_is_waited_for(tmp_path):
 def test_a_file_that_stays_in_use_is_an_error(tmp_path, monkeypatch):
     path = tmp_path / "db.duckdb"
     monkeypatch.setattr(engine, "_LOCK_WAIT_SECONDS", 0.5)
-    program = f"import duckdb, sys; c = duckdb.connect({str(path)!r}); print(1, flush=True); input()"
+    program = (
+        f"import duckdb, sys; c = duckdb.connect({str(path)!r}); print(1, flush=True); input()"
+    )
     with subprocess.Popen(
         [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as holder:

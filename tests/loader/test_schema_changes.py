@@ -1,5 +1,7 @@
 """Schemas that change, in mid-stream and between runs; keys; names."""
 
+# ruff: noqa: S608 (table names are our own)
+
 from __future__ import annotations
 
 from datetime import datetime, timezone
@@ -105,10 +107,23 @@ WIDENINGS: list[tuple[Any, Any, Any, Any, str, list[Any]]] = [
         ],
     ),
     (STRING, "x", INTEGER, 7, "VARCHAR", ["x", "7"]),
-    (STRING, "x", MOMENT, "2026-01-02T03:04:05.5Z", "VARCHAR", ["x", "2026-01-02T03:04:05.500000Z"]),
+    (
+        STRING,
+        "x",
+        MOMENT,
+        "2026-01-02T03:04:05.5Z",
+        "VARCHAR",
+        ["x", "2026-01-02T03:04:05.500000Z"],
+    ),
     (NUMBER, 1.5, INTEGER, 7, "DOUBLE", [1.5, 7.0]),
-    (MOMENT, None, DAY, "2026-01-02", "TIMESTAMP WITH TIME ZONE",
-     [None, datetime(2026, 1, 2, tzinfo=timezone.utc)]),
+    (
+        MOMENT,
+        None,
+        DAY,
+        "2026-01-02",
+        "TIMESTAMP WITH TIME ZONE",
+        [None, datetime(2026, 1, 2, tzinfo=timezone.utc)],
+    ),
 ]
 
 
@@ -127,13 +142,25 @@ def test_types_widen_where_nothing_is_lost(path, in_one_run):
 
 
 def test_what_would_be_lost_goes_to_a_variant(path):
-    load(path, [schema("t", {**ID, "big": INTEGER, "flag": BOOLEAN, "n": NUMBER}, ["id"]),
-                record("t", id=1, big=2**60 + 1, flag=True, n=0.5)])
-    load(path, [schema("t", {**ID, "big": NUMBER, "flag": INTEGER, "n": INTEGER}, ["id"]),
-                record("t", id=2, big=0.5, flag=3, n=2**60 + 1), record("t", id=3, n=4)])
+    load(
+        path,
+        [
+            schema("t", {**ID, "big": INTEGER, "flag": BOOLEAN, "n": NUMBER}, ["id"]),
+            record("t", id=1, big=2**60 + 1, flag=True, n=0.5),
+        ],
+    )
+    load(
+        path,
+        [
+            schema("t", {**ID, "big": NUMBER, "flag": INTEGER, "n": INTEGER}, ["id"]),
+            record("t", id=2, big=0.5, flag=3, n=2**60 + 1),
+            record("t", id=3, n=4),
+        ],
+    )
     load(path, [schema("t", {**ID, "big": INTEGER}, ["id"]), record("t", id=4, big=5)])
     assert query(
-        path, "SELECT id, big, big__v_double, flag, flag__v_bigint, n, n__v_bigint FROM t ORDER BY id"
+        path,
+        "SELECT id, big, big__v_double, flag, flag__v_bigint, n, n__v_bigint FROM t ORDER BY id",
     ) == [
         (1, 2**60 + 1, None, True, None, 0.5, None),
         (2, None, 0.5, None, 3, None, 2**60 + 1),
@@ -145,25 +172,44 @@ def test_what_would_be_lost_goes_to_a_variant(path):
 def test_widening_reaches_the_staging_tables_of_dlt(path, tmp_path):
     def pipeline(folder):
         return dlt.pipeline(
-            "db", destination=dlt.destinations.duckdb(str(path)), dataset_name="raw",
+            "db",
+            destination=dlt.destinations.duckdb(str(path)),
+            dataset_name="raw",
             pipelines_dir=str(tmp_path / folder),
         )
 
-    load(path, [schema("t", {**ID, "v": INTEGER}, ["id"]), record("t", id=1, v=1)],
-         default_target_schema="raw")
+    load(
+        path,
+        [schema("t", {**ID, "v": INTEGER}, ["id"]), record("t", id=1, v=1)],
+        default_target_schema="raw",
+    )
     pipeline("one").run([{"id": 2, "v": 2}], table_name="t", write_disposition="merge")
-    load(path, [schema("t", {**ID, "v": NUMBER}, ["id"]), record("t", id=3, v=1.5)],
-         default_target_schema="raw")
+    load(
+        path,
+        [schema("t", {**ID, "v": NUMBER}, ["id"]), record("t", id=3, v=1.5)],
+        default_target_schema="raw",
+    )
     pipeline("two").run([{"id": 4, "v": 2.5}], table_name="t", write_disposition="merge")
     assert query(path, "SELECT id, v FROM raw.t ORDER BY id") == [
-        (1, 1.0), (2, 2.0), (3, 1.5), (4, 2.5)
+        (1, 1.0),
+        (2, 2.0),
+        (3, 1.5),
+        (4, 2.5),
     ]
 
 
 def test_a_key_may_change(path):
     first, second = {"a": INTEGER, "b": INTEGER}, ["a"]
-    load(path, [schema("t", first, second), record("t", a=1, b=1), record("t", a=2, b=1),
-                schema("t", first, ["b"]), record("t", a=None, b=1)])
+    load(
+        path,
+        [
+            schema("t", first, second),
+            record("t", a=1, b=1),
+            record("t", a=2, b=1),
+            schema("t", first, ["b"]),
+            record("t", a=None, b=1),
+        ],
+    )
     assert query(path, "SELECT a, b FROM t") == [(None, 1)]
     load(path, [schema("t", first), record("t", b=None)])
     assert query(path, "SELECT a, b FROM t ORDER BY b") == [(None, 1), (None, None)]
@@ -181,7 +227,7 @@ def test_names_follow_dlt_and_do_not_collide(path, caplog):
     for rotation in (0, 4):
         order = names[rotation:] + names[:rotation]
         messages = [
-            schema(stream, {name: STRING for name in order}, ["ID"])
+            schema(stream, dict.fromkeys(order, STRING), ["ID"])
             for stream in ("Runs", "runs", "RUNS!")
         ]
         rows = [record(stream, **values) for stream in ("Runs", "runs")]

@@ -40,8 +40,9 @@ def test_states_come_out_commit_by_commit(tmp_path):
     for n in range(1, 10):
         messages += [record("t", id=n), state({"n": n})]
     messages.append(record("t", id=10))
-    result = run(config={"path": str(path), "batch_size_rows": 4}, folder=tmp_path,
-                 messages=messages)
+    result = run(
+        config={"path": str(path), "batch_size_rows": 4}, folder=tmp_path, messages=messages
+    )
     assert result.returncode == 0, result.stderr
     assert [json.loads(line)["n"] for line in result.stdout.splitlines()] == [4, 8, 9]
     assert query(path, "SELECT count(*) FROM t") == [(10,)]
@@ -92,27 +93,29 @@ def _run_until_killed(path, start, pause, signum):
     config.write_text(json.dumps({"path": str(path), "batch_size_rows": STEP}))
     process = subprocess.Popen(
         [SCRIPT, "--config", str(config)],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
     )
-    os.set_blocking(process.stdin.fileno(), False)  # noqa: FBT003
+    os.set_blocking(process.stdin.fileno(), False)
     text = "".join(f"{message}\n" for message in _messages(start)).encode()
     first = b""
     while not first:  # until the first commit
         assert process.poll() is None
         assert text
-        text = text[_write(process.stdin.fileno(), text[:20_000]):]
-        os.set_blocking(process.stdout.fileno(), False)  # noqa: FBT003
+        text = text[_write(process.stdin.fileno(), text[:20_000]) :]
+        os.set_blocking(process.stdout.fileno(), False)
         try:
             first = os.read(process.stdout.fileno(), 1 << 16)
         except BlockingIOError:
             time.sleep(0.01)
     until = time.monotonic() + pause
     while time.monotonic() < until:
-        text = text[_write(process.stdin.fileno(), text[:20_000]):]
+        text = text[_write(process.stdin.fileno(), text[:20_000]) :]
         time.sleep(0.01)
     process.send_signal(signum)
     code = process.wait(30)
-    os.set_blocking(process.stdout.fileno(), True)  # noqa: FBT003
+    os.set_blocking(process.stdout.fileno(), True)
     output = first + process.stdout.read()
     process.stdin.close()
     process.stdout.close()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-
 from datetime import datetime, timezone
 from decimal import Decimal
 from pathlib import Path
@@ -12,7 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import duckdb
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.loader.support import (
@@ -54,7 +53,7 @@ DECLARED = {
     "p": typed("string", format="singer.decimal"),
     "o": typed("object"),
 }
-NAMES = st.sampled_from([name for name in DECLARED if name != "id"] + ["new", "New", "more stuff"])
+NAMES = st.sampled_from([name for name in DECLARED if name != "id"] + ["new", "more stuff"])
 RECORDS = st.lists(st.dictionaries(NAMES, VALUES, max_size=6), min_size=1, max_size=8)
 
 
@@ -107,8 +106,13 @@ def non_finite_as_text(value: Any) -> Any:
     return value
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(RECORDS, st.sampled_from([10**9, 1]))
+@settings(
+    max_examples=20,
+    deadline=None,
+    phases=[Phase.generate],
+    suppress_health_check=[HealthCheck.too_slow],
+)
+@given(RECORDS, st.sampled_from([1000, 1]))
 def test_any_record_comes_back_value_by_value(records, rows_per_commit):
     texts = [dumps({"id": n, **values}) for n, values in enumerate(records)]
     with TemporaryDirectory() as folder:
@@ -116,7 +120,7 @@ def test_any_record_comes_back_value_by_value(records, rows_per_commit):
         messages = [schema("t", DECLARED, ["id"])]
         for text in texts:
             messages += [raw_record("t", text), '{"type": "STATE", "value": {}}']
-        load(path, messages, batch_size_rows=min(rows_per_commit, 10**6))
+        load(path, messages, batch_size_rows=rows_per_commit)
         rows, types = read(path)
     assert len(rows) == len(texts)
     for text, row in zip(texts, rows, strict=True):
@@ -133,7 +137,7 @@ def read(path):
         return [dict(zip(names, row, strict=True)) for row in result.fetchall()], kinds
 
 
-COLUMNS = {"new": "new", "New": "new", "more stuff": "more_stuff"}
+COLUMNS = {"more stuff": "more_stuff"}
 
 
 def check(name, value, row, types, text):
@@ -142,19 +146,22 @@ def check(name, value, row, types, text):
     family = {
         column: row[column]
         for column in types
-        if column in {base, f"{base}_2"} or column.startswith((f"{base}__v_", f"{base}_2__v_"))
+        if column == base or column.startswith(f"{base}__v_")
     }
     found = [(types[c], v) for c, v in family.items() if v is not None]
     if value is None:
-        assert not found or base == "new", (name, text)
+        assert not found, (name, text)
         return
     assert any(same(value, kind, stored) for kind, stored in found), (name, value, found, text)
-    assert len(found) == 1 or base == "new", (name, found, text)
+    assert len(found) == 1, (name, found, text)
 
 
-def same(value, kind, stored):
+def same(value, kind, stored):  # noqa: PLR0911
     if kind == "JSON":
-        return canonical(expected(stored)) == canonical(non_finite_as_text(value))
+        try:
+            return canonical(expected(stored)) == canonical(non_finite_as_text(value))
+        except ValueError:  # the text of another column of the name
+            return False
     if kind.startswith("TIMESTAMP"):
         return isinstance(value, str) and moment(value) == stored
     if kind == "DATE":
@@ -162,7 +169,7 @@ def same(value, kind, stored):
     if kind == "VARCHAR":
         if isinstance(value, str):
             return stored == clean(value)
-        return canonical(expected(stored)) == canonical(non_finite_as_text(value))
+        return stored[:1] not in {"", '"'} and same(value, "JSON", stored)
     if isinstance(value, float) and not math.isfinite(value):
         return str(value) == str(stored)
     if isinstance(value, str):
