@@ -1,0 +1,200 @@
+"""The way a user takes, from ``meltano add`` to rows in DuckDB, with nothing but this checkout.
+
+Everything happens in a temporary folder: a wheel of the checkout, a hub on loopback that offers
+it, the simulator, and Meltano projects in a home of their own, so that no cached index helps.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import hub_server
+from ruamel.yaml import YAML
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parents[1]
+BIN = Path(sys.executable).parent
+TAP = ROOT / "hub/extractors/tap-cloudapis/cloudapis.yml"
+
+#: A small world that stands still.
+WORLD = ("--now=2026-07-02T00:00:00Z", "--dbt-runs=150", "--pulumi-updates=4")
+
+
+class ProofError(Exception):
+    """What a user would run into."""
+
+
+@dataclass
+class Shell:
+    """Runs commands in a folder and says so.
+
+    Attributes:
+        folder: Where commands run.
+        env: Their environment.
+    """
+
+    folder: Path
+    env: dict[str, str]
+
+    def run(self, *command: str | Path) -> str:
+        """Run a command that has to succeed.
+
+        Args:
+            command: The program and its arguments.
+
+        Returns:
+            What it printed.
+
+        Raises:
+            ProofError: When it failed, with what it printed.
+        """
+        shown = shlex.join([Path(command[0]).name, *map(str, command[1:])])
+        start = time.monotonic()
+        done = subprocess.run(
+            command,
+            cwd=self.folder,
+            env=self.env,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise ProofError(f"{shown}\nended with {done.returncode}:\n{done.stdout}")
+        print(f"{time.monotonic() - start:6.1f} s  {shown}", flush=True)
+        return done.stdout
+
+    def meltano(self, *args: str | Path) -> str:
+        """Run Meltano; see :meth:`run`."""
+        return self.run(BIN / "meltano", *args)
+
+
+def prove() -> int:
+    """Take the whole way.
+
+    Returns:
+        0, or 1 when something on the way failed; what and why is printed.
+    """
+    try:
+        with tempfile.TemporaryDirectory(prefix="hub-") as folder, running_simulator() as simulator:
+            _take_the_way(Path(folder), simulator)
+    except ProofError as exc:
+        print(f"FAILED: {exc}", file=sys.stderr)
+        return 1
+    print("OK")
+    return 0
+
+
+def _take_the_way(folder: Path, simulator: dict[str, Any]) -> None:
+    shell = Shell(folder, _environment(folder / "home"))
+    shell.run(BIN / "uv", "build", "--quiet", "--wheel", "--out-dir", folder, ROOT)
+    (wheel,) = folder.glob("*.whl")
+    with hub_server.running(wheel=wheel) as hub:
+        shell.env["MELTANO_HUB_API_ROOT"] = hub
+        shell.meltano("init", "project", "--no-usage-stats")
+        shell.folder = folder / "project"
+        shell.meltano("add", "tap-cloudapis")
+        shell.meltano("add", "target-duckdb", "--variant", "cloudapis")
+        _expect_locks(shell.folder)
+        _configure(shell, simulator)
+        shell.meltano("run", "tap-cloudapis", "target-duckdb")
+        _expect_rows(shell.folder)
+    print("The hub is gone.")
+    shell.meltano("run", "tap-cloudapis", "target-duckdb")
+    _expect_rows(shell.folder)
+
+    shell.folder = folder / "other"
+    shell.folder.mkdir()
+    (shell.folder / "meltano.yml").write_text("send_anonymous_usage_stats: false\n", "utf-8")
+    YAML().dump(hub_server.definition(TAP, wheel), folder / "tap-cloudapis.yml")
+    shell.meltano("add", "tap-cloudapis", "--from-ref", folder / "tap-cloudapis.yml")
+    version = shell.meltano("invoke", "tap-cloudapis", "--version")
+    if "tap-cloudapis v" not in version:
+        raise ProofError(f"meltano invoke tap-cloudapis --version printed:\n{version}")
+
+
+def _environment(home: Path) -> dict[str, str]:
+    """Return an environment with an empty home, of which only uv's downloads are not forgotten."""
+    home.mkdir()
+    settings = ("MELTANO_", "TAP_", "TARGET_", "XDG_")
+    env = {name: value for name, value in os.environ.items() if not name.startswith(settings)}
+    cache = subprocess.check_output([BIN / "uv", "cache", "dir"], text=True).strip()
+    return {
+        **env,
+        "HOME": str(home),
+        "UV_CACHE_DIR": cache,
+        "MELTANO_CLI_DISABLE_VERSION_CHECK": "1",
+        "MELTANO_SEND_ANONYMOUS_USAGE_STATS": "false",
+    }
+
+
+def _configure(shell: Shell, simulator: dict[str, Any]) -> None:
+    for name in ("dbt_url", "dbt_token"):
+        shell.meltano("config", "set", "tap-cloudapis", name, simulator[name])
+    for name in ("pulumi_url", "pulumi_token"):
+        shell.env[f"TAP_CLOUDAPIS_{name.upper()}"] = simulator[name]
+    shell.meltano("config", "set", "target-duckdb", "path", "cloudapis.duckdb")
+    listed = shell.meltano("config", "list", "--all", "tap-cloudapis")
+    known = [item["name"] for item in hub_server.definition(TAP, None)["settings"]]
+    if absent := [name for name in known if f"{name} " not in listed]:
+        raise ProofError(f"meltano config list does not tell of {', '.join(absent)}:\n{listed}")
+    written = (shell.folder / "meltano.yml").read_text("utf-8")
+    if any(simulator[name] in listed + written for name in ("dbt_token", "pulumi_token")):
+        raise ProofError("Meltano shows a token, or writes it into meltano.yml")
+
+
+def _expect_locks(project: Path) -> None:
+    for path in hub_server.definition_files():
+        lock = project / "plugins" / path.parts[-3] / f"{path.parts[-2]}--{path.stem}.lock"
+        if not lock.exists():
+            raise ProofError(f"meltano add wrote no {lock.relative_to(project)}")
+
+
+def _expect_rows(project: Path) -> None:
+    """Compare the number of rows in each table with the truth."""
+    command = [str(BIN / "cloudapis-simulator"), "truth", "--counts", *WORLD]
+    streams = json.loads(subprocess.check_output(command))["streams"]
+    truth = {name: stream["count"] for name, stream in streams.items()}
+    with duckdb.connect(project / "cloudapis.duckdb", read_only=True) as connection:
+        tables = connection.sql("SHOW TABLES").fetchall()
+        loaded = {
+            name: connection.table(name).count("*").fetchall()[0][0]
+            for (name,) in tables
+            if not name.startswith("_dlt")
+        }
+    if loaded != truth:
+        raise ProofError(f"loaded {loaded}, and there are {truth}")
+    print(f"          {sum(loaded.values())} rows in {len(loaded)} tables, as there should be")
+
+
+@contextmanager
+def running_simulator() -> Iterator[dict[str, Any]]:
+    """Run the simulator while the context lasts.
+
+    Yields:
+        What it prints when it listens: URLs and tokens.
+    """
+    command = [str(BIN / "cloudapis-simulator"), "serve", "--exit-with-parent", *WORLD]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        if process.stdin is None or process.stdout is None:
+            raise ProofError("the simulator has no pipes")
+        try:
+            yield json.loads(process.stdout.readline())
+        finally:
+            process.stdin.close()
