@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 OPEN_STATUSES = [1, 2, 3]
 ENDED_STATUSES = (10, 20, 30)
 DURATIONS = tuple((n, f"{n}_seconds") for n in ("duration", "queued_duration", "run_duration"))
+#: What the marks need to know of a run, whether its columns are selected or not.
+NOTED = ("job_definition_id", "project_id", "status", "is_complete", "created_at", "finished_at")
 #: An upper bound for ranges, which take two values.
 FOREVER = "9999-12-31T00:00:00"
 
@@ -139,6 +141,8 @@ class Runs(MarkedStream, DbtStream):
         self._marks: dict[str, dict[str, Any]] = {}
         self._filters: list[RunFilter] = []
         self._latest: dict[str, str] = {}
+        self._noted: Row = {}
+        self._seen_open: set[int] = set()
 
     def prefetch(self, context: Context) -> None:
         """Nothing to do ahead: the lists of an account already run side by side."""
@@ -167,6 +171,7 @@ class Runs(MarkedStream, DbtStream):
                     for row in rows
                     if row["id"] <= floor
                     and row["id"] not in ended
+                    and not self._is_early(row)
                     and (to_timestamp(row.get("finished_at")) or "") >= asked
                 ]
             elif self._since:
@@ -231,7 +236,8 @@ class Runs(MarkedStream, DbtStream):
     def to_record(self, row: Row, context: Context) -> Row:  # noqa: ARG002
         """Add the durations in seconds next to their text."""
         for name, column in DURATIONS:
-            row[column] = to_seconds(row.get(name))
+            text = row.get(name)
+            row[column] = to_seconds(text) if isinstance(text, str) else None
         trigger = row.get("trigger")
         if isinstance(trigger, dict):
             trigger.pop("job", None)
@@ -265,6 +271,12 @@ class Runs(MarkedStream, DbtStream):
             )
         state["marks"] = self._marks
         self._latest = {}
+        self._seen_open = set()
+
+    def _write_record_message(self, record: Row) -> None:
+        """Note what the marks need before the selection takes columns away."""
+        self._noted = {name: record.get(name) for name in NOTED}
+        super()._write_record_message(record)
 
     def _increment_stream_state(
         self,
@@ -273,20 +285,21 @@ class Runs(MarkedStream, DbtStream):
         context: Context | None = None,  # noqa: ARG002
     ) -> None:
         """Note a run that was written: the newest id, whether it is open, when it ended."""
-        run_id = latest_record["id"]
+        run_id, run = latest_record["id"], self._noted
         for run_filter in self._filters:
-            if not run_filter.matches(latest_record):
+            if not run_filter.matches(run):
                 continue
             mark = self._marks[run_filter.key]
-            if (latest_record.get("created_at") or "") >= self._since:
+            if not self._is_early(run):
                 mark["last_id"] = max(run_id, mark.get("last_id") or run_id)
             still_open: list[int] = mark["open"]
-            if is_open(latest_record):
+            if is_open(run):
+                self._seen_open.add(run_id)
                 if run_id not in still_open:
                     still_open.append(run_id)
             elif run_id in still_open:
                 still_open.remove(run_id)
-            ended = latest_record.get("finished_at")
+            ended = run["finished_at"]
             if ended:
                 self._latest[run_filter.key] = max(ended, self._latest.get(run_filter.key, ""))
 
@@ -294,6 +307,8 @@ class Runs(MarkedStream, DbtStream):
         """Move the bookmark: every list of the account was read to its end."""
         now = _now()
         for key, mark in self._marks.items():
+            # Runs that the API knows no more will not end either.
+            mark["open"] = [run_id for run_id in mark["open"] if run_id in self._seen_open]
             if key in self._latest:
                 mark["finished_at"] = min(self._latest[key], now)
         state = self.get_context_state(context)

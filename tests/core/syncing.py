@@ -15,7 +15,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tap_cloudapis.tap import STREAMS, TapCloudAPIs
+from cloudapis_simulator import truth
+from tap_cloudapis.tap import TapCloudAPIs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -26,8 +27,8 @@ Record = dict[str, Any]
 Message = dict[str, Any]
 
 EXECUTABLE = Path(sys.executable).with_name("tap-cloudapis")
-NAMES = tuple(stream.name for stream in STREAMS)
-KEYS = {stream.name: tuple(stream.primary_keys) for stream in STREAMS}
+KEYS = {name: tuple(key) for name, key in truth.KEYS.items()}
+NAMES = tuple(KEYS)
 NO_TOKENS = {name: text for name, text in os.environ.items() if "TAP_CLOUDAPIS" not in name}
 
 

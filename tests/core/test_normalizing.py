@@ -231,7 +231,7 @@ def test_secrets_go_at_any_depth_and_all_else_stays(record: dict[str, Any]) -> N
 
 
 def test_declared_names_were_reviewed_and_stay() -> None:
-    schema = {"properties": {"token": {"properties": {"secret": {}}}}}
+    schema: dict[str, Any] = {"properties": {"token": {"properties": {"secret": {}}}}}
     record = {"token": {"secret": "reviewed", "password": "gone"}, "api_key": "gone"}
     Scrubber(schema).scrub(record)
     assert record == {"token": {"secret": "reviewed"}}
