@@ -12,8 +12,10 @@ from cloudapis_simulator.world.dbt import ACTIVE, DELETED
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    import msgspec
     from starlette.datastructures import Headers
 
+    from cloudapis_simulator.api.cache import JsonCache
     from cloudapis_simulator.settings import Behaviour
     from cloudapis_simulator.world import World
     from cloudapis_simulator.world.dbt import Account
@@ -48,7 +50,7 @@ def failure(status: int, message: str) -> Row:
     }
 
 
-def success(data: Row | list[Row], **more: object) -> Row:
+def success(data: Row | Sequence[Row | msgspec.Raw], **more: object) -> Row:
     """Return the envelope of a success."""
     status = {
         "code": 200,
@@ -62,10 +64,10 @@ def success(data: Row | list[Row], **more: object) -> Row:
 class DbtApi:
     """Answers the dbt routes from the world."""
 
-    def __init__(self, world: World, behaviour: Behaviour) -> None:
+    def __init__(self, world: World, behaviour: Behaviour, cache: JsonCache) -> None:
         self._world = world
         self._behaviour = behaviour
-        self._runs = RunList(world, behaviour)
+        self._runs = RunList(world, behaviour, cache)
 
     def accounts(self, names: Mapping[str, str], query: Query, headers: Headers) -> Row:
         """`GET /api/v3/accounts/`: no paging."""

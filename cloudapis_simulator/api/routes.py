@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import traceback
-from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote
 
@@ -13,6 +12,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from cloudapis_simulator.api import dbt, pulumi
+from cloudapis_simulator.api.cache import JsonCache
 from cloudapis_simulator.api.errors import BadRequestError, NotFoundError
 from cloudapis_simulator.api.query import Query
 
@@ -39,34 +39,7 @@ class _Endpoint(NamedTuple):
     path: str
     stream: str | None
     handler: Handler
-
-
-class PageCache:
-    """Encoded answers, as many as fit into so many bytes; the longest unused go first."""
-
-    def __init__(self, most_bytes: int) -> None:
-        self._most_bytes = most_bytes
-        self._bytes = 0
-        self._pages: OrderedDict[object, bytes] = OrderedDict()
-        self._version: object = None
-
-    def get(self, key: object, version: object) -> bytes | None:
-        """Return the answer kept under `key`, if it still holds for `version` of the world."""
-        if version != self._version:
-            self._pages.clear()
-            self._bytes, self._version = 0, version
-        page = self._pages.get(key)
-        if page is not None:
-            self._pages.move_to_end(key)
-        return page
-
-    def put(self, key: object, page: bytes) -> None:
-        """Keep an answer for the version last asked for."""
-        self._bytes += len(page) - len(self._pages.pop(key, b""))
-        self._pages[key] = page
-        while self._bytes > self._most_bytes:
-            _, dropped = self._pages.popitem(last=False)
-            self._bytes -= len(dropped)
+    cached: bool = True
 
 
 def service_of(path: str) -> str:
@@ -107,14 +80,13 @@ class Api:
     Args:
         world: Where the answers come from.
         behaviour: How the services answer at the moment.
-        cache_bytes: Most memory for encoded answers.
+        cache_bytes: Most memory for encoded answers and rows.
     """
 
     def __init__(self, world: World, behaviour: Behaviour, cache_bytes: int) -> None:
-        self._world = world
         self._behaviour = behaviour
-        self._cache = PageCache(cache_bytes)
-        self._dbt = dbt.DbtApi(world, behaviour)
+        self._cache = JsonCache(world.clock, cache_bytes)
+        self._dbt = dbt.DbtApi(world, behaviour, self._cache)
         self._pulumi = pulumi.PulumiApi(world, behaviour)
 
     def routes(self) -> list[Route]:
@@ -128,7 +100,8 @@ class Api:
         v2, v3 = "/api/v2/accounts/{account}/", "/api/v3/accounts/{account}/"
         org, stack = "/api/orgs/{org}", "/api/stacks/{org}/{project}/{stack}"
         return [
-            _Endpoint(f"{v2}runs/", "dbt_runs", self._dbt.runs),
+            # Its rows are cached one by one, for pages of any cut.
+            _Endpoint(f"{v2}runs/", "dbt_runs", self._dbt.runs, cached=False),
             _Endpoint(f"{stack}/updates", "pulumi_stack_updates", self._pulumi.updates),
             _Endpoint(f"{v2}runs/{{run}}/", "dbt_runs", self._dbt.run),
             _Endpoint(f"{v2}jobs/", "dbt_jobs", self._dbt.jobs),
@@ -170,22 +143,21 @@ class Api:
         return answer
 
     def _body(self, endpoint: _Endpoint, request: Request) -> bytes:
-        scope = request.scope
-        accept = request.headers.get("accept", "")
-        key = (scope["path"], scope["query_string"], pulumi.accepted_version(accept))
-        behaviour = self._behaviour
-        version = (
-            self._world.clock.version,
+        scope, behaviour = request.scope, self._behaviour
+        key = (
+            scope["path"],
+            scope["query_string"],
+            pulumi.accepted_version(request.headers.get("accept", "")),
             behaviour.page_cap,
             behaviour.over_cap,
-            behaviour.ignore_keyset,
         )
-        body = self._cache.get(key, version)
+        body = self._cache.get(key) if endpoint.cached else None
         if body is None:
             names = {name: unquote(value) for name, value in request.path_params.items()}
             answer = endpoint.handler(names, Query(request.query_params), request.headers)
             body = _ENCODER.encode(answer)
-            self._cache.put(key, body)
+            if endpoint.cached:
+                self._cache.put(key, body)
         return body
 
     def _refusal(self, service: str, stream: str | None, headers: Headers) -> Response | None:

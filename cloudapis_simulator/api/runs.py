@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from cloudapis_simulator.api.errors import BadRequestError
 from cloudapis_simulator.world.runs import LONGEST_LIFE, OPEN, STATUS_NAMES
 
@@ -12,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from collections.abc import Set as AbstractSet
 
+    from cloudapis_simulator.api.cache import JsonCache
     from cloudapis_simulator.api.query import Query
     from cloudapis_simulator.settings import Behaviour
     from cloudapis_simulator.world import World
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 
+_ENCODER = msgspec.json.Encoder()
 _ID = re.compile(r"[0-9]{1,19}")
 _ORDERS = ("id", "created_at", "finished_at")
 _STATES = ("active", "1", "all", "deleted", "2")
@@ -48,15 +52,16 @@ _DECLARED = (
 class RunList:
     """Selects runs by number, and builds rows for one page of them."""
 
-    def __init__(self, world: World, behaviour: Behaviour) -> None:
+    def __init__(self, world: World, behaviour: Behaviour, cache: JsonCache) -> None:
         self._world = world
         self._behaviour = behaviour
+        self._cache = cache
         self._selections: dict[tuple[object, ...], Sequence[int]] = {}
 
     def page(
         self, account: Account, query: Query, limit: int, offset: int
-    ) -> tuple[list[Row], int, Row, str]:
-        """Return (rows, number of all matching runs, filters given, order).
+    ) -> tuple[list[msgspec.Raw], int, Row, str]:
+        """Return (encoded rows, number of all matching runs, filters given, order).
 
         Raises:
             BadRequestError: A filter or order cannot be read or is not allowed.
@@ -73,10 +78,16 @@ class RunList:
             numbers = self._ordered(runs, self._select(runs, query), order)
             self._keep(key, numbers)
         related = query.related()
-        rows = [
-            runs.row(runs.plan(number), now, related) for number in numbers[offset : offset + limit]
-        ]
+        rows = [self._encoded(runs, number, related) for number in numbers[offset : offset + limit]]
         return rows, len(numbers), filters, order
+
+    def _encoded(self, runs: Runs, number: int, related: AbstractSet[str]) -> msgspec.Raw:
+        key = (runs, number, related)
+        row = self._cache.get(key)
+        if row is None:
+            row = _ENCODER.encode(runs.row(runs.plan(number), self._world.clock.now, related))
+            self._cache.put(key, row)
+        return msgspec.Raw(row)
 
     def _keep(self, key: tuple[object, ...], numbers: Sequence[int]) -> None:
         """Keep what was long in the making, for the pages that follow."""
