@@ -1,0 +1,1 @@
+"""Tests of the way through Meltano and Meltano Hub."""
