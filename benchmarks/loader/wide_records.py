@@ -45,7 +45,7 @@ def make_record(number: int, chance: random.Random) -> dict[str, Any]:
         record[f"moment_{n}"] = moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     record |= {f"count_{n}": chance.randrange(10 ** (n + 1)) for n in range(15)}
     record |= {f"share_{n}": round(chance.random() * 1000, 4) for n in range(4)}
-    record |= {f"is_flag_{n}": chance.random() < 0.5 for n in range(8)}
+    record |= {f"is_flag_{n}": chance.getrandbits(1) == 1 for n in range(8)}
     record |= {f"text_{n}": f"{chance.choice(TEXTS)} {n}" for n in range(18)}
     record |= {"text_18": chance.choice(["", None]), "text_19": f"{chance.getrandbits(160):040x}"}
     for n in range(4):

@@ -97,29 +97,35 @@ def _run_until_killed(path, start, pause, signum):
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
     )
-    os.set_blocking(process.stdin.fileno(), False)
+    assert process.stdin is not None
+    assert process.stdout is not None
+    entry, out = process.stdin.fileno(), process.stdout.fileno()
+    os.set_blocking(entry, False)
+    os.set_blocking(out, False)
     text = "".join(f"{message}\n" for message in _messages(start)).encode()
-    first = b""
-    while not first:  # until the first commit
+    output = b""
+    until = None
+    while until is None or time.monotonic() < until:
         assert process.poll() is None
-        assert text
-        text = text[_write(process.stdin.fileno(), text[:20_000]) :]
-        os.set_blocking(process.stdout.fileno(), False)
-        try:
-            first = os.read(process.stdout.fileno(), 1 << 16)
-        except BlockingIOError:
-            time.sleep(0.01)
-    until = time.monotonic() + pause
-    while time.monotonic() < until:
-        text = text[_write(process.stdin.fileno(), text[:20_000]) :]
+        text = text[_write(entry, text[:20_000]) :]
+        output += _read(out)
+        if output and until is None:  # the first commit is done
+            until = time.monotonic() + pause
         time.sleep(0.01)
     process.send_signal(signum)
     code = process.wait(30)
-    os.set_blocking(process.stdout.fileno(), True)
-    output = first + process.stdout.read()
+    os.set_blocking(out, True)
+    output += process.stdout.read()
     process.stdin.close()
     process.stdout.close()
     return [json.loads(line) for line in output.splitlines()], code
+
+
+def _read(descriptor):
+    try:
+        return os.read(descriptor, 1 << 16)
+    except BlockingIOError:
+        return b""
 
 
 def _write(descriptor, data):
