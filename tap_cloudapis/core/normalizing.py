@@ -91,8 +91,7 @@ def _from_epoch(number: Any) -> Any:
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond:06}Z"
 
 
-@lru_cache(maxsize=1 << 16)
-def to_seconds(value: str | None) -> int | None:
+def to_seconds(value: Any) -> int | None:
     """Read a duration.
 
     Args:
@@ -101,7 +100,12 @@ def to_seconds(value: str | None) -> int | None:
     Returns:
         Whole seconds; ``None`` for anything else.
     """
-    match = _DURATION.fullmatch(value) if value else None
+    return _parse_duration(value) if isinstance(value, str) else None
+
+
+@lru_cache(maxsize=1 << 16)
+def _parse_duration(text: str) -> int | None:
+    match = _DURATION.fullmatch(text)
     if match is None:
         return None
     days, hours, minutes, seconds = match.groups()

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 Params = dict[str, Any]
 
-#: How often a list without a keyset is begun anew when its rows keep moving.
+#: How often a list is begun anew when its rows keep moving.
 MAX_RESTARTS = 5
 
 
@@ -184,11 +184,11 @@ class OffsetPages:
         base = self.first_params()
         page = first.result()
         yield self._fresh(page.rows)
+        if self.closed:
+            return True
         if page.total is None:
             return (yield from self._pass_without_total(submit, base, len(page.rows)))
         size, total = len(page.rows), page.total
-        if self.closed:
-            return True
         if size == 0 or size >= total:
             return size >= total
         overlap = 1 if size > 1 else 0
@@ -317,14 +317,26 @@ class NumberedPages:
 
     def walk(self, submit: Submit, first: PendingPage, ahead: int) -> Iterator[list[Row]]:
         """Give the rows above the floor; see the class."""
+        for _ in range(MAX_RESTARTS):
+            if (yield from self._pass(submit, first, ahead)):
+                return
+            first = submit(self.first_params())
+        msg = f"{self.what}: the API gives fewer rows than it announces; run the sync again"
+        raise IncompleteListError(msg)
+
+    def _pass(
+        self, submit: Submit, first: PendingPage, ahead: int
+    ) -> Generator[list[Row], None, bool]:
+        """Read on from page 1; give back whether no row was missing."""
         page = first.result()
         self.newest = max(map(self.key, page.rows), default=0)
+        read = set(map(self.key, page.rows))
         yield self._fresh(page.rows)
         total = page.total
         size = page.size or len(page.rows)
         whole = total is not None and size and len(page.rows) >= total
         if not page.rows or whole or self._reached(page.rows):
-            return
+            return bool(page.rows) or not total
         pending: deque[PendingPage] = deque()
         # Only a first read is known to want every page; a later one mostly ends on the first.
         ahead = ahead if self.floor == 0 and total is not None else 1
@@ -338,25 +350,21 @@ class NumberedPages:
                     )
                     number += 1
                 if not pending:
-                    break
+                    # Pages that were read in parallel while a row appeared can leave one out.
+                    return total is None or len(read) >= total
                 page = pending.popleft().result()
+                read.update(map(self.key, page.rows))
                 fresh = self._fresh(page.rows)
                 if not fresh and last is None:
-                    return
+                    return True
                 yield fresh
                 if self._reached(page.rows):
-                    return
+                    return True
                 if page.total is not None:
                     last = ceil(page.total / size)
         finally:
             for handle in pending:
                 handle.cancel()
-        if total is not None and len(self._seen) < total:
-            msg = (
-                f"{self.what}: the API announced {total} rows and gave {len(self._seen)}; "
-                "run the sync again"
-            )
-            raise IncompleteListError(msg)
 
     def _reached(self, rows: list[Row]) -> bool:
         """Whether the rows below this page are known or not wanted."""

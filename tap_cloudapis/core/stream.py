@@ -39,7 +39,15 @@ from tap_cloudapis.core.errors import (
 )
 from tap_cloudapis.core.normalizing import Scrubber, compile_timestamps
 from tap_cloudapis.core.output import BufferedSingerWriter, encode
-from tap_cloudapis.core.paging import Page, Paginator, Params, PendingPage, Row, SinglePage
+from tap_cloudapis.core.paging import (
+    Page,
+    Paginator,
+    Params,
+    PendingPage,
+    Row,
+    SinglePage,
+    Submit,
+)
 from tap_cloudapis.core.projection import compile_projection
 from tap_cloudapis.core.service import query_text
 
@@ -109,8 +117,8 @@ class CloudStream(RESTStream[Params]):
 
     A subclass declares ``name``, ``path``, ``primary_keys``, its parent, and where it differs
     overrides :meth:`new_paginator`, :meth:`base_params`, :meth:`read_page`,
-    :meth:`to_record` and :meth:`child_context`. Paths take values of the context in braces;
-    every value is quoted.
+    :meth:`to_record`, :meth:`reads` and :meth:`child_context`. Paths take values of the
+    context in braces; every value is quoted.
     """
 
     #: The package whose folder ``schemas`` holds the schema file.
@@ -134,7 +142,7 @@ class CloudStream(RESTStream[Params]):
 
     def __init__(self, tap: TapCloudAPIs) -> None:
         super().__init__(tap=tap)
-        self._prefetched: dict[tuple[Any, ...], PendingPage] = {}
+        self._prefetched: dict[tuple[Any, ...], Reading] = {}
         self._template: tuple[tuple[Any, ...], requests.PreparedRequest, str] | None = None
         self._schema_written = False
         self._extracted = utc_now().isoformat().encode()
@@ -245,9 +253,19 @@ class CloudStream(RESTStream[Params]):
     def context_done(self, context: Context | None) -> None:
         """Called when every record of a context was written; the place to move marks."""
 
+    def reads(self, context: Context | None) -> Iterable[Read]:
+        """The lists that make up the records of a context; most streams have one."""
+        return (Read(self.new_paginator(context)),)
+
+    def sift(self, read: Read, rows: list[Row], context: Context | None) -> list[Row]:  # noqa: ARG002
+        """Choose among the raw rows of a batch, knowing which list they come from."""
+        return rows
+
     def lists(self, context: Context | None) -> Iterator[list[Row]]:
-        """Read the list of a context, in batches of raw rows."""
-        yield from self.walk(context, self.new_paginator(context))
+        """Read the lists of a context, in batches of raw rows."""
+        reading = self._prefetched.pop(_context_key(context), None) or Reading(self, context)
+        for read, rows in reading:
+            yield self.sift(read, rows, context)
 
     # Requests
 
@@ -295,59 +313,16 @@ class CloudStream(RESTStream[Params]):
         """Ask for a page of a list; its size is halved as long as the API rejects it."""
         return _AskedPage(self, context, paginator, params, resizable=resizable)
 
-    def walk(self, context: Context | None, paginator: Paginator) -> Iterator[list[Row]]:
-        """Walk a list, beginning with its first page if that was asked for before."""
-        first = self._prefetched.pop(_context_key(context), None)
-        yield from self._walk(context, Read(paginator), first)
-
-    def walk_all(
-        self, context: Context | None, reads: Iterable[Read]
-    ) -> Iterator[tuple[Read, list[Row]]]:
-        """Walk several lists of one context in turn; the first pages of the next run ahead.
-
-        Args:
-            context: Fills the path of them all.
-            reads: The lists, taken as they come into view.
-
-        Yields:
-            A list and a batch of its rows.
-        """
-        ahead = 1 if self.ABORT_AT_RECORD_COUNT else self.service.pool.ahead
-        waiting: deque[tuple[Read, PendingPage]] = deque()
-        coming = iter(reads)
-        try:
-            while True:
-                for read in islice(coming, ahead - len(waiting)):
-                    waiting.append((read, self._submit(context, read)))
-                if not waiting:
-                    return
-                read, first = waiting.popleft()
-                for rows in self._walk(context, read, first):
-                    yield read, rows
-        finally:
-            for _, page in waiting:
-                page.cancel()
-
-    def _walk(
-        self, context: Context | None, read: Read, first: PendingPage | None
-    ) -> Iterator[list[Row]]:
-        def submit(params: Params, *, resizable: bool = True) -> PendingPage:
-            params = {**read.params, **params}
-            return self.ask_page(context, read.paginator, params, resizable=resizable)
-
-        ahead = 1 if self.ABORT_AT_RECORD_COUNT else self.service.pool.ahead
-        yield from read.paginator.walk(submit, first or self._submit(context, read), ahead)
-
-    def _submit(self, context: Context | None, read: Read) -> PendingPage:
-        """Ask for the first page of a list."""
-        params = {**read.params, **read.paginator.first_params()}
-        return self.ask_page(context, read.paginator, params)
-
     def prefetch(self, context: Context) -> None:
-        """Ask for the first page of a context that will be synced soon."""
+        """Ask for the first pages of a context that will be synced soon."""
         key = _context_key(context)
         if key not in self._prefetched and self.service.unusable is None:
-            self._prefetched[key] = self._submit(context, Read(self.new_paginator(context)))
+            self._prefetched[key] = Reading(self, context)
+
+    @property
+    def ahead(self) -> int:
+        """How many pages to keep asked for; a dry run must not read the whole API."""
+        return self.service.pool.ahead if self.ABORT_AT_RECORD_COUNT is None else 1
 
     def validate_response(self, response: requests.Response) -> None:
         """Tell success from what is worth another try and from what is not.
@@ -464,8 +439,8 @@ class CloudStream(RESTStream[Params]):
 
     def forget_prefetched(self) -> None:
         """Give up what was asked for and is not needed any more."""
-        for page in self._prefetched.values():
-            page.cancel()
+        for reading in self._prefetched.values():
+            reading.cancel()
         self._prefetched.clear()
 
     def generate_child_contexts(
@@ -591,6 +566,51 @@ class CloudStream(RESTStream[Params]):
         """Close the stream's state and write it: a stream has ended."""
         super().finalize_state_progress_markers(state)
         self._tap.state_writer.force_state(self.tap_state)
+
+
+class Reading:
+    """The lists of a context, being read: in turn, while the first pages of the next run ahead.
+
+    Args:
+        stream: Whose lists.
+        context: Fills the path of them all.
+    """
+
+    def __init__(self, stream: CloudStream, context: Context | None) -> None:
+        self._stream = stream
+        self._context = context
+        self._coming = iter(stream.reads(context))
+        self._waiting: deque[tuple[Read, PendingPage]] = deque()
+        self._look_ahead()
+
+    def __iter__(self) -> Iterator[tuple[Read, list[Row]]]:
+        """Give the lists' rows in batches, each with its list."""
+        try:
+            while self._waiting:
+                read, first = self._waiting.popleft()
+                submit = self._submitter(read)
+                for rows in read.paginator.walk(submit, first, self._stream.ahead):
+                    yield read, rows
+                self._look_ahead()
+        finally:
+            self.cancel()
+
+    def cancel(self) -> None:
+        """Give up what was asked for."""
+        for _, page in self._waiting:
+            page.cancel()
+
+    def _look_ahead(self) -> None:
+        for read in islice(self._coming, self._stream.ahead - len(self._waiting)):
+            first = self._submitter(read)(read.paginator.first_params())
+            self._waiting.append((read, first))
+
+    def _submitter(self, read: Read) -> Submit:
+        def submit(params: Params, *, resizable: bool = True) -> PendingPage:
+            params = {**read.params, **params}
+            return self._stream.ask_page(self._context, read.paginator, params, resizable=resizable)
+
+        return submit
 
 
 class Exchange:

@@ -10,7 +10,7 @@ from tap_cloudapis.core.stream import Exchange, Read
 from tap_cloudapis.dbt.client import DbtStream
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from singer_sdk.helpers.types import Context
 
@@ -175,17 +175,17 @@ class Jobs(DbtStream):
     )
     permission = "the permission to read jobs"
 
-    def lists(self, context: Context | None) -> Iterator[list[Row]]:
+    def reads(self, context: Context | None) -> Iterable[Read]:
         """Two lists: the API leaves system jobs out unless they are asked for."""
-        reads = (
-            Read(self.new_paginator(context)),
-            Read(self.new_paginator(context), {"is_system": "true"}),
-        )
         seen: set[int] = set()
-        for _, rows in self.walk_all(context, reads):
-            fresh = [row for row in rows if row["id"] not in seen]
-            seen.update(row["id"] for row in fresh)
-            yield fresh
+        return (
+            Read(self.new_paginator(context), purpose=seen),
+            Read(self.new_paginator(context), {"is_system": "true"}, purpose=seen),
+        )
 
-    def prefetch(self, context: Context) -> None:
-        """Nothing to do ahead: the two lists already run side by side."""
+    def sift(self, read: Read, rows: list[Row], context: Context | None) -> list[Row]:  # noqa: ARG002
+        """Give a job once, should it be in both lists."""
+        seen: set[int] = read.purpose
+        fresh = [row for row in rows if row["id"] not in seen]
+        seen.update(row["id"] for row in fresh)
+        return fresh

@@ -9,7 +9,7 @@ ended within the look-back, because flags of a run still change after its end.
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from enum import Enum
 from functools import cached_property
@@ -105,6 +105,23 @@ def is_open(row: Row) -> bool:
     return row.get("status") not in ENDED_STATUSES and not row.get("is_complete")
 
 
+@dataclass
+class AccountProgress:
+    """How far a sync has come with the runs of an account.
+
+    Attributes:
+        marks: By the name of a filter; they are part of the state.
+        ended: Runs that were open before and were seen ended.
+        open: Runs that were seen open.
+        latest: The latest end seen, by the name of a filter.
+    """
+
+    marks: dict[str, dict[str, Any]]
+    ended: set[int] = field(default_factory=set)
+    open: set[int] = field(default_factory=set)
+    latest: dict[str, str] = field(default_factory=dict)
+
+
 class Runs(MarkedStream, DbtStream):
     """Runs of an account, incremental; see the module for the three lists.
 
@@ -138,54 +155,47 @@ class Runs(MarkedStream, DbtStream):
         super().__init__(tap)
         self.state_partitioning_keys = ("account_id",)
         self._since = to_timestamp(self.config.get("start_date")) or ""
-        self._marks: dict[str, dict[str, Any]] = {}
-        self._filters: list[RunFilter] = []
-        self._latest: dict[str, str] = {}
+        self._accounts: dict[int, AccountProgress] = {}
         self._noted: Row = {}
-        self._seen_open: set[int] = set()
 
-    def prefetch(self, context: Context) -> None:
-        """Nothing to do ahead: the lists of an account already run side by side."""
-
-    def lists(self, context: Context | None) -> Iterator[list[Row]]:
-        """The three lists of an account, for each filter."""
-        self._load_marks(context)
-        floors = {key: mark.get("last_id") for key, mark in self._marks.items()}
-        ended: set[int] = set()
-        for read, batch in self.walk_all(context, self._reads(context)):
-            purpose, run_filter, asked = read.purpose
-            rows = [row for row in batch if run_filter.matches(row)]
-            if purpose is Purpose.OPEN:
-                if not {row["id"] for row in batch} <= asked:
-                    # The server ignores lists of ids, and would give its whole history.
-                    paginator = read.paginator
-                    assert isinstance(paginator, OffsetPages)  # noqa: S101 - see _read()
-                    paginator.closed = True
-                    rows = self._one_by_one(context, asked)
-                    asked = frozenset()
-                ended.update(row["id"] for row in rows if not is_open(row))
-            elif purpose is Purpose.LOOK_BACK:
-                floor = floors[run_filter.key]
-                rows = [
-                    row
-                    for row in rows
-                    if row["id"] <= floor
-                    and row["id"] not in ended
-                    and not self._is_early(row)
-                    and (to_timestamp(row.get("finished_at")) or "") >= asked
-                ]
-            elif self._since:
-                early = purpose is Purpose.OPEN_AT_START
-                rows = [row for row in rows if self._is_early(row) is early]
-            yield rows
+    def sift(self, read: Read, rows: list[Row], context: Context | None) -> list[Row]:
+        """Keep of a batch what its list was read for."""
+        purpose, run_filter, asked = read.purpose
+        progress = self._progress(context)
+        wanted = [row for row in rows if run_filter.matches(row)]
+        if purpose is Purpose.OPEN:
+            if not {row["id"] for row in rows} <= asked:
+                # The server ignores lists of ids, and would give its whole history.
+                paginator = read.paginator
+                assert isinstance(paginator, OffsetPages)  # noqa: S101 - see _read()
+                paginator.closed = True
+                wanted = self._one_by_one(context, asked)
+            progress.ended.update(row["id"] for row in wanted if not is_open(row))
+            return wanted
+        if purpose is Purpose.LOOK_BACK:
+            since, floor = asked
+            return [
+                row
+                for row in wanted
+                if row["id"] <= floor
+                and row["id"] not in progress.ended
+                and not self._is_early(row)
+                and (to_timestamp(row.get("finished_at")) or "") >= since
+            ]
+        if self._since:
+            early = purpose is Purpose.OPEN_AT_START
+            return [row for row in wanted if self._is_early(row) is early]
+        return wanted
 
     def _is_early(self, row: Row) -> bool:
         """Whether a run was created before the start date."""
         return (to_timestamp(row.get("created_at")) or "") < self._since
 
-    def _reads(self, context: Context | None) -> Iterator[Read]:
+    def reads(self, context: Context | None) -> Iterator[Read]:
+        """The three lists of an account, for each filter."""
+        progress = self._progress(context)
         for run_filter in self._filters:
-            mark = self._marks[run_filter.key]
+            mark = progress.marks[run_filter.key]
             still_open = list(mark["open"])
             for start in range(0, len(still_open), PAGE_SIZE):
                 ids = still_open[start : start + PAGE_SIZE]
@@ -200,7 +210,8 @@ class Runs(MarkedStream, DbtStream):
             if last_id is not None:
                 since = self._look_back_from(mark["finished_at"])
                 bounds = {"finished_at__range": [_naive(since), FOREVER]}
-                yield self._read(context, Purpose.LOOK_BACK, run_filter, bounds, since)
+                asked = (since, last_id)
+                yield self._read(context, Purpose.LOOK_BACK, run_filter, bounds, asked)
 
     def _read(  # noqa: PLR0913
         self,
@@ -236,8 +247,7 @@ class Runs(MarkedStream, DbtStream):
     def to_record(self, row: Row, context: Context) -> Row:  # noqa: ARG002
         """Add the durations in seconds next to their text."""
         for name, column in DURATIONS:
-            text = row.get(name)
-            row[column] = to_seconds(text) if isinstance(text, str) else None
+            row[column] = to_seconds(row.get(name))
         trigger = row.get("trigger")
         if isinstance(trigger, dict):
             trigger.pop("job", None)
@@ -245,33 +255,42 @@ class Runs(MarkedStream, DbtStream):
 
     # Marks
 
-    def _load_marks(self, context: Context | None) -> None:
-        """Find or make the mark of each filter; one that covers a new filter lends its own."""
-        state = self.get_context_state(context)
-        stored: dict[str, dict[str, Any]] = state.get("marks", {})
+    @cached_property
+    def _filters(self) -> list[RunFilter]:
+        """What the settings ask for."""
         filters = self._tap.dbt_filters
         projects = frozenset(filters.projects)
-        self._filters = [RunFilter(job, projects) for job in sorted(filters.jobs)] or [
-            RunFilter(None, projects)
-        ]
+        jobs: list[int | None] = [*sorted(filters.jobs)] or [None]
+        return [RunFilter(job, projects) for job in jobs]
+
+    def _progress(self, context: Context | None) -> AccountProgress:
+        """The progress of an account in this sync; begun from the marks in the state."""
+        assert context is not None  # noqa: S101 - a child stream always has one
+        account_id = context["account_id"]
+        if account_id not in self._accounts:
+            state = self.get_context_state(context)
+            state["marks"] = self._marks_from(state.get("marks", {}))
+            self._accounts[account_id] = AccountProgress(state["marks"])
+        return self._accounts[account_id]
+
+    def _marks_from(self, stored: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        """Find or make the mark of each filter; one that covers a new filter lends its own."""
         usable = {
             RunFilter.from_key(key): mark
             for key, mark in stored.items()
             if not mark.get("since") or (self._since and mark["since"] <= self._since)
         }
-        self._marks = {}
+        marks: dict[str, dict[str, Any]] = {}
         for wanted in self._filters:
             lender = usable.get(wanted) or next(
                 (mark for known, mark in usable.items() if known.covers(wanted)), None
             )
-            self._marks[wanted.key] = (
+            marks[wanted.key] = (
                 {**lender, "open": list(lender["open"])}
                 if lender
                 else {"since": self._since, "finished_at": _now(), "open": []}
             )
-        state["marks"] = self._marks
-        self._latest = {}
-        self._seen_open = set()
+        return marks
 
     def _write_record_message(self, record: Row) -> None:
         """Note what the marks need before the selection takes columns away."""
@@ -282,38 +301,40 @@ class Runs(MarkedStream, DbtStream):
         self,
         latest_record: Row,
         *,
-        context: Context | None = None,  # noqa: ARG002
+        context: Context | None = None,
     ) -> None:
         """Note a run that was written: the newest id, whether it is open, when it ended."""
         run_id, run = latest_record["id"], self._noted
+        progress = self._progress(context)
         for run_filter in self._filters:
             if not run_filter.matches(run):
                 continue
-            mark = self._marks[run_filter.key]
+            key = run_filter.key
+            mark = progress.marks[key]
             if not self._is_early(run):
                 mark["last_id"] = max(run_id, mark.get("last_id") or run_id)
             still_open: list[int] = mark["open"]
             if is_open(run):
-                self._seen_open.add(run_id)
+                progress.open.add(run_id)
                 if run_id not in still_open:
                     still_open.append(run_id)
             elif run_id in still_open:
                 still_open.remove(run_id)
-            ended = run["finished_at"]
-            if ended:
-                self._latest[run_filter.key] = max(ended, self._latest.get(run_filter.key, ""))
+            if run["finished_at"]:
+                progress.latest[key] = max(run["finished_at"], progress.latest.get(key, ""))
 
     def context_done(self, context: Context | None) -> None:
         """Move the bookmark: every list of the account was read to its end."""
+        progress = self._progress(context)
         now = _now()
-        for key, mark in self._marks.items():
+        for key, mark in progress.marks.items():
             # Runs that the API knows no more will not end either.
-            mark["open"] = [run_id for run_id in mark["open"] if run_id in self._seen_open]
-            if key in self._latest:
-                mark["finished_at"] = min(self._latest[key], now)
+            mark["open"] = [run_id for run_id in mark["open"] if run_id in progress.open]
+            if key in progress.latest:
+                mark["finished_at"] = min(progress.latest[key], now)
         state = self.get_context_state(context)
         state["replication_key"] = self.replication_key
-        state["replication_key_value"] = min(m["finished_at"] for m in self._marks.values())
+        state["replication_key_value"] = min(m["finished_at"] for m in progress.marks.values())
 
     def _look_back_from(self, finished_at: str) -> str:
         moment = datetime.strptime(finished_at, "%Y-%m-%dT%H:%M:%S.%fZ")  # noqa: DTZ007

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from tap_cloudapis.core.marks import MarkedStream
 from tap_cloudapis.core.normalizing import looks_secret, to_timestamp
-from tap_cloudapis.core.paging import NumberedPages, Paginator, Row, TokenPages
+from tap_cloudapis.core.paging import NumberedPages, PageLimit, Paginator, Row, TokenPages
 from tap_cloudapis.pulumi.client import PulumiStream, snake_keys
 from tap_cloudapis.pulumi.organization import Organizations
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from singer_sdk.helpers.types import Context
 
     from tap_cloudapis.core.errors import RefusedError
+    from tap_cloudapis.core.stream import Read
 
 #: The results of an update that has not ended.
 OPEN_RESULTS = ("in-progress", "not-started")
@@ -118,10 +119,16 @@ class StackUpdates(MarkedStream, PulumiStream):
     unscrubbed_fields = frozenset({"config"})
     permission = "the permission to read the stack"
 
+    limit: PageLimit
+
     def __init__(self, tap: Any) -> None:
         super().__init__(tap)
         self._since = to_timestamp(self.config.get("start_date")) or ""
         self._loaded = False
+        # Of the stack that is being read: versions known before, and seen now.
+        self._known = 0
+        self._was_open: list[int] = []
+        self._listed = 0
         self._newest = 0
         self._open: list[int] = []
 
@@ -162,16 +169,11 @@ class StackUpdates(MarkedStream, PulumiStream):
     def new_paginator(self, context: Context | None) -> NumberedPages:
         """Newest first, down to the oldest version that is open or not known."""
         mark = self._mark(context or {})
-        floor = min([mark[2], *(version - 1 for version in mark[3])]) if mark else 0
-        return self._paginator(context, floor)
-
-    def _paginator(self, context: Context | None, floor: int) -> NumberedPages:
-        assert self.limit is not None  # noqa: S101 - page_size is declared
         return NumberedPages(
             limit=self.limit,
             what=f"stack {stack_key(context or {})}",
             key=_version,
-            floor=floor,
+            floor=min([mark[2], *(version - 1 for version in mark[3])]) if mark else 0,
             enough=self._before_start,
         )
 
@@ -184,18 +186,25 @@ class StackUpdates(MarkedStream, PulumiStream):
         return (to_timestamp(info.get("startTime")) or "9") < self._since
 
     def lists(self, context: Context | None) -> Iterator[list[Row]]:
-        """The updates that are new or were open; all of them if the stack was made anew."""
+        """The updates of a stack; all of them if it was made anew."""
         context = context or {}
         mark = self._mark(context)
-        known = mark[2] if mark else 0
-        was_open = mark[3] if mark else []
-        self._newest, self._open = known, []
-        paginator = self.new_paginator(context)
-        for rows in self.walk(context, paginator):
-            yield [row for row in rows if _version(row) > known or _version(row) in was_open]
-        if paginator.newest < known:
-            self._newest = 0
-            yield from self.walk(context, self._paginator(context, 0))
+        self._known, self._was_open = (mark[2], mark[3]) if mark else (0, [])
+        self._newest, self._open = self._known, []
+        yield from super().lists(context)
+        if self._listed < self._known:
+            # Its versions begin again: another stack under the same name, without an id.
+            del self.marks[stack_key(context)]
+            self._known = self._newest = 0
+            yield from super().lists(context)
+
+    def sift(self, read: Read, rows: list[Row], context: Context | None) -> list[Row]:  # noqa: ARG002
+        """Keep the updates that are new or were open."""
+        assert isinstance(read.paginator, NumberedPages)  # noqa: S101 - see new_paginator()
+        self._listed = read.paginator.newest
+        return [
+            row for row in rows if _version(row) > self._known or _version(row) in self._was_open
+        ]
 
     def to_record(self, row: Row, context: Context) -> Row | None:  # noqa: ARG002
         """Flatten either shape of an update into one record."""
@@ -235,8 +244,8 @@ class StackUpdates(MarkedStream, PulumiStream):
             del marks[key]
 
     def refused(self, exc: RefusedError, context: Context | None, rows: int) -> None:
-        """A stack can be deleted between the list and its updates; then nothing is missing."""
-        if context and exc.response.status_code == NOT_FOUND and not rows:
+        """A stack can be deleted before all its updates are read; then nothing is missing."""
+        if context and exc.response.status_code == NOT_FOUND:
             self.marks.pop(stack_key(context), None)
             what = f"stack {stack_key(context)}: deleted while it was read"
             self._tap.report.skip(self.name, what)
