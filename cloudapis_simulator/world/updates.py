@@ -93,8 +93,8 @@ def _environment(org: str, bits: int) -> Row:
     return {
         "exec.kind": "cli",
         "git.author": pick(words.PEOPLE, bits, 4),
-        "git.author.email": f"{words.SECRET_MARKER}.author@example.com",
-        "git.committer.email": f"{words.SECRET_MARKER}.committer@example.com",
+        "git.author.email": f"user-{part(bits, 4) % 60}@example.com",
+        "git.committer.email": "noreply@github.example.com",
         "git.dirty": "true" if part(bits, 9) % 2 else "false",
         "git.head": sha(bits),
         "git.headName": "refs/heads/main",

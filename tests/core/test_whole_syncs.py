@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 LOOSE_TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?.*")
-EMAIL = re.compile(rf"{SECRET_MARKER}[\w.]*@example\.com")
 
 
 @pytest.fixture(scope="session")
@@ -92,8 +91,8 @@ def test_timestamps_have_one_form(whole: Outcome) -> None:
 
 def test_no_planted_secret_gets_out(whole: Outcome) -> None:
     text = b"\n".join(whole.lines).decode()
-    assert EMAIL.search(text), "e-mail addresses are kept"
-    assert SECRET_MARKER not in EMAIL.sub("", text)
+    assert "@example.com" in text, "e-mail addresses are kept"
+    assert SECRET_MARKER not in text
     assert SECRET_MARKER not in "\n".join(whole.log)
 
 
