@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from dataclasses import dataclass
 from itertools import accumulate
+from operator import attrgetter
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
@@ -191,7 +192,7 @@ class RecordBuffer:
         arrays: list[pa.Array] = []
         for index, (name, kind) in enumerate(self.columns.items()):
             field = f"f{index}"
-            built, misfits = _BUILDERS[kind]([getattr(row, field) for row in rows])
+            built, misfits = _BUILDERS[kind](list(map(attrgetter(field), rows)))
             for position, value in misfits.items():
                 self._set_aside(name, position, value)
             if name in self.schema.keys and built.null_count:

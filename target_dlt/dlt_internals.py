@@ -28,7 +28,10 @@ from dlt.common.schema.utils import (  # noqa: E402
 from dlt.common.storages.load_package import create_load_id  # noqa: E402
 from dlt.common.utils import uniq_id_base64  # noqa: E402
 from dlt.destinations import duckdb as duckdb_destination  # noqa: E402
-from dlt.destinations.exceptions import DatabaseUndefinedRelation  # noqa: E402
+from dlt.destinations.exceptions import (  # noqa: E402
+    DatabaseException,
+    DatabaseUndefinedRelation,
+)
 from dlt.destinations.impl.duckdb.configuration import DuckDbClientConfiguration  # noqa: E402
 from dlt.pipeline.state_sync import (  # noqa: E402
     bump_pipeline_state_version_if_modified,
@@ -43,6 +46,17 @@ if TYPE_CHECKING:
     import duckdb
 
     from target_dlt.schema import DataType
+
+__all__ = [
+    "LOAD_ID",
+    "ROW_ID",
+    "DatabaseException",
+    "Dataset",
+    "Table",
+    "TableColumn",
+    "new_load_id",
+    "normalize_dataset_name",
+]
 
 LOAD_ID = "_dlt_load_id"
 ROW_ID = "_dlt_id"

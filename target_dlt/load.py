@@ -191,12 +191,13 @@ class Load:
             for stream, buffer in self._buffers.items()
             if (chunks := self._spool.chunks(stream)) or stream in self._new_schemas
         ]
-        self.is_committing = True
-        try:
-            self._engine.commit(loads, self._state.value)
-            self._state.emit()
-        finally:
-            self.is_committing = False
+        with self._engine.open() as dataset:
+            self.is_committing = True
+            try:
+                self._engine.commit(dataset, loads, self._state.value)
+                self._state.emit()
+            finally:
+                self.is_committing = False
             self.stop()
         self._replaced.update(load.schema.stream for load in loads)
         self._account(loads, time.monotonic() - started)

@@ -19,10 +19,12 @@ from target_dlt.errors import BadMessageError, LoaderError
 from target_dlt.values import decode_exactly
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Mapping
+from itertools import chain
 
 _RECORD_LINE = re.compile(rb'\{\s*"type"\s*:\s*"RECORD"\s*,\s*"stream"\s*:\s*"([^"\\]+)"\s*,')
 _MAX_SHOWN = 60
+_READ_BYTES = 1 << 20
 _NO_PREFIX = b"\xff"  # begins no text in UTF-8
 
 
@@ -65,8 +67,8 @@ class SingerLineReader(GenericSingerReader[bytes]):
 
     @property
     def default_input(self) -> IO[bytes]:
-        """Standard input, as bytes."""
-        return sys.stdin.buffer
+        """Standard input, as bytes, read in large pieces."""
+        return open(sys.stdin.fileno(), "rb", _READ_BYTES, closefd=False)
 
     def deserialize_json(self, line: bytes) -> dict[str, Any]:
         """Decode one line, for callers that want a dictionary."""
@@ -146,20 +148,13 @@ class SingerLineReader(GenericSingerReader[bytes]):
         return plain
 
 
-def _byte_lines(source: IO[Any]) -> Iterator[bytes] | Iterable[bytes]:
-    raw = getattr(source, "buffer", source)
-    for line in raw:
-        return _chain(line, raw)
-    return ()
-
-
-def _chain(first: Any, rest: Iterable[Any]) -> Iterable[bytes]:
-    if isinstance(first, bytes):
-        yield first
-        yield from rest
-    else:
-        yield first.encode()
-        yield from (line.encode() for line in rest)
+def _byte_lines(source: IO[Any]) -> Iterable[bytes]:
+    """Iterate over lines of bytes, whatever kind of file they are read from."""
+    lines = iter(getattr(source, "buffer", source))
+    first = next(lines, b"")
+    if isinstance(first, str):
+        return (line.encode("utf-8", "surrogatepass") for line in chain([first], lines))
+    return chain([first], lines)
 
 
 def _refuse(line: bytes) -> None:

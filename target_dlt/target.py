@@ -77,7 +77,7 @@ _SETTINGS = th.PropertiesList(
     th.Property(
         "memory_limit",
         th.StringType(pattern=r"^[0-9]+(\.[0-9]+)? ?[KMGT]i?B$"),
-        default="1GB",
+        default="512MB",
         title="Memory limit of DuckDB",
         description="How much memory DuckDB may use, for example `512MB` or `4GB`.",
     ),

@@ -18,6 +18,7 @@ from target_dlt.arrow import ARROW_TYPES, Chunk, Column
 from target_dlt.dlt_internals import (
     LOAD_ID,
     ROW_ID,
+    DatabaseException,
     Dataset,
     Table,
     TableColumn,
@@ -39,6 +40,9 @@ LoadMethod = Literal["upsert", "append-only", "overwrite"]
 _LOCK_WAIT_SECONDS = 60.0
 _LOCK_POLL_SECONDS = 0.25
 _DEFAULT_SCHEMA = "main"
+_CHECKPOINT = "16MB"
+# Inserting from Arrow is serial: more threads only cost CPU time.
+_CONFIG = {"threads": "1"}
 _SQL_TYPES = {
     "bigint": "BIGINT",
     "double": "DOUBLE",
@@ -92,30 +96,38 @@ class DuckDBEngine:
         self._memory_limit = memory_limit
         self._load_method = load_method
 
-    def commit(self, loads: Sequence[StreamLoad], state: Any) -> None:
-        """Write all rows and the state they complete, or nothing.
-
-        Args:
-            loads: The streams' chunks, in order of arrival within a stream.
-            state: The STATE value to store with them; None if there is none.
+    @contextmanager
+    def open(self) -> Iterator[Dataset]:
+        """Open the file for one commit, as soon as no other process holds it.
 
         Raises:
             LoaderError: If the file cannot be opened or written.
         """
-        with self._open() as connection:
-            dataset = Dataset(
-                connection, self._pipeline_name, self._dataset_name, self._schema_in(connection)
-            )
+        connection = self._connect()
+        try:
+            schema = self._schema_in(connection)
+            dataset = Dataset(connection, self._pipeline_name, self._dataset_name, schema)
             try:
-                self._write(dataset, loads, state)
-            except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
-                raise LoaderError(f"{self._path}: {_first_line(error)}") from error
+                yield dataset
             finally:
                 dataset.close()
+        except (duckdb.Error, DatabaseException) as error:
+            raise LoaderError(f"{self._path}: {_first_line(error)}") from error
+        finally:
+            connection.close()
 
-    def _write(self, dataset: Dataset, loads: Sequence[StreamLoad], state: Any) -> None:
+    def commit(self, dataset: Dataset, loads: Sequence[StreamLoad], state: Any) -> None:
+        """Write all rows and the state they complete, or nothing.
+
+        Args:
+            dataset: The opened dataset.
+            loads: The streams' chunks, in order of arrival within a stream.
+            state: The STATE value to store with them; None if there is none.
+        """
         tables = [_Loading(dataset, load) for load in loads]
         dataset.apply()
+        # dlt defers checkpoints; done at once they spare writing large commits to the WAL as well.
+        dataset.connection.execute(f"SET checkpoint_threshold = '{_CHECKPOINT}'")
         load_id = new_load_id()
         connection = dataset.connection
         connection.begin()
@@ -127,14 +139,6 @@ class DuckDBEngine:
         except BaseException:
             _roll_back(connection)
             raise
-
-    @contextmanager
-    def _open(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        connection = self._connect()
-        try:
-            yield connection
-        finally:
-            connection.close()
 
     def _connect(self) -> duckdb.DuckDBPyConnection:
         try:
@@ -148,7 +152,7 @@ class DuckDBEngine:
         while True:
             try:
                 connection = duckdb.connect(
-                    str(self._path), config={"memory_limit": self._memory_limit}
+                    str(self._path), config={"memory_limit": self._memory_limit, **_CONFIG}
                 )
             except duckdb.Error as error:  # noqa: PERF203
                 if "Could not set lock" not in str(error):
