@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
-import threading
-import time
+from contextlib import contextmanager
 
 import duckdb
 import pytest
@@ -16,7 +16,7 @@ from singer_sdk.exceptions import ConfigValidationError
 from target_dlt.engines import duckdb as engine
 from target_dlt.errors import LoaderError
 from target_dlt.target import TargetDuckDB
-from tests.loader.support import INTEGER, MOMENT, load, query, record, run, schema, state
+from tests.loader.support import INTEGER, MOMENT, SCRIPT, load, query, record, run, schema, state
 
 MESSAGES = [schema("t", {"id": INTEGER}, ["id"]), record("t", id=1), state({"n": 1})]
 
@@ -42,7 +42,6 @@ def test_about_lists_every_setting_with_a_title_and_a_description():
     assert about["settings"]["additionalProperties"] is False
     assert all(setting["title"] and setting["description"] for setting in settings.values())
     assert set(about["capabilities"]) == {"about", "structured-logging", "target-schema"}
-    assert "# `target-duckdb`" in run("--about", "--format=markdown").stdout
 
 
 def test_version():
@@ -79,12 +78,11 @@ def test_a_wrong_value_is_refused(setting, value):
     assert setting in caught.value.errors[0]
 
 
-def test_a_missing_or_broken_configuration_file_is_named(tmp_path):
-    (tmp_path / "broken.json").write_text("{")
-    for name in ("broken.json", "missing.json"):
-        result = run("--config", str(tmp_path / name))
-        assert result.returncode != 0
-        assert "Traceback" not in result.stderr
+def test_a_missing_configuration_file_is_named(tmp_path):
+    result = run("--config", str(tmp_path / "missing.json"))
+    assert result.returncode != 0
+    assert "missing.json" in result.stderr
+    assert "Traceback" not in result.stderr
 
 
 def test_settings_from_the_environment_and_from_two_files(tmp_path):
@@ -166,47 +164,59 @@ def test_what_is_no_duckdb_file_is_named(tmp_path, name):
     assert "\n" not in str(caught.value)
 
 
-def test_a_file_in_use_is_waited_for(tmp_path):
+@contextmanager
+def held(path):
+    """Another process holds the file until its standard input is closed."""
+    program = f"import duckdb; c = duckdb.connect({str(path)!r}); print(1, flush=True); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", program],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as holder:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        yield holder
+
+
+@pytest.mark.parametrize("signum", [None, signal.SIGTERM])
+def test_a_file_in_use_is_waited_for(tmp_path, signum):
     path = tmp_path / "db.duckdb"
-    program = (
-        f"import duckdb, sys; c = duckdb.connect({str(path)!r}); print(1, flush=True); input()"
-    )
-    holder = subprocess.Popen(
-        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    assert holder.stdout is not None
-    assert holder.stdin is not None
-    holder.stdout.readline()
-
-    def let_go():
-        time.sleep(3)
-        assert holder.stdin is not None
+    environment = {**os.environ, "TARGET_DUCKDB_PATH": str(path)}
+    with held(path) as holder:
+        target = subprocess.Popen(
+            [SCRIPT, "--config=ENV"],
+            stdin=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=environment,
+        )
+        assert target.stdin is not None
+        assert target.stdout is not None
+        assert target.stderr is not None
+        target.stdin.write("\n".join(MESSAGES))
+        target.stdin.close()
+        lines = iter(target.stderr.readline, "")
+        assert any("in use by another process; waiting" in line for line in lines)
+        if signum is not None:
+            target.send_signal(signum)
+            assert target.wait(30) == 128 + signum
         holder.stdin.close()
-
-    thread = threading.Thread(target=let_go)
-    thread.start()
-    result = run(config={"path": str(path)}, folder=tmp_path, messages=MESSAGES)
-    thread.join()
-    holder.wait(30)
-    holder.stdout.close()
-    assert result.returncode == 0, result.stderr
-    (line,) = problems(result)
-    assert "in use by another process; waiting" in line
-    assert query(path, "SELECT id FROM t") == [(1,)]
+    rest, output = target.stderr.read(), target.stdout.read()
+    assert target.wait(30) == (128 + signum if signum else 0), rest
+    assert output == ("" if signum else '{"n": 1}\n')
+    target.stderr.close()
+    target.stdout.close()
+    if signum is None:
+        assert query(path, "SELECT id FROM t") == [(1,)]
 
 
 def test_a_file_that_stays_in_use_is_an_error(tmp_path, monkeypatch):
     path = tmp_path / "db.duckdb"
     monkeypatch.setattr(engine, "_LOCK_WAIT_SECONDS", 0.5)
-    program = (
-        f"import duckdb, sys; c = duckdb.connect({str(path)!r}); print(1, flush=True); input()"
-    )
-    with subprocess.Popen(
-        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as holder:
-        assert holder.stdout is not None
-        assert holder.stdin is not None
-        holder.stdout.readline()
+    with held(path) as holder:
         with pytest.raises(LoaderError, match="is in use by another process"):
             load(path, MESSAGES)
         holder.stdin.close()
