@@ -152,6 +152,16 @@ class TapCloudAPIs(Tap):
             ),
         ),
         th.Property(
+            "dbt_requests_per_minute",
+            th.IntegerType(minimum=1),
+            default=3000,
+            title="dbt Cloud requests per minute",
+            description=(
+                "Requests in any 60 seconds, bursts allowed. dbt Cloud allows 5000 for an "
+                "account, which other tools share."
+            ),
+        ),
+        th.Property(
             "pulumi_token",
             th.StringType,
             secret=True,
@@ -210,6 +220,16 @@ class TapCloudAPIs(Tap):
             default=120,
             title="Request timeout (seconds)",
             description="How long to wait for a connection, and for each part of an answer.",
+        ),
+        th.Property(
+            "rate_limit_patience_seconds",
+            th.IntegerType(minimum=0),
+            default=900,
+            title="Rate limit patience (seconds)",
+            description=(
+                "How long one request may wait in all for rate limits to pass (answers 429) "
+                "before its stream fails."
+            ),
         ),
         th.Property(
             "on_forbidden",
@@ -295,7 +315,8 @@ class TapCloudAPIs(Tap):
                 headers=client.headers(self.config[f"{service_key}_token"].strip()),
                 concurrency=self.config["concurrency"],
                 timeout=self.config["request_timeout_seconds"],
-                requests_per_minute=None,
+                requests_per_minute=self.config.get(f"{service_key}_requests_per_minute"),
+                patience=self.config["rate_limit_patience_seconds"],
                 before_wait=self._before_wait,
             )
         return self._services[service_key]

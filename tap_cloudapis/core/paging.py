@@ -321,13 +321,14 @@ class NumberedPages:
             if (yield from self._pass(submit, first, ahead)):
                 return
             first = submit(self.first_params())
+            ahead = 1
         msg = f"{self.what}: the API gives fewer rows than it announces; run the sync again"
         raise IncompleteListError(msg)
 
     def _pass(
         self, submit: Submit, first: PendingPage, ahead: int
     ) -> Generator[list[Row], None, bool]:
-        """Read on from page 1; give back whether no row was missing."""
+        """Read on from page 1; give back whether no row can be missing."""
         page = first.result()
         self.newest = max(map(self.key, page.rows), default=0)
         read = set(map(self.key, page.rows))
@@ -342,6 +343,7 @@ class NumberedPages:
         ahead = ahead if self.floor == 0 and total is not None else 1
         number = 2
         last = ceil(total / size) if total is not None else None
+        unsure = False
         try:
             while True:
                 while len(pending) < ahead and (last is None or number <= last):
@@ -350,18 +352,19 @@ class NumberedPages:
                     )
                     number += 1
                 if not pending:
-                    # Pages that were read in parallel while a row appeared can leave one out.
-                    return total is None or len(read) >= total
+                    return total is None or (len(read) >= total and not unsure)
                 page = pending.popleft().result()
                 read.update(map(self.key, page.rows))
                 fresh = self._fresh(page.rows)
                 if not fresh and last is None:
                     return True
                 yield fresh
-                if self._reached(page.rows):
-                    return True
                 if page.total is not None:
+                    # Pages read out of turn while a row appears can leave one out between them.
+                    unsure = unsure or (ahead > 1 and page.total != total)
                     last = ceil(page.total / size)
+                if self._reached(page.rows):
+                    return not unsure
         finally:
             for handle in pending:
                 handle.cancel()

@@ -27,9 +27,6 @@ if TYPE_CHECKING:
 MAX_TRIES = 8
 #: Tries while no request of the service has ever succeeded: most likely a wrong host.
 MAX_FIRST_TRIES = 4
-#: Seconds that a request may spend waiting for a rate limit to pass: two windows of the
-#: five minutes that both services are known to use.
-MAX_THROTTLED_SECONDS = 660.0
 FIRST_WAIT = 0.5
 LONGEST_WAIT = 30.0
 TOO_MANY_REQUESTS = 429
@@ -53,6 +50,7 @@ class Service:
         concurrency: The most requests in flight.
         timeout: Seconds to wait for a connection, and for each read.
         requests_per_minute: The budget; ``None`` for none.
+        patience: Seconds that one request may wait for rate limits to pass.
         before_wait: See :class:`FetchPool`.
     """
 
@@ -66,6 +64,7 @@ class Service:
         concurrency: int,
         timeout: float,
         requests_per_minute: int | None,
+        patience: int,
         before_wait: Callable[[], None],
     ) -> None:
         self.name = name
@@ -73,6 +72,7 @@ class Service:
         self.url_setting = url_setting
         self.host = urlsplit(url).netloc
         self.timeout = timeout
+        self.patience = patience
         self.unusable: TapError | None = None
         self._stopped = threading.Event()
         self._reached = False
@@ -103,7 +103,7 @@ class Service:
         tries = 0
         throttled = 0.0
         while True:
-            self.gate.enter()
+            entered = self.gate.enter()
             if self._stopped.is_set():
                 msg = f"{self.name}: the sync was stopped"
                 raise TapError(msg)
@@ -116,9 +116,13 @@ class Service:
                 failure = str(exc)
                 if exc.response is not None and exc.response.status_code == TOO_MANY_REQUESTS:
                     tries -= 1
-                    throttled += self._cool_down(exc.response, throttled)
-                    if throttled > MAX_THROTTLED_SECONDS:
-                        raise TapError(failure) from exc
+                    asked = parse_retry_after(exc.response.headers.get("Retry-After"))
+                    throttled += self.gate.throttled(entered, asked)
+                    if throttled > self.patience:
+                        msg = (
+                            f"{failure}; gave up after waiting {self.patience} s for its rate limit"
+                        )
+                        raise TapError(msg) from exc
                     report.count(retries=1)
                     continue
             except _CONNECTION_ERRORS as exc:
@@ -128,22 +132,13 @@ class Service:
                 raise TapError(msg) from exc
             else:
                 self._reached = True
+                self.gate.succeeded()
                 return response
             if tries >= (MAX_TRIES if self._reached else MAX_FIRST_TRIES):
                 msg = f"{failure}, after {tries} tries"
                 raise TapError(msg) from None
             report.count(retries=1)
             self._stopped.wait(min(LONGEST_WAIT, FIRST_WAIT * 2 ** (tries - 1)) * _jitter())
-
-    def _cool_down(self, response: requests.Response, throttled: float) -> float:
-        """Close the gate after a 429 for all threads; gives the seconds it will be closed."""
-        seconds = parse_retry_after(response.headers.get("Retry-After"))
-        if seconds is None:
-            seconds = min(60.0, max(1.0, throttled)) * _jitter()
-        # A place in the queue behind the gate costs a little even when the answer says 0.
-        seconds = max(seconds, 0.2)
-        self.gate.close(seconds)
-        return seconds
 
     def stop(self) -> None:
         """End all waiting in worker threads; nothing more is sent."""

@@ -10,13 +10,24 @@ from email.utils import parsedate_to_datetime
 
 #: The window, in seconds, in which a budget of requests is counted.
 BUDGET_WINDOW = 60.0
+#: Cool-downs, in seconds, after a 429 that names none: the first, and the longest.
+FIRST_COOL_DOWN = 5.0
+LONGEST_COOL_DOWN = 60.0
+#: The share by which the pace grows each second, what it begins with of the pace that was too
+#: fast, how many requests it is measured by, and after how many seconds without a 429 there is
+#: none any more: the window of five minutes that both services are known to use.
+PACE_GROWTH = 0.01
+PACE_MARGIN = 0.95
+PACE_SAMPLE = 6000
+PACE_FORGOTTEN = 300.0
 
 
 class Gate:
-    """Decides when the next request of a service may be sent.
+    """Decides when the next request of a service may be sent, for all of its threads.
 
     A budget allows bursts: a request waits only when the budget of the last 60 seconds is
-    spent. After an answer 429 the gate is closed for all threads until the cool-down is over.
+    spent. An answer 429 closes the gate for a cool-down; what passed before it tells
+    the pace that the service bears, which then grows slowly until it is forgotten.
 
     Args:
         requests_per_minute: Requests allowed in any 60 seconds; ``None`` for no budget.
@@ -29,28 +40,70 @@ class Gate:
         self._sent: deque[float] | None = (
             deque(maxlen=requests_per_minute) if requests_per_minute else None
         )
-        self._closed_until = 0.0
+        # An episode lasts from the end of one cool-down to the next 429.
+        self._episode_began = 0.0
+        self._passed: deque[float] = deque(maxlen=PACE_SAMPLE)
+        self._cool_down = 0.0
+        self._pace: float | None = None
+        self._next_at = 0.0
 
-    def enter(self) -> None:
-        """Wait until a request may be sent, and count it against the budget."""
+    def enter(self) -> float:
+        """Wait until a request may be sent, and count it.
+
+        Returns:
+            The moment it was let through, to be told to :meth:`throttled`.
+        """
         while (delay := self._reserve()) > 0 and not self._stopped.is_set():
             self._stopped.wait(delay)
+        return time.monotonic()
 
-    def close(self, seconds: float) -> None:
-        """Let no request pass for some seconds from now, whichever thread asks.
+    def throttled(self, entered: float, retry_after: float | None) -> float:
+        """Close the gate after a 429; requests of one burst count as one.
 
         Args:
-            seconds: The length of the cool-down; a longer one in force stays in force.
+            entered: What :meth:`enter` gave for the request.
+            retry_after: Seconds that the answer asks to wait; ``None`` when it does not say.
+
+        Returns:
+            Seconds until the gate opens.
         """
         with self._lock:
-            self._closed_until = max(self._closed_until, time.monotonic() + seconds)
+            now = time.monotonic()
+            if entered < self._episode_began:
+                return max(0.0, self._episode_began - now)
+            if retry_after is not None:
+                self._cool_down = max(0.1, retry_after)
+            elif self._passed and self._passed[-1] > self._episode_began:
+                self._cool_down = FIRST_COOL_DOWN
+            else:
+                # Nothing passed since the last cool-down: it was too short.
+                self._cool_down = min(LONGEST_COOL_DOWN, 2 * self._cool_down or FIRST_COOL_DOWN)
+            # The limit counts over about as long as it asks to wait.
+            window = max(1.0, self._cool_down)
+            passed = sum(1 for moment in self._passed if moment > now - window)
+            self._pace = PACE_MARGIN * max(1, passed) / window
+            self._episode_began = self._next_at = now + self._cool_down
+            return self._cool_down
+
+    def succeeded(self) -> None:
+        """Count a request that was not answered by 429."""
+        with self._lock:
+            self._passed.append(time.monotonic())
 
     def _reserve(self) -> float:
-        """Take a place in the budget, or say how many seconds to wait before trying again."""
+        """Take a place, or say how many seconds to wait before trying again."""
         with self._lock:
             now = time.monotonic()
-            if now < self._closed_until:
-                return self._closed_until - now
+            if now < self._episode_began:
+                return self._episode_began - now
+            if self._pace is not None:
+                if now < self._next_at:
+                    return self._next_at - now
+                calm = now - self._episode_began
+                if calm > PACE_FORGOTTEN:
+                    self._pace = None
+                else:
+                    self._next_at = now + 1 / (self._pace * (1 + PACE_GROWTH * calm))
             if self._sent is None:
                 return 0.0
             if len(self._sent) == self._sent.maxlen:
