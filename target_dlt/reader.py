@@ -164,5 +164,7 @@ def _refuse(line: bytes) -> None:
 def _why(line: bytes, error: Exception) -> str:
     if isinstance(error, msgspec.ValidationError):
         return f"not a Singer message: {error}"
+    if isinstance(error, RecursionError):
+        return "nested too deeply"
     shown = line[:_MAX_SHOWN].decode("utf-8", "replace").strip()
     return f"not valid JSON ({error}): {shown}"

@@ -32,7 +32,7 @@ DEEP = "[" * 100_000
         ([ID, '{"type": "RECORD", '], "line 2: not valid JSON"),
         ([ID, "", "nonsense"], "line 3: not valid JSON"),
         ([ID, '{"type":"RECORD","stream":"t","record":{"id":1}'], "line 2: not valid JSON"),
-        ([ID, '{"type":"RECORD","stream":"t","record":' + DEEP], "line 2: not valid JSON"),
+        ([ID, '{"type":"RECORD","stream":"t","record":' + DEEP], "line 2: nested too deeply"),
         ([record("t", id=1)], "line 1: stream 't': a RECORD before its SCHEMA"),
         ([ID, record("u", id=1)], "line 2: stream 'u': a RECORD before its SCHEMA"),
         ([ID, record("t", other=1)], "line 2: stream 't': .* no value for its key 'id'"),
