@@ -186,16 +186,23 @@ def discover() -> Record:
     return json.loads(json.dumps(catalog))  # type: ignore[no-any-return]
 
 
-def catalog_of(streams: Iterable[str], deselect: Iterable[tuple[str, ...]] = ()) -> Record:
-    """A catalog that selects some streams, and deselects properties of them by path."""
-    wanted, unwanted = set(streams), [list(path) for path in deselect]
+def catalog_of(streams: Iterable[str], **deselect: Iterable[str]) -> Record:
+    """A catalog that selects some streams, without some of their properties.
+
+    Args:
+        streams: Names of the streams to select.
+        deselect: By stream, properties to leave out, as dotted paths.
+    """
+    wanted = set(streams)
     catalog = discover()
     for entry in catalog["streams"]:
-        entry["selected"] = entry["tap_stream_id"] in wanted
+        name = entry["tap_stream_id"]
+        entry["selected"] = name in wanted
+        unwanted = [path.replace(".", ".properties.").split(".") for path in deselect.get(name, ())]
         for meta in entry["metadata"]:
             if not meta["breadcrumb"]:
                 meta["metadata"]["selected"] = entry["selected"]
-            elif meta["breadcrumb"] in unwanted:
+            elif meta["breadcrumb"][1:] in unwanted:
                 meta["metadata"]["selected"] = False
     return catalog
 

@@ -1,0 +1,305 @@
+"""Each kind of paging against lists that lose and gain rows between two pages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import cycle
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tap_cloudapis.core.errors import IncompleteListError, TapError
+from tap_cloudapis.core.paging import (
+    NumberedPages,
+    OffsetPages,
+    Page,
+    PageLimit,
+    Params,
+    Row,
+    TokenPages,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+MANY = settings(max_examples=150, deadline=None)
+
+
+@dataclass
+class Api:
+    """A list behind pages; before each answer the next of its events happens.
+
+    Attributes:
+        ids: The rows there are, ascending.
+        events: What happens before each answer: rows that go, by position, and rows that come.
+        cap: The most rows in a page.
+        totals: Whether answers say how many rows there are.
+        heeds_keyset: Whether ``id__gt`` is heeded.
+    """
+
+    ids: list[int]
+    events: list[tuple[list[int], int]] = field(default_factory=list)
+    cap: int = 10
+    totals: bool = True
+    heeds_keyset: bool = True
+    answered: int = 0
+    removed: set[int] = field(default_factory=set)
+    added: set[int] = field(default_factory=set)
+
+    def answer(self, params: Params) -> Page:
+        self._happen()
+        rows = self.ids
+        if self.heeds_keyset and "id__gt" in params:
+            rows = [i for i in rows if i > params["id__gt"]]
+        if "page" in params:
+            newest = sorted(rows, reverse=True)
+            size = min(params.get("pageSize", 100), self.cap)
+            start = (params["page"] - 1) * size
+            page, answered_size = newest[start : start + size], size
+        else:
+            offset = params.get("offset", 0)
+            page, answered_size = rows[offset : offset + self.cap], None
+        total = len(rows) if self.totals else None
+        return Page(rows=[{"id": i} for i in page], total=total, size=answered_size)
+
+    def _happen(self) -> None:
+        if self.answered < len(self.events):
+            gone, come = self.events[self.answered]
+            for position in gone:
+                if self.ids:
+                    row = self.ids.pop(position % len(self.ids))
+                    self.removed.add(row)
+            highest = max(self.ids, default=0)
+            highest = max([highest, *self.removed, *self.added])
+            for number in range(come):
+                self.ids.append(highest + 1 + number)
+                self.added.add(highest + 1 + number)
+        self.answered += 1
+
+
+class Answer:
+    """A page that is answered when it is asked for, or only when it is taken."""
+
+    def __init__(self, answer: Callable[[], Page], *, at_once: bool) -> None:
+        self._answer = answer
+        self._page = answer() if at_once else None
+
+    def result(self) -> Page:
+        self._page = self._page or self._answer()
+        return self._page
+
+    def cancel(self) -> None:
+        pass
+
+
+def ask(api: Api, params: Params, *, resizable: bool = True) -> Answer:
+    return Answer(lambda: api.answer(params), at_once=True)
+
+
+def walk(paginator: Any, api: Api, ahead: int = 4, eager: Sequence[bool] = (False,)) -> list[int]:
+    """The ids that a paginator gives; never more pages than the list can have."""
+    asked = 0
+    times = cycle(eager)
+
+    def submit(params: Params, *, resizable: bool = True) -> Answer:
+        nonlocal asked
+        asked += 1
+        assert asked < 5_000, "the walk has no end"
+        return Answer(lambda: api.answer(params), at_once=next(times))
+
+    batches: Iterator[list[Row]] = paginator.walk(submit, submit(paginator.first_params()), ahead)
+    return [row["id"] for rows in batches for row in rows]
+
+
+ids = st.lists(st.integers(1, 10_000), unique=True, max_size=120).map(sorted)
+events = st.lists(
+    st.tuples(st.lists(st.integers(0, 200), max_size=3), st.integers(0, 3)), max_size=12
+)
+losses = st.lists(st.tuples(st.lists(st.integers(0, 5), max_size=9), st.just(0)), max_size=12)
+sizes = st.integers(2, 40)
+aheads = st.integers(1, 8)
+eagerness = st.lists(st.booleans(), min_size=1, max_size=7)
+
+
+def offset_pages(**more: Any) -> OffsetPages:
+    return OffsetPages(limit=PageLimit("limit", 100), what="a list", **more)
+
+
+@MANY
+@given(ids, events | losses, sizes, aheads, st.booleans(), st.booleans(), eagerness)
+def test_offsets_behind_a_keyset_lose_and_double_nothing(  # noqa: PLR0913, PLR0917
+    rows: list[int],
+    happening: Any,
+    cap: int,
+    ahead: int,
+    heeded: bool,
+    after: bool,
+    eager: list[bool],
+) -> None:
+    floor = rows[len(rows) // 3] if rows and after else None
+    api = Api(list(rows), happening, cap, heeds_keyset=heeded)
+    pages = offset_pages(keyset="id__gt", after=floor)
+    try:
+        given = walk(pages, api, ahead, eager)
+    except IncompleteListError:
+        assert api.answered <= len(happening) + 12, "the list stood still and was not read"
+        raise
+    stayed = {i for i in rows if floor is None or i > floor} - api.removed
+    assert stayed <= set(given)
+    assert len(given) == len(set(given))
+    assert given == sorted(given)
+    assert set(given) <= set(rows) | api.added
+
+
+@MANY
+@given(ids, losses, sizes, aheads, eagerness)
+def test_offsets_alone_lose_nothing_or_say_so(
+    rows: list[int], happening: Any, cap: int, ahead: int, eager: list[bool]
+) -> None:
+    api = Api(list(rows), happening, cap, heeds_keyset=False)
+    try:
+        given = walk(offset_pages(), api, ahead, eager)
+    except IncompleteListError:
+        return
+    assert set(rows) - api.removed <= set(given)
+    assert len(given) == len(set(given))
+
+
+@MANY
+@given(ids, sizes, aheads, st.booleans(), st.booleans())
+def test_offsets_read_a_list_that_stands_still(
+    rows: list[int], cap: int, ahead: int, totals: bool, ordered: bool
+) -> None:
+    api = Api(list(rows), cap=cap, totals=totals, heeds_keyset=False)
+    assert walk(offset_pages(ordered=ordered), api, ahead) == rows
+
+
+@pytest.mark.parametrize("cap", [1, 2, 3, 100])
+def test_offsets_ask_for_few_pages(cap: int) -> None:
+    api = Api(list(range(1, 101)), cap=cap)
+    walk(offset_pages(), api)
+    assert api.answered <= -(-100 // max(cap - 1, 1)) + 1
+
+
+def test_a_list_that_gives_less_than_it_announces_is_an_error() -> None:
+    class Short(Api):
+        def answer(self, params: Params) -> Page:
+            page = super().answer(params)
+            page.total = 25
+            return page
+
+    for ordered in (True, False):
+        with pytest.raises(IncompleteListError, match="a list"):
+            walk(offset_pages(ordered=ordered), Short(list(range(1, 24))))
+    with pytest.raises(IncompleteListError, match="updates"):
+        walk(numbered_pages(), Short(list(range(1, 24))))
+
+
+def test_a_list_that_is_not_sorted_as_asked_is_an_error() -> None:
+    with pytest.raises(TapError, match="does not sort by id"):
+        walk(offset_pages(), Api([3, 1, 2]))
+
+
+def test_a_walk_that_was_closed_ends_with_its_page() -> None:
+    for totals in (True, False):
+        api = Api(list(range(1, 101)), totals=totals)
+        pages = offset_pages()
+        submit = partial(ask, api)
+        batches = pages.walk(submit, submit({}), 4)
+        assert len(next(batches)) == 10
+        pages.closed = True
+        assert [rows for rows in batches if rows] == []
+        assert api.answered == 1
+
+
+def numbered_pages(**more: Any) -> NumberedPages:
+    return NumberedPages(
+        limit=PageLimit("pageSize", 100), what="updates", key=lambda row: int(row["id"]), **more
+    )
+
+
+gains: Any = st.lists(st.tuples(st.just([]), st.integers(0, 3)), max_size=12)
+
+
+@MANY
+@given(ids, gains, st.integers(1, 40), aheads, eagerness)
+def test_numbers_lose_and_double_nothing_while_rows_appear(
+    rows: list[int], happening: Any, cap: int, ahead: int, eager: list[bool]
+) -> None:
+    api = Api(list(rows), happening, cap)
+    given = walk(numbered_pages(), api, ahead, eager)
+    assert set(rows) <= set(given)
+    assert len(given) == len(set(given))
+
+
+@MANY
+@given(ids, st.integers(1, 40), aheads, st.integers(0, 10_000), st.booleans())
+def test_numbers_read_down_to_the_floor(
+    rows: list[int], cap: int, ahead: int, floor: int, totals: bool
+) -> None:
+    api = Api(list(rows), cap=cap, totals=totals)
+    given = walk(numbered_pages(floor=floor), api, ahead)
+    assert given == [i for i in reversed(rows) if i > floor]
+    if floor and rows and rows[-1] <= floor:
+        assert api.answered == 1
+
+
+@MANY
+@given(ids)
+def test_numbers_end_where_the_server_ignores_them(rows: list[int]) -> None:
+    class Whole(Api):
+        def answer(self, params: Params) -> Page:  # noqa: ARG002
+            self.answered += 1
+            return Page(rows=[{"id": i} for i in reversed(self.ids)])
+
+    api = Whole(list(rows))
+    assert walk(numbered_pages(), api) == rows[::-1]
+    assert api.answered <= 2
+
+
+def test_numbers_end_where_older_pages_hold_nothing_wanted() -> None:
+    api = Api(list(range(1, 101)))
+    given = walk(numbered_pages(enough=lambda rows: rows[-1]["id"] < 65), api, 1)
+    assert min(given) == 61
+    assert api.answered == 4
+
+
+@given(st.lists(st.lists(st.integers(), max_size=4), min_size=1, max_size=8))
+def test_tokens_are_followed_to_the_end(pages: list[list[int]]) -> None:
+    def submit(params: Params, *, resizable: bool = True) -> Answer:
+        number = int(params.get("continuationToken", 0))
+        token = str(number + 1) if number + 1 < len(pages) else None
+        page = Page(rows=[{"id": i} for i in pages[number]], token=token)
+        return Answer(lambda: page, at_once=True)
+
+    paginator = TokenPages(limit=None, what="stacks")
+    given = [row["id"] for rows in paginator.walk(submit, submit({}), 4) for row in rows]
+    assert given == [i for page in pages for i in page]
+
+
+def test_a_token_that_repeats_is_an_error() -> None:
+    def submit(params: Params, *, resizable: bool = True) -> Answer:
+        return Answer(lambda: Page(rows=[{"id": 1}], token="again"), at_once=True)  # noqa: S106
+
+    with pytest.raises(TapError, match=r"stacks: .* repeats"):
+        list(TokenPages(limit=None, what="stacks").walk(submit, submit({}), 4))
+
+
+@pytest.mark.parametrize(("value", "tries"), [(100, 6), (500, 8), (1, 0)])
+def test_a_rejected_size_is_halved_to_one(value: int, tries: int) -> None:
+    limit = PageLimit("limit", value)
+    sizes = []
+    while limit.reject(limit.value):
+        sizes.append(limit.value)
+    assert len(sizes) == tries
+    assert limit.value == 1
+
+
+def test_a_size_is_halved_once_for_all_pages_that_had_it() -> None:
+    limit = PageLimit("limit", 100)
+    assert limit.reject(100)
+    assert limit.reject(100)
+    assert limit.value == 50
