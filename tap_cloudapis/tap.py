@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from jsonschema import ValidationError
     from singer_sdk.helpers.capabilities import CapabilitiesEnum
     from singer_sdk.plugin_base import _ConfigInput
+    from singer_sdk.streams import Stream
 
     from tap_cloudapis.core.stream import CloudStream
 
@@ -102,6 +103,7 @@ class TapCloudAPIs(Tap):
         TapCapabilities.CATALOG,
         TapCapabilities.STATE,
         TapCapabilities.DISCOVER,
+        TapCapabilities.ACTIVATE_VERSION,
         PluginCapabilities.ABOUT,
         PluginCapabilities.STREAM_MAPS,
         PluginCapabilities.FLATTENING,
@@ -242,6 +244,17 @@ class TapCloudAPIs(Tap):
             ),
         ),
         th.Property(
+            "emit_activate_version_messages",
+            th.BooleanType,
+            default=False,
+            title="Emit ACTIVATE_VERSION messages",
+            description=(
+                "After a full-table stream was read whole, tell the target to drop rows that "
+                "this run did not bring. Not for several plugins that share one dataset, and "
+                "not in effect where account IDs or organizations are set."
+            ),
+        ),
+        th.Property(
             "user_agent",
             th.StringType,
             title="User agent",
@@ -294,6 +307,15 @@ class TapCloudAPIs(Tap):
         """The organizations in the settings, each once."""
         names = self.config.get("pulumi_organizations") or []
         return list(dict.fromkeys(name.strip() for name in names if name.strip()))
+
+    def is_narrowed(self, service_key: str) -> bool:
+        """Whether the settings name a part of what the token can see."""
+        part = {"dbt": self.dbt_filters.accounts, "pulumi": self.pulumi_organizations}
+        return bool(part[service_key])
+
+    def stream_of(self, stream_type: type[Stream] | None) -> CloudStream | None:
+        """The tap's stream of a type, if it has one."""
+        return next((s for s in self.streams.values() if type(s) is stream_type), None)  # type: ignore[return-value]
 
     def has_token(self, service_key: str) -> bool:
         """Whether a service is configured."""

@@ -27,6 +27,7 @@ from singer_sdk.exceptions import (
 )
 from singer_sdk.helpers._util import utc_now
 from singer_sdk.mapper import SameRecordTransform
+from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE
 from singer_sdk.streams import RESTStream
 from singer_sdk.streams.rest import HTTPRequest, PageContext
 
@@ -516,11 +517,37 @@ class CloudStream(RESTStream[Params]):
         if self.configured and not self._schema_written:
             super()._write_schema_message()
             self._schema_written = True
+            if self._versioned:
+                self._stream_version = self._initialized_at // 1000
 
     @property
     def emit_activate_version_messages(self) -> bool:
-        """Never: the SDK sends them for each context, before its records were read."""
+        """Never by the SDK, which would for each context, and before its records were read."""
         return False
+
+    @property
+    def _versioned(self) -> bool:
+        """Whether the records of this stream carry a version."""
+        return self.replication_method == REPLICATION_FULL_TABLE and bool(
+            self.config.get("emit_activate_version_messages")
+        )
+
+    def _activate_version(self) -> None:
+        """Tell a target to drop what is older than this run, if all there is was read."""
+        if self._schema_written and self._versioned and self._is_whole():
+            self._write_activate_version_message(self._initialized_at // 1000)
+            self._tap.message_writer.flush()
+
+    def _is_whole(self) -> bool:
+        """Whether every record that exists was emitted: nothing skipped, filtered or cut."""
+        if self.ABORT_AT_RECORD_COUNT is not None or self._tap.is_narrowed(self.service_key):
+            return False
+        if not isinstance(self.stream_maps[0], SameRecordTransform):
+            return False
+        if self.report.skipped or self.report.failures or self.service.unusable:
+            return False
+        parent = self._tap.stream_of(self.parent_stream_type)
+        return parent is None or parent._is_whole()  # noqa: SLF001 - one of its own kind
 
     @cached_property
     def _fast(self) -> bool:
@@ -565,6 +592,7 @@ class CloudStream(RESTStream[Params]):
     def finalize_state_progress_markers(self, state: dict[str, Any] | None = None) -> None:
         """Close the stream's state and write it: a stream has ended."""
         super().finalize_state_progress_markers(state)
+        self._activate_version()
         self._tap.state_writer.force_state(self.tap_state)
 
 
