@@ -19,7 +19,7 @@ from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
 from singer_sdk.plugin_base import JSONSchemaValidator
 from singer_sdk.tap_base import CliTestOptionValue
 
-from tap_cloudapis.core.errors import TapError, Terminated
+from tap_cloudapis.core.errors import TapError, TargetGone, Terminated
 from tap_cloudapis.core.normalizing import to_timestamp
 from tap_cloudapis.core.output import BufferedSingerWriter, ThrottledStateWriter
 from tap_cloudapis.core.report import SyncReport
@@ -510,8 +510,8 @@ def run_command(tap: type[TapCloudAPIs]) -> None:
         logger.error("%s", exc)  # noqa: TRY400
     except Terminated as exc:
         sys.exit(128 + exc.signum)
-    except BrokenPipeError:
-        # The target is gone; it has said why. Leave nothing for the interpreter to flush.
+    except TargetGone:
+        # It has said why. Leave nothing for the interpreter to flush.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         logger.error("The target closed the pipe before the end of the sync")  # noqa: TRY400
     except (FileNotFoundError, IsADirectoryError, PermissionError) as exc:

@@ -52,3 +52,7 @@ class Terminated(BaseException):
     def __init__(self, signum: int) -> None:
         super().__init__(signum)
         self.signum = signum
+
+
+class TargetGone(BaseException):
+    """The reader of the messages closed the pipe; nothing that is read could be delivered."""

@@ -13,6 +13,8 @@ from singer_sdk.singerlib.encoding.base import GenericSingerWriter
 from singer_sdk.singerlib.encoding.simple import Message, RecordMessage, StateMessage
 from singer_sdk.singerlib.json import serialize_json
 
+from tap_cloudapis.core.errors import TargetGone
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -77,10 +79,20 @@ class BufferedSingerWriter(GenericSingerWriter[bytes, Message]):
 
         ``sys.stdout`` is looked up each time, because tests exchange it, and its raw form is
         written to in a loop, because with ``PYTHONUNBUFFERED`` a signal can cut a write short.
+
+        Raises:
+            TargetGone: When nobody reads any more.
         """
         if not self._buffer:
             return
         data, self._buffer = self._buffer, bytearray()
+        try:
+            self._write(data)
+        except BrokenPipeError:
+            raise TargetGone from None
+
+    @staticmethod
+    def _write(data: bytearray) -> None:
         stream = getattr(sys.stdout, "buffer", None)
         if stream is None:
             sys.stdout.write(data.decode())

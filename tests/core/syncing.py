@@ -229,16 +229,25 @@ def assert_true(
         streams: Names of streams.
         keys_only_grow: Whether records of what is deleted by now may be there as well.
     """
-    truth = simulator.truth()["streams"]
     for stream in streams:
-        expected = latest(truth[stream]["rows"], stream)
-        found = records(stream)
+        expected = latest(simulator.rows(stream), stream)
         assert expected, f"the simulator has no {stream}"
-        missing = expected.keys() - found.keys()
-        assert not missing, f"{stream} lacks {sorted(missing)[:5]}"
-        if not keys_only_grow:
-            surplus = found.keys() - expected.keys()
-            assert not surplus, f"{stream} has {sorted(surplus)[:5]} too many"
-        for key, row in expected.items():
-            facts = {name: found[key].get(name) for name in row}
-            assert facts == row, f"{stream} {key}"
+        assert_rows(expected, records(stream), stream, keys_only_grow=keys_only_grow)
+
+
+def assert_rows(
+    expected: Mapping[tuple[Any, ...], Record],
+    found: Mapping[tuple[Any, ...], Record],
+    stream: str,
+    *,
+    keys_only_grow: bool = False,
+) -> None:
+    """Compare records with the rows that there should be; see :func:`assert_true`."""
+    missing = expected.keys() - found.keys()
+    assert not missing, f"{stream} lacks {sorted(missing)[:5]}"
+    if not keys_only_grow:
+        surplus = found.keys() - expected.keys()
+        assert not surplus, f"{stream} has {sorted(surplus)[:5]} too many"
+    for key, row in expected.items():
+        facts = {name: found[key].get(name) for name in row}
+        assert facts == row, f"{stream} {key}"
