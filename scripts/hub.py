@@ -12,7 +12,6 @@ import argparse
 import difflib
 import io
 import json
-import re
 import subprocess
 import sys
 import threading
@@ -110,8 +109,8 @@ def updated(text: str, abouts: dict[str, dict[str, Any]]) -> str:
         abouts: The ``--about`` document of each plugin, by name.
     """
     yaml = YAML()
-    yaml.width = 100
-    yaml.preserve_quotes = True
+    # No line is wrapped, as Meltano wraps none: it writes its file anew with every change.
+    yaml.width = sys.maxsize
     document = yaml.load(text)
     plugins = [document]
     if "plugins" in document:
@@ -121,8 +120,7 @@ def updated(text: str, abouts: dict[str, dict[str, Any]]) -> str:
             _update(plugin, abouts[plugin["name"]])
     stream = io.StringIO()
     yaml.dump(document, stream)
-    # The wrapped lines of plain scalars end in a space that means nothing.
-    return re.sub(" +$", "", stream.getvalue(), flags=re.MULTILINE)
+    return stream.getvalue()
 
 
 def _update(plugin: dict[str, Any], about: dict[str, Any]) -> None:
@@ -147,16 +145,13 @@ def setting(name: str, schema: dict[str, Any]) -> dict[str, Any]:
         schema: Its schema, as ``--about`` prints it.
 
     Returns:
-        The setting, as the hub's ``base_setting`` schema describes it.
+        The setting, as the hub's ``base_setting`` schema describes it, in Meltano's order.
     """
-    definition = {
-        "name": name,
-        "label": schema["title"],
-        "description": BUILT_IN.get(name, schema["description"]),
-        "kind": kind(schema),
-    }
+    definition: dict[str, Any] = {"name": name, "kind": kind(schema)}
     if "default" in schema:
         definition["value"] = schema["default"]
+    definition["label"] = schema["title"]
+    definition["description"] = BUILT_IN.get(name, schema["description"])
     if "enum" in schema:
         definition["options"] = [
             {"label": value.capitalize(), "value": value} for value in schema["enum"]
@@ -167,9 +162,7 @@ def setting(name: str, schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def kind(schema: dict[str, Any]) -> str:
-    """Return Meltano's kind of a setting; only what is declared secret is a password."""
-    if schema.get("secret"):
-        return "password"
+    """Return Meltano's kind of a setting."""
     if "enum" in schema:
         return "options"
     if schema.get("format") == "date-time":

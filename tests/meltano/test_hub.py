@@ -13,7 +13,7 @@ import pytest
 from jsonschema import Draft7Validator
 from referencing import Registry, Resource
 
-from tests.meltano.projects import HUB, ROOT, Project, definition, meltano
+from tests.meltano.projects import HUB, ROOT, definition, meltano
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,7 +68,6 @@ def test_settings_read_well(path: Path) -> None:
         assert setting["description"].endswith((".", "`."))
         assert ("options" in setting) == (setting["kind"] == "options")
     secrets = {item["name"] for item in settings if item.get("sensitive")}
-    assert secrets == {item["name"] for item in settings if item["kind"] == "password"}
     assert secrets == ({"dbt_token", "pulumi_token"} if path == TAP else set())
 
 
@@ -94,7 +93,7 @@ def test_outdated_files_are_found_and_mended_without_touching_the_rest(tmp_path:
         (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / file).write_text((ROOT / file).read_text("utf-8"), "utf-8")
     for file in files:
-        spoilt = (tmp_path / file).read_text("utf-8").replace("kind: password", "kind: string")
+        spoilt = (tmp_path / file).read_text("utf-8").replace("sensitive: true", "sensitive: false")
         (tmp_path / file).write_text(spoilt.replace("value: upsert", "value: append"), "utf-8")
 
     script = tmp_path / "scripts/hub.py"
@@ -139,12 +138,19 @@ def test_meltano_adds_the_tap_from_the_hub(hub: str, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_meltano_lists_every_setting_and_no_token(tmp_path: Path) -> None:
-    listed = Project(tmp_path).meltano(
-        *("config", "list", "--all", "tap-cloudapis"),
-        TAP_CLOUDAPIS_DBT_TOKEN="dbtc_fake-token",  # noqa: S106
+    before = (ROOT / "meltano.yml").read_text("utf-8")
+    project = tmp_path / "meltano.yml"
+    project.write_text(before, "utf-8")
+    meltano(tmp_path, "config", "set", "tap-cloudapis", "concurrency", "4")
+    after = project.read_text("utf-8")
+    assert after.replace("    config:\n      concurrency: 4\n", "", 1) == before
+
+    token = "dbtc_fake-token"  # noqa: S105
+    listed = meltano(
+        tmp_path, "config", "list", "--all", "tap-cloudapis", TAP_CLOUDAPIS_DBT_TOKEN=token
     )
     for setting in definition(TAP)["settings"]:
         assert f"[env: TAP_CLOUDAPIS_{setting['name'].upper()}]" in listed
         assert f"\t{setting['label']}: {setting['description']}" in listed
     assert "current value: (redacted)" in listed
-    assert "dbtc_fake-token" not in listed
+    assert token not in listed

@@ -48,12 +48,14 @@ class Demo:
 def demo_run_twice(tmp_path_factory: pytest.TempPathFactory) -> Demo:
     folder = tmp_path_factory.mktemp("demo")
     project, database = Project(folder), folder / "output/cloudapis.duckdb"
+    before = (folder / "meltano.yml").read_text("utf-8")
     loaded, true = [], []
     for now in (FIRST, LATER):
         project.meltano("run", "demo", CLOUDAPIS_SIMULATOR_OPTIONS=f"--now {now}")
         streams = truth(now)
         true.append({name: by_key(entry["rows"], entry["key"]) for name, entry in streams.items()})
         loaded.append(read(database, streams))
+    assert (folder / "meltano.yml").read_text("utf-8") == before
     return Demo(database, (loaded[0], loaded[1]), (true[0], true[1]))
 
 
