@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from singer_sdk.singerlib.catalog import REPLICATION_INCREMENTAL
+
 from tap_cloudapis.core.stream import CloudStream
 
 if TYPE_CHECKING:
@@ -16,6 +18,16 @@ class MarkedStream(CloudStream):
     The SDK's progress markers and signposts are for bookmarks that hold only once a stream has
     ended; marks hold always, so a sync that is cut goes on where it was.
     """
+
+    @property
+    def incremental(self) -> bool:
+        """Whether to go on from the marks in the state; a catalog may ask for a full table."""
+        return self.replication_method == REPLICATION_INCREMENTAL
+
+    @property
+    def _versioned(self) -> bool:
+        """Never: what such a stream emits is not all there is."""
+        return False
 
     def get_replication_key_signpost(self, context: Context | None = None) -> None:  # noqa: ARG002
         """None: marks come from records that were written, never from the clock."""

@@ -486,6 +486,13 @@ class CloudStream(RESTStream[Params]):
                 report.fail(self.name, str(exc))
             except TapError as exc:
                 report.fail(self.name, f"{self.describe(context)}{exc}")
+            except (AbortedSyncFailedException, AbortedSyncPausedException, OSError):
+                # The end of a dry run, or nowhere to write to: nothing for this stream to bear.
+                raise
+            except Exception as exc:
+                # Data that nobody has foreseen must not take the other streams away.
+                report.fail(self.name, f"{self.describe(context)}unexpected {exc!r}")
+                self.logger.exception("Please report this")
 
     @property
     def configured(self) -> bool:

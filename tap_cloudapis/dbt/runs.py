@@ -269,7 +269,8 @@ class Runs(MarkedStream, DbtStream):
         account_id = context["account_id"]
         if account_id not in self._accounts:
             state = self.get_context_state(context)
-            state["marks"] = self._marks_from(state.get("marks", {}))
+            stored = state.get("marks", {}) if self.incremental else {}
+            state["marks"] = self._marks_from(stored)
             self._accounts[account_id] = AccountProgress(state["marks"])
         return self._accounts[account_id]
 

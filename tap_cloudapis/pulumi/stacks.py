@@ -139,7 +139,8 @@ class StackUpdates(MarkedStream, PulumiStream):
         if not self._loaded:
             self._loaded = True
             since = state.get("since", self._since)
-            if since and (not self._since or self._since < since):
+            moved_back = since and (not self._since or self._since < since)
+            if moved_back or not self.incremental:
                 state["stacks"] = {}
             state["since"] = self._since
         marks: dict[str, list[Any]] = state.setdefault("stacks", {})
