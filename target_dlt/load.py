@@ -57,7 +57,8 @@ class Load:
         chunk_bytes: Bytes of messages that are turned into Arrow at a time.
         memory_bytes: Arrow data kept in memory between commits.
         is_committing: Whether a commit is under way; it must not be interrupted.
-        stop: Called after a commit; a signal that came meanwhile ends the process here.
+        stop: Called after a commit, and while one waits for the file; a signal that came meanwhile
+            ends the process here.
     """
 
     chunk_bytes = 8 * _MEBIBYTE
@@ -191,14 +192,14 @@ class Load:
             for stream, buffer in self._buffers.items()
             if (chunks := self._spool.chunks(stream)) or stream in self._new_schemas
         ]
-        with self._engine.open() as dataset:
-            self.is_committing = True
-            try:
+        self.is_committing = True
+        try:
+            with self._engine.open() as dataset:
                 self._engine.commit(dataset, loads, self._state.value)
                 self._state.emit()
-            finally:
-                self.is_committing = False
-            self.stop()
+        finally:
+            self.is_committing = False
+        self.stop()
         self._replaced.update(load.schema.stream for load in loads)
         self._account(loads, time.monotonic() - started)
 
@@ -230,4 +231,5 @@ class Load:
             options.pipeline_name,
             memory_limit=options.memory_limit,
             load_method=options.load_method,
+            on_wait=lambda: self.stop(),  # noqa: PLW0108 (it is set when a signal comes)
         )

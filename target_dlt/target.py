@@ -167,7 +167,8 @@ class TargetDuckDB(Target):
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002
         """End the process as a signal does by default: what is not committed is dropped.
 
-        A commit under way is finished first, so that its STATE is told to the tap's runner.
+        A commit under way is finished first, so that its STATE is told to the tap's runner; one
+        that still waits for the file is given up.
         """
         if self._load.is_committing:
             self._load.stop = lambda: sys.exit(128 + signum)

@@ -29,7 +29,7 @@ from target_dlt.errors import LoaderError
 from target_dlt.schema import StreamSchema, fits, wider_type
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from target_dlt.schema import DataType
@@ -79,9 +79,10 @@ class DuckDBEngine:
         pipeline_name: dlt's name for the pipeline.
         memory_limit: DuckDB's limit, such as "1GB".
         load_method: What becomes of rows whose key is already there.
+        on_wait: Called again and again while the file is in use; may raise to give up.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913
         self,
         path: Path,
         dataset_name: str,
@@ -89,12 +90,14 @@ class DuckDBEngine:
         *,
         memory_limit: str,
         load_method: LoadMethod,
+        on_wait: Callable[[], None],
     ) -> None:
         self._path = path
         self._dataset_name = normalize_dataset_name(dataset_name)
         self._pipeline_name = pipeline_name
         self._memory_limit = memory_limit
         self._load_method = load_method
+        self._on_wait = on_wait
 
     @contextmanager
     def open(self) -> Iterator[Dataset]:
@@ -169,6 +172,7 @@ class DuckDBEngine:
                     )
                     waiting = True
                 time.sleep(_LOCK_POLL_SECONDS)
+                self._on_wait()
             else:
                 connection.execute("SET timezone = 'UTC'")
                 return connection
