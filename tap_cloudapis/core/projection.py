@@ -109,7 +109,7 @@ def _compile_value(
 
 
 def _to_boolean(value: Any) -> Any:
-    return value if isinstance(value, (bool, dict, list)) else value != 0
+    return value if value is None or isinstance(value, (bool, dict, list)) else value != 0
 
 
 def _for_objects(project: Project) -> Convert:
