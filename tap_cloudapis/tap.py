@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import gc
 import logging
 import os
@@ -12,7 +11,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from singer_sdk import Tap, metrics
-from singer_sdk import typing as th
 from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.helpers._util import load_json
 from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
@@ -30,13 +28,13 @@ from tap_cloudapis.dbt.runs import Runs
 from tap_cloudapis.pulumi import client as pulumi_client
 from tap_cloudapis.pulumi.organization import Members, Organizations, Teams
 from tap_cloudapis.pulumi.stacks import Stacks, StackUpdates
+from tap_cloudapis.settings import SETTINGS, explain
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from types import FrameType
 
     import click
-    from jsonschema import ValidationError
     from singer_sdk.helpers.capabilities import CapabilitiesEnum
     from singer_sdk.plugin_base import _ConfigInput
     from singer_sdk.streams import Stream
@@ -64,16 +62,6 @@ _SDK_NARRATION = (
     "Parsing env var for settings config...",
     "Skipping deselected stream '%s'.",
 )
-
-#: JSON types in the words of an error message.
-_TYPE_WORDS = {
-    "array": 'a JSON array, like ["a", "b"]',
-    "integer": "a whole number",
-    "object": "a JSON object",
-    "string": "text",
-}
-
-_IDS = th.ArrayType(th.CustomType({"type": ["integer", "string"]}))
 
 
 @dataclass(frozen=True)
@@ -110,158 +98,7 @@ class TapCloudAPIs(Tap):
         PluginCapabilities.STRUCTURED_LOGGING,
     ]
 
-    config_jsonschema: ClassVar[dict[str, Any]] = th.PropertiesList(
-        th.Property(
-            "dbt_token",
-            th.StringType,
-            secret=True,
-            title="dbt Cloud token",
-            description=(
-                "Service token or personal access token of dbt Cloud, for one account. Account "
-                "Viewer (Enterprise) or Read-Only (Team) reads all streams but connections. "
-                "Leave it out to skip dbt Cloud."
-            ),
-        ),
-        th.Property(
-            "dbt_url",
-            th.StringType,
-            default="https://cloud.getdbt.com",
-            title="dbt Cloud URL",
-            description=(
-                "The access URL of the account, as under Account settings: a host "
-                "(ab123.us1.dbt.com), a URL, or a URL ending in /api or /api/v2."
-            ),
-        ),
-        th.Property(
-            "dbt_account_ids",
-            _IDS,
-            title="dbt Cloud account IDs",
-            description="Accounts to read; each must be visible. Default: all the token can see.",
-        ),
-        th.Property(
-            "dbt_project_ids",
-            _IDS,
-            title="dbt Cloud project IDs",
-            description="Read runs of these projects only. Other streams stay whole.",
-        ),
-        th.Property(
-            "dbt_job_ids",
-            _IDS,
-            title="dbt Cloud job IDs",
-            description=(
-                "Read runs of these jobs only, with one list per job. Adding a job later reads "
-                "its history too. Other streams stay whole."
-            ),
-        ),
-        th.Property(
-            "dbt_requests_per_minute",
-            th.IntegerType(minimum=1),
-            default=3000,
-            title="dbt Cloud requests per minute",
-            description=(
-                "Requests in any 60 seconds, bursts allowed. dbt Cloud allows 5000 for an "
-                "account, which other tools share."
-            ),
-        ),
-        th.Property(
-            "pulumi_token",
-            th.StringType,
-            secret=True,
-            title="Pulumi Cloud token",
-            description=(
-                "Access token of Pulumi Cloud: personal, organization or team. It sees the "
-                "stacks that its owner may read. Leave it out to skip Pulumi Cloud."
-            ),
-        ),
-        th.Property(
-            "pulumi_url",
-            th.StringType,
-            default="https://api.pulumi.com",
-            title="Pulumi Cloud URL",
-            description="The API's address; another one for self-hosted installations.",
-        ),
-        th.Property(
-            "pulumi_organizations",
-            th.ArrayType(th.StringType),
-            title="Pulumi Cloud organizations",
-            description=(
-                "Organizations to read, by login; each must be visible. Default: all that the "
-                "token's user belongs to."
-            ),
-        ),
-        th.Property(
-            "start_date",
-            th.DateTimeType,
-            title="Start date",
-            description=(
-                "Read runs created and updates started from then on, and older ones that are "
-                "still open. Moving it back reads the earlier history at the next sync. "
-                "Default: everything."
-            ),
-        ),
-        th.Property(
-            "lookback_hours",
-            th.IntegerType(minimum=0),
-            default=24,
-            title="Look-back (hours)",
-            description=(
-                "Runs that ended up to this long before the bookmark are read again, because "
-                "some of a run's flags change after its end."
-            ),
-        ),
-        th.Property(
-            "concurrency",
-            th.IntegerType(minimum=1, maximum=64),
-            default=8,
-            title="Concurrency",
-            description="Requests in flight per service.",
-        ),
-        th.Property(
-            "request_timeout_seconds",
-            th.IntegerType(minimum=1),
-            default=120,
-            title="Request timeout (seconds)",
-            description="How long to wait for a connection, and for each part of an answer.",
-        ),
-        th.Property(
-            "rate_limit_patience_seconds",
-            th.IntegerType(minimum=0),
-            default=900,
-            title="Rate limit patience (seconds)",
-            description=(
-                "How long one request may wait in all for rate limits to pass (answers 429) "
-                "before its stream fails."
-            ),
-        ),
-        th.Property(
-            "on_forbidden",
-            th.StringType(allowed_values=["skip", "fail"]),
-            default="skip",
-            title="On forbidden",
-            description=(
-                "What to do when the token or the plan does not allow a stream: skip it and "
-                "say so, or fail. What the settings name always fails when it is refused."
-            ),
-        ),
-        th.Property(
-            "emit_activate_version_messages",
-            th.BooleanType,
-            default=False,
-            title="Emit ACTIVATE_VERSION messages",
-            description=(
-                "After a full-table stream was read whole, tell the target to drop rows that "
-                "this run did not bring. Not for several plugins that share one dataset, and "
-                "not in effect where account IDs or organizations are set."
-            ),
-        ),
-        th.Property(
-            "user_agent",
-            th.StringType,
-            title="User agent",
-            description="What the tap calls itself to the services. Default: its name and version.",
-        ),
-        additional_properties=False,
-    ).to_dict()
+    config_jsonschema: ClassVar[dict[str, Any]] = SETTINGS
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.logger.addFilter(_is_for_users)
@@ -348,7 +185,7 @@ class TapCloudAPIs(Tap):
         schema = self.config_jsonschema
         self.append_builtin_config(schema)
         found = JSONSchemaValidator(schema).iter_errors(self._config)
-        errors = [text for error in found for text in _explain(error, schema)]
+        errors = [text for error in found for text in explain(error, schema)]
         if errors and raise_errors:
             msg = "The configuration is not valid"
             raise ConfigValidationError(msg, errors=errors, schema=schema)
@@ -537,27 +374,6 @@ def _read_json(file: Any, option: str) -> dict[str, Any] | None:
         msg = f"{option}: the file does not hold a JSON object"
         raise TapError(msg)
     return content
-
-
-def _explain(error: ValidationError, schema: Mapping[str, Any]) -> list[str]:
-    """Put a validation error into lines that name the setting and never show its value."""
-    name = ".".join(map(str, error.path))
-    if error.validator == "additionalProperties" and not name:
-        lines = []
-        instance: dict[str, Any] = dict(error.instance)  # type: ignore[arg-type]
-        for unknown in sorted(instance.keys() - schema["properties"].keys()):
-            close = difflib.get_close_matches(unknown, schema["properties"], n=1)
-            hint = f"; did you mean {close[0]}?" if close else ""
-            lines.append(f"there is no setting {unknown}{hint}")
-        return lines
-    expected: Any = error.validator_value
-    if error.validator == "enum":
-        return [f"{name} must be one of {', '.join(map(str, expected))}"]
-    if error.validator == "type":
-        types = [expected] if isinstance(expected, str) else expected
-        words = [_TYPE_WORDS.get(name, name) for name in types if name != "null"]
-        return [f"{name} must be {' or '.join(words)}"]
-    return [f"{name} is not valid: {error.validator} {expected}"]
 
 
 def _is_for_users(record: logging.LogRecord) -> bool:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tap_cloudapis.core.errors import RefusedError, TapError
+from tap_cloudapis.core.exchange import Exchange, Read
 from tap_cloudapis.core.paging import OffsetPages, Paginator, Row
-from tap_cloudapis.core.stream import Exchange, Read
 from tap_cloudapis.dbt.client import DbtStream
 
 if TYPE_CHECKING:

@@ -16,10 +16,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tap_cloudapis.core.errors import RefusedError
+from tap_cloudapis.core.exchange import Exchange, Read
 from tap_cloudapis.core.marks import MarkedStream
 from tap_cloudapis.core.normalizing import to_seconds, to_timestamp
 from tap_cloudapis.core.paging import OffsetPages, Paginator, Row
-from tap_cloudapis.core.stream import Exchange, Read
 from tap_cloudapis.dbt.account import Accounts
 from tap_cloudapis.dbt.client import PAGE_SIZE, DbtStream
 

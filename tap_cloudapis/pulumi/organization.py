@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tap_cloudapis.core.errors import RefusedError, TapError
+from tap_cloudapis.core.exchange import Exchange
 from tap_cloudapis.core.paging import Paginator, Row, TokenPages
-from tap_cloudapis.core.stream import Exchange
 from tap_cloudapis.pulumi.client import PulumiStream, snake_keys
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from singer_sdk.helpers.types import Context
 
     from tap_cloudapis.core.errors import RefusedError
-    from tap_cloudapis.core.stream import Read
+    from tap_cloudapis.core.exchange import Read
 
 #: The results of an update that has not ended.
 OPEN_RESULTS = ("in-progress", "not-started")

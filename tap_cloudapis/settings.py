@@ -1,0 +1,198 @@
+"""The settings of the tap, as ``--about``, Meltano and its hub show them."""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING, Any
+
+from singer_sdk import typing as th
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from jsonschema import ValidationError
+
+#: JSON types in the words of an error message.
+_TYPE_WORDS = {
+    "array": 'a JSON array, like ["a", "b"]',
+    "integer": "a whole number",
+    "object": "a JSON object",
+    "string": "text",
+}
+
+_IDS = th.ArrayType(th.CustomType({"type": ["integer", "string"]}))
+
+
+SETTINGS: dict[str, Any] = th.PropertiesList(
+    th.Property(
+        "dbt_token",
+        th.StringType,
+        secret=True,
+        title="dbt Cloud token",
+        description=(
+            "Service token or personal access token of dbt Cloud, for one account. Account "
+            "Viewer (Enterprise) or Read-Only (Team) reads all streams but connections. "
+            "Leave it out to skip dbt Cloud."
+        ),
+    ),
+    th.Property(
+        "dbt_url",
+        th.StringType,
+        default="https://cloud.getdbt.com",
+        title="dbt Cloud URL",
+        description=(
+            "The access URL of the account, as under Account settings: a host "
+            "(ab123.us1.dbt.com), a URL, or a URL ending in /api or /api/v2."
+        ),
+    ),
+    th.Property(
+        "dbt_account_ids",
+        _IDS,
+        title="dbt Cloud account IDs",
+        description="Accounts to read; each must be visible. Default: all the token can see.",
+    ),
+    th.Property(
+        "dbt_project_ids",
+        _IDS,
+        title="dbt Cloud project IDs",
+        description="Read runs of these projects only. Other streams stay whole.",
+    ),
+    th.Property(
+        "dbt_job_ids",
+        _IDS,
+        title="dbt Cloud job IDs",
+        description=(
+            "Read runs of these jobs only, with one list per job. Adding a job later reads "
+            "its history too. Other streams stay whole."
+        ),
+    ),
+    th.Property(
+        "dbt_requests_per_minute",
+        th.IntegerType(minimum=1),
+        default=3000,
+        title="dbt Cloud requests per minute",
+        description=(
+            "Requests in any 60 seconds, bursts allowed. dbt Cloud allows 5000 for an "
+            "account, which other tools share."
+        ),
+    ),
+    th.Property(
+        "pulumi_token",
+        th.StringType,
+        secret=True,
+        title="Pulumi Cloud token",
+        description=(
+            "Access token of Pulumi Cloud: personal, organization or team. It sees the "
+            "stacks that its owner may read. Leave it out to skip Pulumi Cloud."
+        ),
+    ),
+    th.Property(
+        "pulumi_url",
+        th.StringType,
+        default="https://api.pulumi.com",
+        title="Pulumi Cloud URL",
+        description="The API's address; another one for self-hosted installations.",
+    ),
+    th.Property(
+        "pulumi_organizations",
+        th.ArrayType(th.StringType),
+        title="Pulumi Cloud organizations",
+        description=(
+            "Organizations to read, by login; each must be visible. Default: all that the "
+            "token's user belongs to."
+        ),
+    ),
+    th.Property(
+        "start_date",
+        th.DateTimeType,
+        title="Start date",
+        description=(
+            "Read runs created and updates started from then on, and older ones that are "
+            "still open. Moving it back reads the earlier history at the next sync. "
+            "Default: everything."
+        ),
+    ),
+    th.Property(
+        "lookback_hours",
+        th.IntegerType(minimum=0),
+        default=24,
+        title="Look-back (hours)",
+        description=(
+            "Runs that ended up to this long before the bookmark are read again, because "
+            "some of a run's flags change after its end."
+        ),
+    ),
+    th.Property(
+        "concurrency",
+        th.IntegerType(minimum=1, maximum=64),
+        default=8,
+        title="Concurrency",
+        description="Requests in flight per service.",
+    ),
+    th.Property(
+        "request_timeout_seconds",
+        th.IntegerType(minimum=1),
+        default=120,
+        title="Request timeout (seconds)",
+        description="How long to wait for a connection, and for each part of an answer.",
+    ),
+    th.Property(
+        "rate_limit_patience_seconds",
+        th.IntegerType(minimum=0),
+        default=900,
+        title="Rate limit patience (seconds)",
+        description=(
+            "How long one request may wait in all for rate limits to pass (answers 429) "
+            "before its stream fails."
+        ),
+    ),
+    th.Property(
+        "on_forbidden",
+        th.StringType(allowed_values=["skip", "fail"]),
+        default="skip",
+        title="On forbidden",
+        description=(
+            "What to do when the token or the plan does not allow a stream: skip it and "
+            "say so, or fail. What the settings name always fails when it is refused."
+        ),
+    ),
+    th.Property(
+        "emit_activate_version_messages",
+        th.BooleanType,
+        default=False,
+        title="Emit ACTIVATE_VERSION messages",
+        description=(
+            "After a full-table stream was read whole, tell the target to drop rows that "
+            "this run did not bring. Not for several plugins that share one dataset, and "
+            "not in effect where account IDs or organizations are set."
+        ),
+    ),
+    th.Property(
+        "user_agent",
+        th.StringType,
+        title="User agent",
+        description="What the tap calls itself to the services. Default: its name and version.",
+    ),
+    additional_properties=False,
+).to_dict()
+
+
+def explain(error: ValidationError, schema: Mapping[str, Any]) -> list[str]:
+    """Put a validation error into lines that name the setting and never show its value."""
+    name = ".".join(map(str, error.path))
+    if error.validator == "additionalProperties" and not name:
+        lines = []
+        instance: dict[str, Any] = dict(error.instance)  # type: ignore[arg-type]
+        for unknown in sorted(instance.keys() - schema["properties"].keys()):
+            close = difflib.get_close_matches(unknown, schema["properties"], n=1)
+            hint = f"; did you mean {close[0]}?" if close else ""
+            lines.append(f"there is no setting {unknown}{hint}")
+        return lines
+    expected: Any = error.validator_value
+    if error.validator == "enum":
+        return [f"{name} must be one of {', '.join(map(str, expected))}"]
+    if error.validator == "type":
+        types = [expected] if isinstance(expected, str) else expected
+        words = [_TYPE_WORDS.get(name, name) for name in types if name != "null"]
+        return [f"{name} must be {' or '.join(words)}"]
+    return [f"{name} is not valid: {error.validator} {expected}"]
