@@ -130,7 +130,7 @@ def _take_the_way(folder: Path, simulator: dict[str, Any]) -> None:
 def _environment(home: Path) -> dict[str, str]:
     """Return an environment with an empty home, of which only uv's downloads are not forgotten."""
     home.mkdir()
-    settings = ("MELTANO_", "TAP_", "TARGET_", "XDG_")
+    settings = ("MELTANO_", "TAP_", "TARGET_", "XDG_", "PYTHONDONTWRITEBYTECODE")
     env = {name: value for name, value in os.environ.items() if not name.startswith(settings)}
     cache = subprocess.check_output([BIN / "uv", "cache", "dir"], text=True).strip()
     return {

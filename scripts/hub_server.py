@@ -87,9 +87,9 @@ def running(port: int = 0, wheel: Path | None = None) -> Iterator[str]:
     Yields:
         The value for ``MELTANO_HUB_API_ROOT``.
     """
-    server = ThreadingHTTPServer(("127.0.0.1", port), _Handler)
+    server = _Server(("127.0.0.1", port), _Handler)
     root = f"http://127.0.0.1:{server.server_port}{API}"
-    _Handler.answers = answers(root, wheel)
+    server.answers = answers(root, wheel)
     Thread(target=server.serve_forever, daemon=True).start()
     try:
         yield root
@@ -98,11 +98,15 @@ def running(port: int = 0, wheel: Path | None = None) -> Iterator[str]:
         server.server_close()
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Server(ThreadingHTTPServer):
     answers: dict[str, Any]
 
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Server
+
     def do_GET(self) -> None:
-        answer = self.answers.get(self.path)
+        answer = self.server.answers.get(self.path)
         body = json.dumps(answer or {"error": "not found"}).encode()
         self.send_response(HTTPStatus.OK if answer else HTTPStatus.NOT_FOUND)
         self.send_header("Content-Type", "application/json")
