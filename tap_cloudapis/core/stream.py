@@ -554,6 +554,12 @@ class CloudStream(RESTStream[Params]):
         if self.replication_key and latest_record.get(self.replication_key) is not None:
             super()._increment_stream_state(latest_record, context=context)
 
+    def _write_state_message(self) -> None:
+        """Write STATE if one is due; in a dry run now, as nobody ends that with the last one."""
+        super()._write_state_message()
+        if self.ABORT_AT_RECORD_COUNT is not None:
+            self._tap.state_writer.force_state(self.tap_state)
+
     def finalize_state_progress_markers(self, state: dict[str, Any] | None = None) -> None:
         """Close the stream's state and write it: a stream has ended."""
         super().finalize_state_progress_markers(state)

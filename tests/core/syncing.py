@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cloudapis_simulator import truth
-from tap_cloudapis.tap import TapCloudAPIs
+from tap_cloudapis.tap import TapCloudAPIs, run_command
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -156,25 +156,50 @@ def sync(
         select: Names of the only streams to select.
         prepare: Called with the tap before it runs.
     """
+    if select is not None:
+        catalog = catalog_of(select)
+
+    def run() -> int:
+        tap = TapCloudAPIs(
+            config=dict(config),
+            state=json.loads(json.dumps(state)) if state else None,
+            catalog=catalog,
+        )
+        if prepare is not None:
+            prepare(tap)
+        return tap.run()
+
+    return _captured(run)
+
+
+def command(*arguments: Any) -> Outcome:
+    """Run the command line in this process: as :func:`run_tap`, without a start of Python."""
+
+    def run() -> int:
+        before, sys.argv = sys.argv, [TapCloudAPIs.name, *map(str, arguments)]
+        try:
+            run_command(TapCloudAPIs)
+        except SystemExit as exc:
+            return int(exc.code or 0)
+        finally:
+            sys.argv = before
+        return 0
+
+    return _captured(run)
+
+
+def _captured(run: Callable[[], int]) -> Outcome:
     handler = _Lines()
     logger = logging.getLogger(TapCloudAPIs.name)
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
     stdout = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
-    if select is not None:
-        catalog = catalog_of(select)
     try:
         with own_signals(), redirect_stdout(stdout):
-            tap = TapCloudAPIs(
-                config=dict(config),
-                state=json.loads(json.dumps(state)) if state else None,
-                catalog=catalog,
-            )
-            if prepare is not None:
-                prepare(tap)
-            code = tap.run()
+            code = run()
     finally:
         logger.removeHandler(handler)
+    stdout.flush()
     assert isinstance(stdout.buffer, io.BytesIO)
     return Outcome(code, stdout.buffer.getvalue().splitlines(), handler.lines)
 
