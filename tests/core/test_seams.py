@@ -16,9 +16,9 @@ from singer_sdk.helpers._typing import TypeConformanceLevel, conform_record_data
 from singer_sdk.singerlib.json import serialize_json
 from singer_sdk.streams.core import pop_deselected_record_properties
 
+from tap_cloudapis.core.exchange import decode_body
 from tap_cloudapis.core.output import encode
 from tap_cloudapis.core.projection import compile_projection
-from tap_cloudapis.core.exchange import decode_body
 from tests.core.syncing import NAMES, Outcome, catalog_of, settings, sync
 
 if TYPE_CHECKING:

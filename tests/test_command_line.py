@@ -1,0 +1,216 @@
+"""The command line: discovery, documentation, dry runs, catalogs, maps, and mistakes."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.core.syncing import (
+    KEYS,
+    NAMES,
+    assert_true,
+    catalog_of,
+    command,
+    discover,
+    run_tap,
+    settings,
+    sync,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.simulator_process import Simulator
+
+
+def test_discovery_needs_no_configuration() -> None:
+    outcome = run_tap("--discover")
+    assert outcome.code == 0, outcome.log
+    catalog = json.loads(b"".join(outcome.lines))
+    streams = {entry["tap_stream_id"]: entry for entry in catalog["streams"]}
+    assert sorted(streams) == sorted(NAMES)
+    assert len(streams) == 11
+    for name, entry in streams.items():
+        assert tuple(entry["key_properties"]) == KEYS[name]
+        assert entry["metadata"]
+    methods = {name: entry["replication_method"] for name, entry in streams.items()}
+    incremental = {name for name, method in methods.items() if method == "INCREMENTAL"}
+    assert incremental == {"dbt_runs", "pulumi_stack_updates"}
+
+
+def test_about_as_json() -> None:
+    outcome = command("--about", "--format=json")
+    about = json.loads(b"".join(outcome.lines))
+    assert about["name"] == "tap-cloudapis"
+    properties = about["settings"]["properties"]
+    assert {"dbt_token", "pulumi_token", "start_date", "on_forbidden"} <= properties.keys()
+    assert properties["dbt_token"]["secret"] is True
+    assert "batch" not in about["capabilities"]
+
+
+def test_about_as_markdown() -> None:
+    outcome = command("--about", "--format=markdown")
+    text = b"\n".join(outcome.lines).decode()
+    assert outcome.code == 0
+    assert text.startswith("# ")
+    assert all(f"| {name} " in text for name in ("dbt_token", "lookback_hours", "user_agent"))
+
+
+def test_version() -> None:
+    outcome = command("--version")
+    assert outcome.code == 0
+    assert b"tap-cloudapis v" in b"".join(outcome.lines)
+
+
+def test_a_sync_from_files(still: Simulator, tmp_path: Path) -> None:
+    config, catalog = settings(still), catalog_of(["dbt_runs", "pulumi_stacks"])
+    first = run_tap(config=config, catalog=catalog, folder=tmp_path)
+    assert first.code == 0, first.log
+    assert set(first.schemas) == {"dbt_runs", "pulumi_stacks"}
+    assert_true(first.latest, still, ["dbt_runs", "pulumi_stacks"])
+    assert not first.logged("Traceback")
+    second = run_tap(config=config, catalog=catalog, state=first.state, folder=tmp_path)
+    assert second.code == 0
+    assert 0 < len(second.records("dbt_runs")) < len(first.records("dbt_runs")) / 2
+
+
+def test_unbuffered_output_is_whole(still: Simulator, tmp_path: Path) -> None:
+    outcome = run_tap(config=settings(still), folder=tmp_path, env={"PYTHONUNBUFFERED": "1"})
+    assert_true(outcome.latest, still)
+
+
+def test_the_summary_names_every_stream(still: Simulator) -> None:
+    outcome = sync(settings(still))
+    for name in NAMES:
+        lines = outcome.logged("INFO", f"{name} ", " rows ", " requests ")
+        assert len(lines) == 1
+        assert f"{len(outcome.records(name)):,} rows" in lines[0]
+    total = sum(len(outcome.records(name)) for name in NAMES)
+    assert len(outcome.logged("total", f"{total:,} rows")) == 1
+
+
+def test_a_test_reads_one_record_of_each_stream(still: Simulator, tmp_path: Path) -> None:
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(settings(still)))
+    outcome = command("--config", path, "--test")
+    assert outcome.code == 0, outcome.log
+    assert all(len(outcome.records(name)) == 1 for name in set(NAMES) - {"pulumi_stack_updates"})
+    assert len(still.requests()) < 60
+
+
+def test_a_test_fails_with_a_wrong_token(still: Simulator, tmp_path: Path) -> None:
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(settings(still, dbt_token="fake-and-wrong")))  # noqa: S106
+    outcome = command("--config", path, "--test")
+    assert outcome.code == 1
+    assert outcome.logged("ERROR", "dbt_accounts", "dbt_token")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("config", "{", ["--config", "not JSON"]),
+        ("catalog", "{", ["--catalog", "not JSON"]),
+        ("state", "nope", ["--state", "not JSON"]),
+        ("state", "[]", ["--state", "object"]),
+    ],
+)
+def test_a_file_that_is_no_json_is_one_line(
+    name: str, text: str, words: list[str], tmp_path: Path
+) -> None:
+    files = {"config": '{"dbt_token": "fake"}', name: text}
+    arguments: list[Any] = []
+    for option, content in files.items():
+        path = tmp_path / f"{option}.json"
+        path.write_text(content)
+        arguments += [f"--{option}", path]
+    outcome = command(*arguments)
+    assert outcome.code == 1
+    assert len(outcome.logged("ERROR")) == 1
+    assert outcome.logged("ERROR", *words), outcome.log
+
+
+def test_a_file_that_is_not_there_is_no_traceback(tmp_path: Path) -> None:
+    outcome = run_tap("--config", tmp_path / "missing.json")
+    assert outcome.code != 0
+    assert not outcome.logged("Traceback")
+    assert outcome.logged("missing.json")
+
+
+class TestMaps:
+    def test_filter_alias_and_computed_columns(self, still: Simulator) -> None:
+        maps = {
+            "dbt_runs": {
+                "__alias__": "runs",
+                "__filter__": "record['status'] == 20",
+                "id": "id",
+                "minutes": "record['duration_seconds'] // 60",
+                "__else__": "__NULL__",
+            }
+        }
+        outcome = sync(settings(still, "dbt", stream_maps=maps), select=["dbt_runs"])
+        assert outcome.code == 0, outcome.log
+        failed = {row["id"] for row in still.rows("dbt_runs") if row["status"] == 20}
+        records = outcome.records("runs")
+        assert {record["id"] for record in records} == failed
+        assert {frozenset(record) for record in records} == {frozenset({"id", "minutes"})}
+        assert set(outcome.schemas) == {"runs"}
+        marks = outcome.state["bookmarks"]["dbt_runs"]["partitions"][0]["marks"][""]
+        account = still.rows("dbt_accounts")[0]["id"]
+        ids = [row["id"] for row in still.rows("dbt_runs") if row["account_id"] == account]
+        assert marks["last_id"] == max(ids), "what a map filters out was read nevertheless"
+
+    def test_a_filtered_parent_has_no_children(self, still: Simulator) -> None:
+        maps = {"pulumi_stacks": {"__filter__": "record['stack_name'] == 'dev'"}}
+        outcome = sync(settings(still, "pulumi", stream_maps=maps))
+        assert outcome.code == 0, outcome.log
+        updates = outcome.records("pulumi_stack_updates")
+        assert updates
+        assert {record["stack_name"] for record in updates} == {"dev"}
+        asked = [r["path"] for r in still.requests() if r["stream"] == "pulumi_stack_updates"]
+        assert all("/dev/" in path for path in asked)
+
+    def test_a_removed_stream(self, still: Simulator) -> None:
+        gone = {"pulumi_organization_teams": "__NULL__"}
+        outcome = sync(settings(still, "pulumi", stream_maps=gone))
+        assert outcome.code == 0, outcome.log
+        assert "pulumi_organization_teams" not in outcome.schemas
+        assert not outcome.records("pulumi_organization_teams")
+        assert_true(outcome.latest, still, ["pulumi_stacks", "pulumi_stack_updates"])
+
+    def test_flattening(self, still: Simulator) -> None:
+        more = {"flattening_enabled": True, "flattening_max_depth": 1}
+        outcome = sync(settings(still, "dbt", **more), select=["dbt_runs"])
+        assert outcome.code == 0, outcome.log
+        records = outcome.records("dbt_runs")
+        assert all("trigger" not in record for record in records)
+        assert any(record.get("trigger__cause") for record in records)
+        assert len(records) == len(still.rows("dbt_runs"))
+
+
+def test_a_stream_that_is_not_selected_costs_nothing(still: Simulator) -> None:
+    outcome = sync(settings(still), select=["pulumi_organization_teams"])
+    assert set(outcome.schemas) == {"pulumi_organization_teams"}
+    assert {r["stream"] for r in still.requests()} <= {
+        "pulumi_organization_teams",
+        "pulumi_organizations",
+        None,
+    }
+
+
+def test_keys_cannot_be_deselected(still: Simulator) -> None:
+    catalog = catalog_of(["pulumi_stacks"], pulumi_stacks=[*KEYS["pulumi_stacks"], "links"])
+    outcome = sync(settings(still, "pulumi"), catalog=catalog)
+    records = outcome.records("pulumi_stacks")
+    assert all(set(KEYS["pulumi_stacks"]) <= record.keys() for record in records)
+    assert all("links" not in record for record in records)
+
+
+def test_the_catalog_names_every_column(still: Simulator) -> None:
+    described = {
+        entry["tap_stream_id"]: entry["schema"]["properties"] for entry in discover()["streams"]
+    }
+    for properties in described.values():
+        assert all(definition.get("description") for definition in properties.values())
