@@ -62,7 +62,7 @@ class Exchange:
         self._request = request
         self._future = self._submit()
 
-    def _submit(self) -> Future[requests.Response]:
+    def _submit(self) -> Future[bytes | None]:
         stream = self._stream
         return stream.service.pool.submit(
             lambda: stream.service.send(self._request, stream.validate_response, stream.report)
@@ -71,11 +71,9 @@ class Exchange:
     def body(self) -> Any:
         """Wait for the answer and decode it; an empty or cut one is asked for again."""
         for _ in range(MAX_DECODE_TRIES):
-            response = self._stream.service.pool.result(self._future)
-            if response.status_code == 204:  # noqa: PLR2004
-                return None
+            content = self._stream.service.pool.result(self._future)
             try:
-                return decode_body(response.content)
+                return None if content is None else decode_body(content)
             except ValueError:
                 self._future = self._submit()
                 self._stream.report.count(retries=1)

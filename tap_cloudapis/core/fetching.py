@@ -7,24 +7,27 @@ of the process for a whole request timeout, which ``ThreadPoolExecutor`` would d
 from __future__ import annotations
 
 import threading
-from collections import deque
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable
 
 T = TypeVar("T")
 Work = tuple["Future[Any]", "Callable[[], Any]"]
 
 #: How often, in seconds, a wait looks whether a signal has arrived.
 POLL_INTERVAL = 0.1
+#: Threads to begin with, and how long, in seconds, the main thread waits before it has more of
+#: them: where answers come faster than they can be used, threads only take time from each other.
+FIRST_WORKERS = 2
+STARVED_AFTER = 0.005
 
 
 class FetchPool:
-    """Runs fetches in at most ``workers`` threads; started as they are needed.
+    """Runs fetches in at most ``workers`` threads, started when the main thread has to wait.
 
     Args:
         workers: The most requests in flight at once.
@@ -59,13 +62,18 @@ class FetchPool:
         future: Future[T] = Future()
         with self._lock:
             self._unfinished += 1
-            if self._started < min(self.workers, self._unfinished):
+        self._start_workers(FIRST_WORKERS)
+        self._queue.put((future, fetch))
+        return future
+
+    def _start_workers(self, most: int) -> None:
+        """Have a thread for each unfinished fetch, up to a number."""
+        with self._lock:
+            while self._started < min(most, self.workers, self._unfinished):
                 self._started += 1
                 threading.Thread(
                     target=self._work, name=f"{self._name}-{self._started}", daemon=True
                 ).start()
-        self._queue.put((future, fetch))
-        return future
 
     def result(self, future: Future[T]) -> T:
         """Wait for a fetch in the main thread, staying responsive to signals.
@@ -76,34 +84,17 @@ class FetchPool:
         Returns:
             The result of the fetch; its exception is raised here.
         """
+        patience = STARVED_AFTER
         while not future.done():
             self._before_wait()
             try:
-                return future.result(timeout=POLL_INTERVAL)
+                return future.result(timeout=patience)
             except FutureTimeoutError:
                 if future.done():
                     break
+            patience = POLL_INTERVAL
+            self._start_workers(self.workers)
         return future.result()
-
-    def in_order(self, fetches: Iterable[Callable[[], T]]) -> Iterator[T]:
-        """Run fetches in parallel and give their results in the order of the fetches.
-
-        Args:
-            fetches: Read lazily, :attr:`ahead` of the results that were taken.
-
-        Yields:
-            The result of each fetch. When the caller stops early, what was queued is cancelled.
-        """
-        pending: deque[Future[T]] = deque()
-        try:
-            for fetch in fetches:
-                pending.append(self.submit(fetch))
-                if len(pending) >= self.ahead:
-                    yield self.result(pending.popleft())
-            while pending:
-                yield self.result(pending.popleft())
-        finally:
-            cancel_all(pending)
 
     def close(self) -> None:
         """Let idle threads end; fetches still queued are dropped."""
@@ -120,9 +111,3 @@ class FetchPool:
                     future.set_exception(exc)
             with self._lock:
                 self._unfinished -= 1
-
-
-def cancel_all(futures: Iterable[Future[Any]]) -> None:
-    """Cancel fetches that have not begun; those in flight end by themselves, unread."""
-    for future in futures:
-        future.cancel()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import requests
+import urllib3
 from requests.adapters import HTTPAdapter
 from requests.utils import get_environ_proxies
 from singer_sdk.exceptions import RetriableAPIError
@@ -29,6 +30,7 @@ MAX_TRIES = 8
 MAX_FIRST_TRIES = 4
 FIRST_WAIT = 0.5
 LONGEST_WAIT = 30.0
+NO_CONTENT = 204
 TOO_MANY_REQUESTS = 429
 
 _CONNECTION_ERRORS = (
@@ -36,6 +38,7 @@ _CONNECTION_ERRORS = (
     requests.exceptions.Timeout,
     requests.exceptions.ChunkedEncodingError,
     requests.exceptions.ContentDecodingError,
+    urllib3.exceptions.HTTPError,
 )
 
 
@@ -85,7 +88,7 @@ class Service:
         request: requests.PreparedRequest,
         validate: Callable[[requests.Response], None],
         report: StreamReport,
-    ) -> requests.Response:
+    ) -> bytes | None:
         """Send a request until it is answered; called in a worker thread.
 
         Args:
@@ -95,7 +98,7 @@ class Service:
             report: Where requests and retries are counted.
 
         Returns:
-            The answer, read whole.
+            The body of the answer; ``None`` when it has none (204).
 
         Raises:
             TapError: When the patience for retries is spent.
@@ -110,8 +113,7 @@ class Service:
             report.count(requests=1)
             tries += 1
             try:
-                response = self.session.send(request, timeout=self.timeout)
-                validate(response)
+                body = self._send_once(request, validate)
             except RetriableAPIError as exc:
                 failure = str(exc)
                 if exc.response is not None and exc.response.status_code == TOO_MANY_REQUESTS:
@@ -133,12 +135,24 @@ class Service:
             else:
                 self._reached = True
                 self.gate.succeeded()
-                return response
+                return body
             if tries >= (MAX_TRIES if self._reached else MAX_FIRST_TRIES):
                 msg = f"{failure}, after {tries} tries"
                 raise TapError(msg) from None
             report.count(retries=1)
             self._stopped.wait(min(LONGEST_WAIT, FIRST_WAIT * 2 ** (tries - 1)) * _jitter())
+
+    def _send_once(
+        self, request: requests.PreparedRequest, validate: Callable[[requests.Response], None]
+    ) -> bytes | None:
+        """Send a request and read the body in one piece, which requests does in many."""
+        response = self.session.send(request, timeout=self.timeout, stream=True)
+        validate(response)
+        if response.status_code == NO_CONTENT:
+            response.close()
+            return None
+        body: bytes = response.raw.read(decode_content=True)
+        return body
 
     def stop(self) -> None:
         """End all waiting in worker threads; nothing more is sent."""
