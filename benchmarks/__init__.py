@@ -1,0 +1,1 @@
+"""Benchmarks of the tap against its peers, on the simulator: `python -m benchmarks --help`."""

@@ -1,0 +1,201 @@
+"""What a process costs and what it writes: single runs, and medians of interleaved ones."""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import IO, TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from tests.simulator_process import Simulator
+
+_TIMING = Path(__file__).with_name("timing.py")
+_TIME_EXTRACTED = b',"time_extracted":'
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command line and what it needs of the environment."""
+
+    arguments: Sequence[str]
+    env: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a run cost.
+
+    Attributes:
+        wall: Seconds from start to exit.
+        cpu: Seconds of processor time, user and system.
+        peak_mb: The most memory resident at once, in megabytes.
+        requests: How many requests the simulator answered.
+    """
+
+    wall: float
+    cpu: float
+    peak_mb: float
+    requests: int = 0
+
+
+@dataclass
+class Output:
+    """What a run wrote.
+
+    Attributes:
+        records: RECORD messages.
+        size: Bytes of all messages.
+        state_size: Bytes of STATE messages.
+        state: The last state.
+        content: Tells two sets of records apart, whatever their order and time of extraction.
+        lines: All lines, where they were to be kept.
+    """
+
+    records: int = 0
+    size: int = 0
+    state_size: int = 0
+    state: Any = None
+    content: int = 0
+    lines: list[bytes] = field(default_factory=list)
+
+    @property
+    def state_share(self) -> float:
+        """The share of STATE messages in the bytes written."""
+        return self.state_size / self.size if self.size else 0.0
+
+    def keys(self, stream: str, names: Sequence[str]) -> list[tuple[Any, ...]]:
+        """The keys of the records of a stream, from the lines that were kept."""
+        messages = map(json.loads, self.lines)
+        records = (
+            m["record"] for m in messages if (m["type"], m.get("stream")) == ("RECORD", stream)
+        )
+        return [tuple(record[name] for name in names) for record in records]
+
+    def read(self, stream: Iterable[bytes], *, keep: bool = False) -> None:
+        """Count messages; of all writers, the type stands first in a line.
+
+        Args:
+            stream: Lines of Singer messages.
+            keep: Whether to keep the lines.
+        """
+        last_state = b""
+        for line in stream:
+            self.size += len(line)
+            kind = line[:20]
+            if b'"RECORD"' in kind:
+                self.records += 1
+                self.content ^= hash(line.rpartition(_TIME_EXTRACTED)[0] or line)
+            elif b'"STATE"' in kind:
+                self.state_size += len(line)
+                last_state = line
+            if keep:
+                self.lines.append(line)
+        self.state = json.loads(last_state)["value"] if last_state else None
+
+
+def measure(*commands: Command, stdin: Path | None = None) -> Cost:
+    """Run a command, or a pipeline of several, with the output to /dev/null.
+
+    Args:
+        commands: The processes; each reads what the one before it writes.
+        stdin: A file for the first.
+
+    Returns:
+        What it cost: processor time of all processes in sum, memory of the largest.
+
+    Raises:
+        RuntimeError: When one fails; with the end of its log.
+    """
+    return _run(commands, stdin, None)
+
+
+def measure_and_count(
+    simulator: Simulator, command: Command, *, keep: bool = False
+) -> tuple[Cost, Output]:
+    """Run a command and read its output; its reader takes some processor time of its own.
+
+    Args:
+        simulator: Counts the requests.
+        command: Writes Singer messages.
+        keep: Whether to keep the lines.
+
+    Raises:
+        RuntimeError: When it fails; with the end of its log.
+    """
+    output = Output()
+    simulator.clear_requests()
+    cost = _run([command], None, output, keep=keep)
+    return replace(cost, requests=_answered(simulator)), output
+
+
+def _answered(simulator: Simulator) -> int:
+    return sum(simulator.request_counts().values())
+
+
+def _run(
+    commands: Sequence[Command], stdin: Path | None, output: Output | None, *, keep: bool = False
+) -> Cost:
+    with TemporaryDirectory() as folder:
+        reports = [Path(folder, f"{index}.json") for index in range(len(commands))]
+        logs = [report.with_suffix(".log") for report in reports]
+        processes = []
+        source: Any = stdin.open("rb") if stdin else subprocess.DEVNULL
+        for command, report, log in zip(commands, reports, logs, strict=True):
+            last = command is commands[-1]
+            with log.open("wb") as stderr:
+                process = subprocess.Popen(
+                    [sys.executable, "-S", "-E", _TIMING, report, *command.arguments],
+                    stdin=source,
+                    stdout=subprocess.DEVNULL if last and output is None else subprocess.PIPE,
+                    stderr=stderr,
+                    env={**os.environ, **command.env},
+                )
+            if source is not subprocess.DEVNULL:
+                source.close()
+            source = process.stdout
+            processes.append(process)
+        if output is not None:
+            stream: IO[bytes] = source
+            output.read(stream, keep=keep)
+        for process, log in zip(processes, logs, strict=True):
+            if process.wait():
+                raise RuntimeError("\n".join(log.read_text(errors="replace").splitlines()[-20:]))
+        costs = [Cost(**json.loads(report.read_bytes())) for report in reports]
+    return Cost(
+        wall=max(cost.wall for cost in costs),
+        cpu=sum(cost.cpu for cost in costs),
+        peak_mb=max(cost.peak_mb for cost in costs),
+    )
+
+
+def medians(runs: Iterable[Cost]) -> Cost:
+    """Take the median of each figure."""
+    columns = [vars(run) for run in runs]
+    return Cost(**{name: statistics.median(c[name] for c in columns) for name in columns[0]})
+
+
+def interleaved(simulator: Simulator, commands: Sequence[Command], repeat: int) -> list[Cost]:
+    """Run several commands in turn, several times: what loads the machine loads them all.
+
+    Args:
+        simulator: Counts the requests.
+        commands: Each writes to /dev/null.
+        repeat: How often each one runs.
+
+    Returns:
+        The medians of each command.
+    """
+    runs: list[list[Cost]] = [[] for _ in commands]
+    for _ in range(repeat):
+        for command, costs in zip(commands, runs, strict=True):
+            simulator.clear_requests()
+            costs.append(replace(measure(command), requests=_answered(simulator)))
+    return [medians(costs) for costs in runs]
