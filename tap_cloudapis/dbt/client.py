@@ -72,7 +72,11 @@ class DbtStream(CloudStream):
             msg = f"{self.service.host} answered: {_message(body)}"
             raise TapError(msg)
         pagination = (body.get("extra") or {}).get("pagination") or {}
-        return Page(rows=body["data"] or [], total=pagination.get("total_count"))
+        rows = body["data"] or []
+        if not isinstance(rows, list):
+            msg = "data is not a list"
+            raise TypeError(msg)
+        return Page(rows=rows, total=pagination.get("total_count"))
 
     def error_text(self, response: requests.Response) -> str:
         """The message of an error envelope."""

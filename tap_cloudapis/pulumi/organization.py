@@ -40,8 +40,15 @@ class Organizations(PulumiStream):
     def _discover(self) -> list[str]:
         """The logins of the organizations that the token reaches."""
         user = self.ask(None).body() or {}
-        names = [org.get("githubLogin") for org in user.get("organizations") or []]
-        names.append((user.get("tokenInfo") or {}).get("organization"))
+        try:
+            names = [org.get("githubLogin") for org in user.get("organizations") or []]
+            names.append((user.get("tokenInfo") or {}).get("organization"))
+        except (AttributeError, TypeError):
+            msg = (
+                f"{self.service.host} answered in a shape that is not its API's; "
+                f"check {self.service.url_setting}"
+            )
+            raise TapError(msg) from None
         found = list(dict.fromkeys(name for name in names if name))
         if not found:
             msg = (
@@ -74,9 +81,9 @@ class Organizations(PulumiStream):
         for answer in answers:
             if not isinstance(answer, RefusedError):
                 row.update(answer)
-        if row:
-            row["org_name"] = row.pop("githubLogin", None) or name
-        return row or None
+        # Where all of it is refused, the name still leads to the lists of the organization.
+        row["org_name"] = row.pop("githubLogin", None) or name
+        return row
 
     def _answer(self, exchange: Exchange) -> Row | RefusedError:
         try:
