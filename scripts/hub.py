@@ -1,8 +1,8 @@
 """The plugins as Meltano and Meltano Hub know them, from what ``--about`` says.
 
 ``hub.py generate`` (or no command) writes capabilities, settings and supported Pythons into the
-definitions in ``hub/`` and into ``meltano.yml``; all else in these files is written by hand and
-stays. ``--check`` only tells whether they are up to date. ``hub.py serve`` serves the definitions
+definitions in ``hub/`` and into ``meltano.yml``, and the tables of settings into the README; all
+else in these files is written by hand and stays. ``--check`` only tells whether they are up to date. ``hub.py serve`` serves the definitions
 as Meltano Hub would, and ``hub.py prove`` takes the way a user takes, from ``meltano add`` on.
 """
 
@@ -12,6 +12,7 @@ import argparse
 import difflib
 import io
 import json
+import re
 import subprocess
 import sys
 import threading
@@ -24,6 +25,7 @@ from ruamel.yaml import YAML
 
 ROOT = Path(__file__).parents[1]
 PROJECT = ROOT / "meltano.yml"
+README = ROOT / "README.md"
 
 #: The SDK's own settings, told in the words of someone who wants to use them.
 BUILT_IN = {
@@ -74,9 +76,9 @@ def generate(*, check: bool) -> int:
     """
     outdated = 0
     abouts = {name: about(name) for name in hub_server.plugin_names()}
-    for path in [*hub_server.definition_files(), PROJECT]:
+    for path in [*hub_server.definition_files(), PROJECT, README]:
         old = path.read_text("utf-8")
-        new = updated(old, abouts)
+        new = with_settings_tables(old) if path == README else updated(old, abouts)
         if new == old:
             continue
         outdated = 1
@@ -99,6 +101,25 @@ def about(plugin: str) -> dict[str, Any]:
     command = [str(Path(sys.executable).parent / plugin), "--about", "--format=json"]
     answer: dict[str, Any] = json.loads(subprocess.check_output(command))
     return answer
+
+
+def with_settings_tables(text: str) -> str:
+    """Return a document with the table of settings of each plugin it names, as ``--about`` has it.
+
+    Args:
+        text: Markdown; ``<!-- settings of PLUGIN -->`` begins a table, a like comment with
+            ``end`` before ``of`` ends it.
+    """
+
+    def table(match: re.Match[str]) -> str:
+        command = [str(Path(sys.executable).parent / match[2]), "--about", "--format=markdown"]
+        told = subprocess.check_output(command, text=True)
+        rows = "\n".join(line for line in told.splitlines() if line.startswith("|"))
+        return f"{match[1]}\n\n{rows}\n\n{match[3]}"
+
+    return re.sub(
+        r"(<!-- settings of (\S+) -->).*?(<!-- settings end of \2 -->)", table, text, flags=re.DOTALL
+    )
 
 
 def updated(text: str, abouts: dict[str, dict[str, Any]]) -> str:
