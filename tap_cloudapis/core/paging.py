@@ -187,7 +187,7 @@ class OffsetPages:
         if self.closed:
             return True
         if page.total is None:
-            return (yield from self._pass_without_total(submit, base, len(page.rows)))
+            return (yield from self._pass_without_total(submit, base, page.rows))
         size, total = len(page.rows), page.total
         if size == 0 or size >= total:
             return size >= total
@@ -217,18 +217,20 @@ class OffsetPages:
                 handle.cancel()
 
     def _pass_without_total(
-        self, submit: Submit, base: Params, received: int
+        self, submit: Submit, base: Params, rows: list[Row]
     ) -> Generator[list[Row], None, bool]:
-        """Read on page by page where the API announces no total, until a page brings nothing."""
+        """Read on page by page where the API announces no total, until a page is empty."""
         if self.limit is None:
             return True
-        offset = received
-        while received:
+        offset = len(rows)
+        while rows:
+            previous = rows[0].get(self.key)
             rows = submit({**base, "offset": offset}).result().rows
-            fresh = self._fresh(rows)
-            received = len(fresh)
+            if rows and rows[0].get(self.key) == previous:
+                # The server knows no offsets, and has given all it has.
+                return True
             offset += len(rows)
-            yield fresh
+            yield self._fresh(rows)
         return True
 
     def _fresh(self, rows: list[Row]) -> list[Row]:
