@@ -143,31 +143,17 @@ def _answered(simulator: Simulator) -> int:
 def _run(
     commands: Sequence[Command], stdin: Path | None, output: Output | None, *, keep: bool = False
 ) -> Cost:
-    with TemporaryDirectory() as folder:
-        reports = [Path(folder, f"{index}.json") for index in range(len(commands))]
-        logs = [report.with_suffix(".log") for report in reports]
-        processes = []
-        source: Any = stdin.open("rb") if stdin else subprocess.DEVNULL
-        for command, report, log in zip(commands, reports, logs, strict=True):
-            last = command is commands[-1]
-            with log.open("wb") as stderr:
-                process = subprocess.Popen(
-                    [sys.executable, "-S", "-E", _TIMING, report, *command.arguments],
-                    stdin=source,
-                    stdout=subprocess.DEVNULL if last and output is None else subprocess.PIPE,
-                    stderr=stderr,
-                    env={**os.environ, **command.env},
-                )
-            if source is not subprocess.DEVNULL:
-                source.close()
-            source = process.stdout
-            processes.append(process)
-        if output is not None:
-            stream: IO[bytes] = source
-            output.read(stream, keep=keep)
-        for process, log in zip(processes, logs, strict=True):
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        processes = _start(commands, folder, stdin, piped=output is not None)
+        if output is not None and (stream := processes[-1].stdout) is not None:
+            with stream:
+                output.read(stream, keep=keep)
+        for index, process in enumerate(processes):
             if process.wait():
-                raise RuntimeError("\n".join(log.read_text(errors="replace").splitlines()[-20:]))
+                log = (folder / f"{index}.log").read_text(errors="replace")
+                raise RuntimeError("\n".join(log.splitlines()[-20:]))
+        reports = (folder / f"{index}.json" for index in range(len(processes)))
         costs = [Cost(**json.loads(report.read_bytes())) for report in reports]
     return Cost(
         wall=max(cost.wall for cost in costs),
@@ -176,10 +162,34 @@ def _run(
     )
 
 
+def _start(
+    commands: Sequence[Command], folder: Path, stdin: Path | None, *, piped: bool
+) -> list[subprocess.Popen[bytes]]:
+    """Start a pipeline; process N leaves its cost in N.json and its log in N.log."""
+    processes: list[subprocess.Popen[bytes]] = []
+    source: IO[bytes] | None = stdin.open("rb") if stdin else None
+    for index, command in enumerate(commands):
+        reading = piped or index + 1 < len(commands)
+        with (folder / f"{index}.log").open("wb") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-S", "-E", _TIMING, folder / f"{index}.json", *command.arguments],
+                stdin=source or subprocess.DEVNULL,
+                stdout=subprocess.PIPE if reading else subprocess.DEVNULL,
+                stderr=log,
+                env={**os.environ, **command.env},
+            )
+        if source is not None:
+            source.close()
+        source = process.stdout
+        processes.append(process)
+    return processes
+
+
 def medians(runs: Iterable[Cost]) -> Cost:
     """Take the median of each figure."""
     columns = [vars(run) for run in runs]
-    return Cost(**{name: statistics.median(c[name] for c in columns) for name in columns[0]})
+    middle = {name: statistics.median(each[name] for each in columns) for name in columns[0]}
+    return Cost(**{**middle, "requests": round(middle["requests"])})
 
 
 def interleaved(simulator: Simulator, commands: Sequence[Command], repeat: int) -> list[Cost]:

@@ -105,8 +105,8 @@ in a process of its own against the simulator of this repository, which answers 
 after a set latency; each peer has a virtual environment of its own.
 
 {versions}
-- Python {platform.python_version()}, {platform.system()}, {os.cpu_count()} processors, which the
-  simulator shares with what is measured
+- Python {platform.python_version()}, {platform.system()}, {os.cpu_count()} processors, shared by
+  the simulator and what is measured
 
 How figures are taken:
 
