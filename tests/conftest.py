@@ -24,7 +24,7 @@ PLAIN: dict[str, Any] = {
     "slash_redirect": True,
     "ignore_keyset": False,
 }
-SMALL = {"dbt_jobs": 8, "dbt_runs": 230, "pulumi_stacks": 24, "pulumi_updates": 9}
+SMALL = {"dbt_jobs": 6, "dbt_runs": 130, "pulumi_stacks": 16, "pulumi_updates": 6}
 TINY = {
     "dbt_accounts": 1,
     "dbt_jobs": 3,
@@ -49,7 +49,7 @@ def still(_still: Simulator) -> Iterator[Simulator]:
     reset(_still)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def _moving() -> Iterator[Simulator]:
     with Simulator(now=END_OF_HISTORY, seed=2, **SMALL) as simulator:
         yield simulator

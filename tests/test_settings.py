@@ -147,12 +147,12 @@ def test_concurrency_is_the_most_requests_in_flight(concurrency: int) -> None:
             return {
                 "stacks": [
                     {"orgName": "acme", "projectName": "p", "stackName": f"s{i}", "lastUpdate": 1}
-                    for i in range(40)
+                    for i in range(24)
                 ]
             }
         return {"updates": [], "members": [], "teams": [], "githubLogin": "acme"}
 
-    with ScriptedServer(answer, seconds=0.05) as server:
+    with ScriptedServer(answer, seconds=0.03) as server:
         config = {"pulumi_token": FAKE, "pulumi_url": server.url, "concurrency": concurrency}
         assert sync(config).code == 0
         assert concurrency / 2 <= server.most_in_flight <= concurrency

@@ -58,7 +58,7 @@ def _parse_timestamp(text: str) -> Any:
     match = _TIMESTAMP.fullmatch(text.strip())
     if match is None:
         stripped = text.strip()
-        return _from_epoch(int(stripped)) if stripped.isdigit() else (text if stripped else None)
+        return _from_epoch(int(stripped)) if stripped.isdecimal() else (text if stripped else None)
     date, minutes, seconds, fraction, zone = match.groups()
     try:
         moment = datetime.strptime(  # noqa: DTZ007 - the zone is applied below

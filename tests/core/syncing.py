@@ -11,7 +11,7 @@ import subprocess
 import sys
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -204,11 +204,16 @@ def _captured(run: Callable[[], int]) -> Outcome:
     return Outcome(code, stdout.buffer.getvalue().splitlines(), handler.lines)
 
 
-def discover() -> Record:
-    """The catalog of a tap without settings."""
+@cache
+def _catalog_text() -> str:
     with own_signals():
-        catalog: Record = TapCloudAPIs(config={}).catalog_dict
-    return json.loads(json.dumps(catalog))  # type: ignore[no-any-return]
+        return json.dumps(TapCloudAPIs(config={}).catalog_dict)
+
+
+def discover() -> Record:
+    """The catalog of a tap without settings; the caller may change it."""
+    catalog: Record = json.loads(_catalog_text())
+    return catalog
 
 
 def catalog_of(streams: Iterable[str], **deselect: Iterable[str]) -> Record:

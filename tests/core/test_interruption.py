@@ -142,7 +142,7 @@ def test_a_signal_ends_the_sync_between_two_records(
     )
     assert tap.stdout is not None
     assert tap.stderr is not None
-    lines = []
+    lines: list[bytes] = []
     while len(lines) < 150:
         lines.append(tap.stdout.readline())
     tap.send_signal(number)

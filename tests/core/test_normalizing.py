@@ -44,6 +44,7 @@ FORMS = [
     ("0", None),
     (None, None),
     ("next Tuesday", "next Tuesday"),
+    ("\u00b2", "\u00b2"),
     ("2024-13-45T00:00:00Z", "2024-13-45T00:00:00Z"),
     ({"at": 1}, {"at": 1}),
 ]
