@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
     from tap_cloudapis.tap import TapCloudAPIs
 
+pytestmark = pytest.mark.slow
+
 HISTORIES = ["dbt_runs", "pulumi_stack_updates"]
 DAY = 86_400
 
