@@ -13,13 +13,17 @@ BUDGET_WINDOW = 60.0
 #: Cool-downs, in seconds, after a 429 that names none: the first, and the longest.
 FIRST_COOL_DOWN = 5.0
 LONGEST_COOL_DOWN = 60.0
-#: The share by which the pace grows each second, what it begins with of the pace that was too
-#: fast, how many requests it is measured by, and after how many seconds without a 429 there is
-#: none any more: the window of five minutes that both services are known to use.
-PACE_GROWTH = 0.01
-PACE_MARGIN = 0.95
-PACE_SAMPLE = 6000
-PACE_FORGOTTEN = 300.0
+#: How a pace is found and kept. The first 429 may be a stray, so the pace measured then grows
+#: fast; a second one says that there is a limit, near which the pace then stays for a while.
+PROBING_GROWTH = 0.3
+KEEPING_GROWTH = 0.01
+KEPT_FOR = 60.0
+MARGIN = 0.95
+#: Requests that the pace is measured by, at the most, and at the least for it to be believed;
+#: and a pace that is none any more.
+SAMPLE = 6000
+TELLING = 5
+UNLIMITED = 1000.0
 
 
 class Gate:
@@ -42,9 +46,11 @@ class Gate:
         )
         # An episode lasts from the end of one cool-down to the next 429.
         self._episode_began = 0.0
-        self._passed: deque[float] = deque(maxlen=PACE_SAMPLE)
+        self._passed: deque[float] = deque(maxlen=SAMPLE)
         self._cool_down = 0.0
+        # Requests a second at the begin of the episode, and how they grow; None for no pace.
         self._pace: float | None = None
+        self._growth = PROBING_GROWTH
         self._next_at = 0.0
 
     def enter(self) -> float:
@@ -78,10 +84,11 @@ class Gate:
             else:
                 # Nothing passed since the last cool-down: it was too short.
                 self._cool_down = min(LONGEST_COOL_DOWN, 2 * self._cool_down or FIRST_COOL_DOWN)
-            # The limit counts over about as long as it asks to wait.
-            window = max(1.0, self._cool_down)
-            passed = sum(1 for moment in self._passed if moment > now - window)
-            self._pace = PACE_MARGIN * max(1, passed) / window
+            pace = self._pace_at(now)
+            passed, seconds = self._passed_lately(now)
+            known = pace is not None and passed >= TELLING
+            self._growth = KEEPING_GROWTH if known else PROBING_GROWTH
+            self._pace = MARGIN * min(pace or UNLIMITED, max(1, passed) / seconds)
             self._episode_began = self._next_at = now + self._cool_down
             return self._cool_down
 
@@ -90,20 +97,35 @@ class Gate:
         with self._lock:
             self._passed.append(time.monotonic())
 
+    def _passed_lately(self, now: float) -> tuple[int, float]:
+        """Requests that passed, and in how many seconds: about as long as the limit asks to wait."""
+        since = max(now - max(1.0, self._cool_down), self._episode_began)
+        return sum(1 for moment in self._passed if moment > since), max(0.25, now - since)
+
+    def _pace_at(self, now: float) -> float | None:
+        """Requests a second that may be sent now; ``None`` when there is no limit to keep."""
+        if self._pace is None:
+            return None
+        calm = max(0.0, now - self._episode_began)
+        kept = min(calm, KEPT_FOR)
+        probing = min(calm - kept, KEPT_FOR)
+        growth: float = (1 + self._growth) ** kept * (1 + PROBING_GROWTH) ** probing
+        if self._pace * growth >= UNLIMITED:
+            self._pace = None
+            return None
+        return self._pace * growth
+
     def _reserve(self) -> float:
         """Take a place, or say how many seconds to wait before trying again."""
         with self._lock:
             now = time.monotonic()
             if now < self._episode_began:
                 return self._episode_began - now
-            if self._pace is not None:
+            pace = self._pace_at(now)
+            if pace is not None:
                 if now < self._next_at:
                     return self._next_at - now
-                calm = now - self._episode_began
-                if calm > PACE_FORGOTTEN:
-                    self._pace = None
-                else:
-                    self._next_at = now + 1 / (self._pace * (1 + PACE_GROWTH * calm))
+                self._next_at = now + 1 / pace
             if self._sent is None:
                 return 0.0
             if len(self._sent) == self._sent.maxlen:
