@@ -208,8 +208,11 @@ class OffsetPages:
                 if self.ordered and not joined:
                     return False
                 yield self._fresh(page.rows)
-                total = total if page.total is None else page.total
+                known, total = total, total if page.total is None else page.total
                 if len(page.rows) < min(size, total - asked):
+                    return False
+                if total < known and not (self.ordered and overlap):
+                    # Rows have gone, and no overlap can tell whether others took their places.
                     return False
                 last_key = page.rows[-1].get(self.key) if page.rows else None
         finally:

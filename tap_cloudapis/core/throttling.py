@@ -98,7 +98,7 @@ class Gate:
             self._passed.append(time.monotonic())
 
     def _passed_lately(self, now: float) -> tuple[int, float]:
-        """Requests that passed, and in how many seconds: about as long as the limit asks to wait."""
+        """Requests that passed, and in how many seconds; as many as the limit asks to wait."""
         since = max(now - max(1.0, self._cool_down), self._episode_began)
         return sum(1 for moment in self._passed if moment > since), max(0.25, now - since)
 
