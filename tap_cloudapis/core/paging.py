@@ -209,10 +209,9 @@ class OffsetPages:
                     return False
                 yield self._fresh(page.rows)
                 known, total = total, total if page.total is None else page.total
-                if len(page.rows) < min(size, total - asked):
-                    return False
-                if total < known and not (self.ordered and overlap):
-                    # Rows have gone, and no overlap can tell whether others took their places.
+                # Where rows have gone and no overlap tells whether others took their places.
+                shrunk = total < known and not (self.ordered and overlap)
+                if shrunk or len(page.rows) < min(size, total - asked):
                     return False
                 last_key = page.rows[-1].get(self.key) if page.rows else None
         finally:
