@@ -1,0 +1,1 @@
+"""Tests: fast ones first; each against real HTTP and real processes."""

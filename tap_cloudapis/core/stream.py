@@ -358,8 +358,9 @@ class CloudStream(RESTStream[Params]):
     replace_secret: Any = None
 
     def _normalize(self, record: Row, context: Context) -> None:
-        for name in self.dropped_fields & record.keys():
-            del record[name]
+        for name in self.dropped_fields:
+            if name in record:
+                del record[name]
         for column, key in self.context_columns.items():
             record[column] = context[key]
         self._scrubber.scrub(record)

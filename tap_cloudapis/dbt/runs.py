@@ -162,7 +162,7 @@ class Runs(MarkedStream, DbtStream):
         """Keep of a batch what its list was read for."""
         purpose, run_filter, asked = read.purpose
         progress = self._progress(context)
-        wanted = [row for row in rows if run_filter.matches(row)]
+        wanted = [row for row in rows if run_filter.matches(row)] if run_filter.key else rows
         if purpose is Purpose.OPEN:
             if not {row["id"] for row in rows} <= asked:
                 # The server ignores lists of ids, and would give its whole history.
@@ -189,7 +189,7 @@ class Runs(MarkedStream, DbtStream):
 
     def _is_early(self, row: Row) -> bool:
         """Whether a run was created before the start date."""
-        return (to_timestamp(row.get("created_at")) or "") < self._since
+        return bool(self._since) and (to_timestamp(row.get("created_at")) or "") < self._since
 
     def reads(self, context: Context | None) -> Iterator[Read]:
         """The three lists of an account, for each filter."""
@@ -295,8 +295,15 @@ class Runs(MarkedStream, DbtStream):
 
     def _write_record_message(self, record: Row) -> None:
         """Note what the marks need before the selection takes columns away."""
-        self._noted = {name: record.get(name) for name in NOTED}
+        if self._noted_columns_selected:
+            self._noted = record
+        else:
+            self._noted = {name: record.get(name) for name in NOTED}
         super()._write_record_message(record)
+
+    @cached_property
+    def _noted_columns_selected(self) -> bool:
+        return all(self.mask["properties", name] for name in NOTED)
 
     def _increment_stream_state(
         self,
@@ -308,12 +315,12 @@ class Runs(MarkedStream, DbtStream):
         run_id, run = latest_record["id"], self._noted
         progress = self._progress(context)
         for run_filter in self._filters:
-            if not run_filter.matches(run):
+            if run_filter.key and not run_filter.matches(run):
                 continue
             key = run_filter.key
             mark = progress.marks[key]
-            if not self._is_early(run):
-                mark["last_id"] = max(run_id, mark.get("last_id") or run_id)
+            if run_id > (mark.get("last_id") or -1) and not self._is_early(run):
+                mark["last_id"] = run_id
             still_open: list[int] = mark["open"]
             if is_open(run):
                 progress.open.add(run_id)
@@ -321,8 +328,9 @@ class Runs(MarkedStream, DbtStream):
                     still_open.append(run_id)
             elif run_id in still_open:
                 still_open.remove(run_id)
-            if run["finished_at"]:
-                progress.latest[key] = max(run["finished_at"], progress.latest.get(key, ""))
+            ended = run.get("finished_at")
+            if ended and ended > progress.latest.get(key, ""):
+                progress.latest[key] = ended
 
     def context_done(self, context: Context | None) -> None:
         """Move the bookmark: every list of the account was read to its end."""
