@@ -19,9 +19,10 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from ruamel.yaml import YAML
+
 import hub_proof
 import hub_server
-from ruamel.yaml import YAML
 
 ROOT = Path(__file__).parents[1]
 PROJECT = ROOT / "meltano.yml"
@@ -118,7 +119,10 @@ def with_settings_tables(text: str) -> str:
         return f"{match[1]}\n\n{rows}\n\n{match[3]}"
 
     return re.sub(
-        r"(<!-- settings of (\S+) -->).*?(<!-- settings end of \2 -->)", table, text, flags=re.DOTALL
+        r"(<!-- settings of (\S+) -->).*?(<!-- settings end of \2 -->)",
+        table,
+        text,
+        flags=re.DOTALL,
     )
 
 

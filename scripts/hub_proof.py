@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import duckdb
-import hub_server
 from ruamel.yaml import YAML
+
+import hub_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
