@@ -12,7 +12,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from target_dlt.errors import BadMessageError, MissingKeyError
+from target_dlt.errors import BadRecordError, MissingKeyError
 from target_dlt.values import (
     DECIMAL_PRECISION,
     DECIMAL_SCALE,
@@ -56,6 +56,8 @@ _FIELD_TYPES: Mapping[DataType, Any] = {
     "time": str,
 }
 _NULL = msgspec.Raw(b"null")
+# The column of what the tap calls the version of its table, as other Singer loaders name it.
+VERSION = "_sdc_table_version"
 # Up to this many characters, every decimal number without an exponent is an exact double.
 _SAFE_DIGITS = 15
 
@@ -83,7 +85,8 @@ class RecordBuffer:
     Record keys outside the schema get a column of the type of their first value that is not null
     (objects and arrays: JSON), unless the schema says `additionalProperties: false`. A value that
     its column cannot hold exactly goes to a variant column of its own type, named as dlt names
-    them (`amount__v_text`), and leaves NULL in the column itself.
+    them (`amount__v_text`), and leaves NULL in the column itself. Where the messages carry a
+    version, the rows get it as `_sdc_table_version`.
     """
 
     def __init__(self, schema: StreamSchema) -> None:
@@ -93,6 +96,8 @@ class RecordBuffer:
         self.chunks: list[Chunk] = []
         self._always_null: set[str] = set()
         self._misfits: dict[Column, dict[int, Any]] = {}
+        self._version: int | None = None
+        self._key_checks: list[tuple[str, str, Callable[[Any], object]]] = []
         self._compile()
 
     def _compile(self) -> None:
@@ -101,6 +106,11 @@ class RecordBuffer:
         for index, (name, kind) in enumerate(self.columns.items()):
             names[f"f{index}"] = name
             fields.append(self._field(f"f{index}", name, kind))
+        self._key_checks = [
+            (f"f{index}", name, check)
+            for index, (name, kind) in enumerate(self.columns.items())
+            if name in self.schema.keys and (check := _KEY_CHECKS.get(kind)) is not None
+        ]
         for index, name in enumerate(sorted(self._always_null), len(fields)):
             names[f"f{index}"] = name
             fields.append((f"f{index}", None, None))
@@ -112,7 +122,9 @@ class RecordBuffer:
             kw_only=True,
             gc=False,
         )
-        message = msgspec.defstruct("Message", [("record", self._record)], gc=False)
+        message = msgspec.defstruct(
+            "Message", [("record", self._record), ("version", _Int64 | None, None)], gc=False
+        )
         self._decode: Callable[[bytes], Any] = msgspec.json.Decoder(message).decode
 
     def _field(self, field: str, name: str, kind: DataType) -> tuple[str, Any, Any]:
@@ -127,33 +139,64 @@ class RecordBuffer:
 
         Raises:
             ValueError: If it is not JSON.
-            BadMessageError: If it holds no record, or no value for a key property.
+            BadRecordError: If it holds no record, or no value for a key property.
         """
         try:
-            self.rows.append(self._decode(line).record)
+            message = self._decode(line)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             self._add_slowly(line)
+            return
+        if message.version != self._version:
+            self._turn_to(message.version)
+        if self._key_checks:
+            self._check_keys(message.record)
+        self.rows.append(message.record)
+
+    def _turn_to(self, version: int | None) -> None:
+        """Begin a new chunk: all rows of a chunk are of one version."""
+        self.seal()
+        self._version = version
+
+    def _check_keys(self, record: Any) -> None:
+        """Parse now what is otherwise parsed by the column: a wrong key is told with its line."""
+        for field, name, check in self._key_checks:
+            value = getattr(record, field)
+            if value == _NULL:  # only JSON texts can be: others are required by the decoder
+                raise self._no_key(name)
+            try:
+                check(value)
+            except (MisfitError, OverflowError):
+                raise self._wrong_key(name) from None
 
     def _add_slowly(self, line: bytes) -> None:
         message = decode_exactly(line)
         record = message.get("record")
         if not isinstance(record, dict):
-            raise BadMessageError(f"stream {self.schema.stream!r}: a RECORD without a record")
+            raise BadRecordError(f"stream {self.schema.stream!r}: a RECORD without a record")
         self._learn(record)
-        row = len(self.rows)
+        version = message.get("version")
+        if version != self._version and (version is None or isinstance(version, int)):
+            self._turn_to(version)
         values: dict[str, Any] = {}
+        misfits: dict[str, Any] = {}
         for index, (name, kind) in enumerate(self.columns.items()):
             value = record.get(name)
+            values[f"f{index}"] = _NULL if kind in _RAW else None
             if value is None:
-                self._require(name, present=False)
-                values[f"f{index}"] = _NULL if kind in _RAW else None
+                if name in self.schema.keys:
+                    raise self._no_key(name)
                 continue
             try:
                 values[f"f{index}"] = to_field(kind, value)
             except MisfitError:
-                self._set_aside(name, row, value)
-                values[f"f{index}"] = _NULL if kind in _RAW else None
-        self.rows.append(self._record(**values))
+                if name in self.schema.keys:
+                    raise self._wrong_key(name) from None
+                misfits[name] = value
+        row = self._record(**values)
+        self._check_keys(row)
+        for name, value in misfits.items():
+            self._set_aside(name, len(self.rows), value)
+        self.rows.append(row)
 
     def _learn(self, record: dict[str, Any]) -> None:
         """Make columns of the keys outside the schema, before the record that brings them."""
@@ -169,18 +212,18 @@ class RecordBuffer:
         self._always_null = (self._always_null | nulls) - self.columns.keys()
         self._compile()
 
-    def _require(self, name: str, *, present: bool) -> None:
-        if not present and name in self.schema.keys:
-            raise MissingKeyError(
-                f"stream {self.schema.stream!r}: a record has no value for its key {name!r}"
-            )
+    def _no_key(self, name: str) -> MissingKeyError:
+        return MissingKeyError(
+            f"stream {self.schema.stream!r}: a record has no value for its key {name!r}"
+        )
+
+    def _wrong_key(self, name: str) -> BadRecordError:
+        return BadRecordError(
+            f"stream {self.schema.stream!r}: a value of the key {name!r} "
+            f"is not of its type, {self.columns[name]}"
+        )
 
     def _set_aside(self, name: str, row: int, value: Any) -> None:
-        if name in self.schema.keys:
-            raise BadMessageError(
-                f"stream {self.schema.stream!r}: a value of the key {name!r} "
-                f"is not of its type, {self.columns[name]}"
-            )
         column = Column(name, infer_type(value), variant=True)
         self._misfits.setdefault(column, {})[row] = value
 
@@ -195,14 +238,15 @@ class RecordBuffer:
             built, misfits = _BUILDERS[kind](list(map(attrgetter(field), rows)))
             for position, value in misfits.items():
                 self._set_aside(name, position, value)
-            if name in self.schema.keys and built.null_count:
-                self._require(name, present=False)
             arrays.append(built)
         columns = [Column(name, kind) for name, kind in self.columns.items()]
         for column, values in self._misfits.items():
             arrays.append(_build_sparse(column.type, values, len(rows)))
             columns.append(column)
         self._misfits = {}
+        if self._version is not None and VERSION not in self.columns:
+            arrays.append(pa.repeat(pa.scalar(self._version, pa.int64()), len(rows)))
+            columns.append(Column(VERSION, "bigint"))
         names = [f"c{index}" for index in range(len(arrays))]
         self.chunks.append(Chunk(tuple(columns), pa.Table.from_arrays(arrays, names=names)))
 
@@ -312,4 +356,14 @@ _BUILDERS: Mapping[DataType, Callable[[list[Any]], Built]] = {
     "timestamp": _build_temporal("timestamp", parse_timestamp),
     "date": _build_temporal("date", parse_date),
     "time": _build_temporal("time", parse_time, castable=False),
+}
+# What a key's text must pass beyond JSON's own types; None of these is parsed while decoding.
+_KEY_CHECKS: Mapping[DataType, Callable[[Any], object]] = {
+    "json": bytes,
+    "double": lambda raw: parse_double(bytes(raw)),
+    "decimal": lambda raw: parse_decimal(bytes(raw), DECIMAL_SCALE),
+    "wei": lambda raw: parse_decimal(bytes(raw), 0),
+    "timestamp": parse_timestamp,
+    "date": parse_date,
+    "time": parse_time,
 }

@@ -40,5 +40,9 @@ class RecordBeforeSchemaError(BadMessageError, RecordsWithoutSchemaException):
     """A RECORD came before the SCHEMA of its stream."""
 
 
-class MissingKeyError(BadMessageError, MissingKeyPropertiesError):
+class BadRecordError(BadMessageError):
+    """A RECORD cannot become a row; with `on_bad_record: quarantine` the load goes on without."""
+
+
+class MissingKeyError(BadRecordError, MissingKeyPropertiesError):
     """A RECORD has no value for a key property of its stream."""

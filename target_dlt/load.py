@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from target_dlt.engines.duckdb import DuckDBEngine, LoadMethod, StreamLoad
+    from target_dlt.engines.duckdb import Activation, DuckDBEngine, LoadMethod, StreamLoad
     from target_dlt.reader import Message
 
 LOGGER = logging.getLogger("target-duckdb")
@@ -44,6 +44,7 @@ class Options:
     batch_size_rows: int
     memory_limit: str
     load_method: LoadMethod
+    hard_delete: bool
 
 
 class Load:
@@ -69,13 +70,13 @@ class Load:
         self._buffers: dict[str, RecordBuffer] = {}
         self._new_schemas: dict[str, StreamSchema] = {}
         self._replaced: set[str] = set()
+        self._activations: dict[str, list[Activation]] = {}
         self._spool = Spool(self.memory_bytes)
         self._policy = CommitPolicy(options.batch_size_rows)
         self._state = StateKeeper()
         self._unsealed_bytes = 0
         self._commit_bytes = 0
         self._rows: Counter[str] = Counter()
-        self._told: set[str] = set()
         self._engine: DuckDBEngine | None = None
         self.is_committing = False
         self.stop: Callable[[], None] = lambda: None
@@ -135,18 +136,24 @@ class Load:
             self._commit()
 
     def _activate_version(self, message: Message) -> None:
-        self._tell(f"stream {message.stream!r}: ACTIVATE_VERSION is ignored, no row is deleted")
+        from target_dlt.engines.duckdb import Activation  # noqa: PLC0415
+
+        stream = message.stream
+        if not stream or message.version is None:
+            raise BadMessageError('an ACTIVATE_VERSION needs "stream" and "version"')
+        if stream not in self._buffers:
+            raise RecordBeforeSchemaError(
+                f"stream {stream!r}: an ACTIVATE_VERSION before its SCHEMA"
+            )
+        self._seal(stream)
+        activation = Activation(message.version, len(self._spool.chunks(stream)))
+        self._activations.setdefault(stream, []).append(activation)
 
     def _refuse_batch(self, message: Message) -> None:
         raise BadMessageError(
             f"stream {message.stream!r}: BATCH messages are not supported, "
             "take batch_config out of the tap's settings"
         )
-
-    def _tell(self, text: str) -> None:
-        if text not in self._told:
-            self._told.add(text)
-            LOGGER.info(text)
 
     def progress(self, read_bytes: int) -> None:
         """Turn what was read into Arrow once there is enough of it."""
@@ -171,7 +178,7 @@ class Load:
     def finish(self) -> None:
         """Commit what is left, and sum up."""
         self._seal_all()
-        if self._new_schemas or self._state.is_pending or self._has_rows():
+        if self._new_schemas or self._activations or self._state.is_pending or self._has_rows():
             self._commit()
         for stream, rows in sorted(self._rows.items()):
             LOGGER.info("stream %r: %d rows", stream, rows)
@@ -188,9 +195,16 @@ class Load:
 
         replaces = self._options.load_method == "overwrite"
         loads = [
-            StreamLoad(buffer.schema, chunks, replaces=replaces and stream not in self._replaced)
+            StreamLoad(
+                buffer.schema,
+                chunks,
+                self._activations.get(stream, ()),
+                replaces=replaces and stream not in self._replaced,
+            )
             for stream, buffer in self._buffers.items()
-            if (chunks := self._spool.chunks(stream)) or stream in self._new_schemas
+            if (chunks := self._spool.chunks(stream))
+            or stream in self._new_schemas
+            or stream in self._activations
         ]
         self.is_committing = True
         try:
@@ -218,6 +232,7 @@ class Load:
         )
         self._spool.clear()
         self._new_schemas.clear()
+        self._activations.clear()
         self._commit_bytes = 0
         self._policy.reset()
 
@@ -231,5 +246,6 @@ class Load:
             options.pipeline_name,
             memory_limit=options.memory_limit,
             load_method=options.load_method,
+            hard_delete=options.hard_delete,
             on_wait=lambda: self.stop(),  # noqa: PLW0108 (it is set when a signal comes)
         )

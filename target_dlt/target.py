@@ -93,6 +93,16 @@ _SETTINGS = th.PropertiesList(
             "the first rows of a run, in the same transaction."
         ),
     ),
+    th.Property(
+        "hard_delete",
+        th.BooleanType,
+        default=False,
+        title="Delete rows of older versions",
+        description=(
+            "What an ACTIVATE_VERSION message does to rows that are of an older version, or of "
+            "none and not of this run: delete them (true) or set their `_sdc_deleted_at` (false)."
+        ),
+    ),
     additional_properties=False,
 ).to_dict()
 
@@ -158,6 +168,7 @@ class TargetDuckDB(Target):
             batch_size_rows=self.config["batch_size_rows"],
             memory_limit=self.config["memory_limit"],
             load_method=self.config["load_method"],
+            hard_delete=self.config["hard_delete"],
         )
 
     def process_endofpipe(self) -> None:

@@ -14,7 +14,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from target_dlt.arrow import ARROW_TYPES, Chunk, Column
+from target_dlt.arrow import ARROW_TYPES, VERSION, Chunk, Column
 from target_dlt.dlt_internals import (
     LOAD_ID,
     ROW_ID,
@@ -52,7 +52,22 @@ _SQL_TYPES = {
     "timestamp": "TIMESTAMPTZ",
 }
 _EXACT_IN_DOUBLE = 2**53
+# When a row was found to be of an older version, as other Singer loaders name it.
+DELETED_AT = "_sdc_deleted_at"
 _ISO_UTC = "%Y-%m-%dT%H:%M:%S.%fZ"
+
+
+@dataclass(frozen=True)
+class Activation:
+    """From here on the rows of a version, and those that this run brought, are all there are.
+
+    Attributes:
+        version: The version; rows of older ones, or of none and another run, are gone.
+        after: How many of the commit's chunks of the stream came before.
+    """
+
+    version: int
+    after: int
 
 
 @dataclass(frozen=True)
@@ -61,6 +76,7 @@ class StreamLoad:
 
     schema: StreamSchema
     chunks: Sequence[Chunk]
+    activations: Sequence[Activation] = ()
     replaces: bool = False
 
 
@@ -79,6 +95,7 @@ class DuckDBEngine:
         pipeline_name: dlt's name for the pipeline.
         memory_limit: DuckDB's limit, such as "1GB".
         load_method: What becomes of rows whose key is already there.
+        hard_delete: Whether rows of older versions are deleted; else they are marked.
         on_wait: Called again and again while the file is in use; may raise to give up.
     """
 
@@ -90,6 +107,7 @@ class DuckDBEngine:
         *,
         memory_limit: str,
         load_method: LoadMethod,
+        hard_delete: bool,
         on_wait: Callable[[], None],
     ) -> None:
         self._path = path
@@ -97,6 +115,8 @@ class DuckDBEngine:
         self._pipeline_name = pipeline_name
         self._memory_limit = memory_limit
         self._load_method = load_method
+        self._hard_delete = hard_delete
+        self._load_ids: list[str] = []
         self._on_wait = on_wait
 
     @contextmanager
@@ -127,16 +147,17 @@ class DuckDBEngine:
             loads: The streams' chunks, in order of arrival within a stream.
             state: The STATE value to store with them; None if there is none.
         """
-        tables = [_Loading(dataset, load) for load in loads]
+        tables = [_Loading(dataset, load, hard_delete=self._hard_delete) for load in loads]
         dataset.apply()
         # dlt defers checkpoints; done at once they spare writing large commits to the WAL as well.
         dataset.connection.execute(f"SET checkpoint_threshold = '{_CHECKPOINT}'")
         load_id = new_load_id()
+        self._load_ids.append(load_id)
         connection = dataset.connection
         connection.begin()
         try:
             for table in tables:
-                table.write(load_id, self._load_method)
+                table.write(self._load_ids, self._load_method)
             dataset.record_load(load_id, state)
             connection.commit()
         except BaseException:
@@ -196,9 +217,10 @@ class DuckDBEngine:
 class _Loading:
     """One stream's way into its table, within one commit."""
 
-    def __init__(self, dataset: Dataset, load: StreamLoad) -> None:
+    def __init__(self, dataset: Dataset, load: StreamLoad, *, hard_delete: bool) -> None:
         self._dataset = dataset
         self._load = load
+        self._hard_delete = hard_delete
         self._table: Table = dataset.table_of(load.schema.stream)
         self._plan()
 
@@ -215,6 +237,10 @@ class _Loading:
             for column, values in zip(chunk.columns, chunk.table.columns, strict=True):
                 if _overflows(column, self._column_for(column), values):
                     self._column_for(Column(column.name, "bigint", variant=True))
+        if self._load.activations:
+            self._version = self._column_for(Column(VERSION, "bigint"))
+            if not self._hard_delete:
+                self._deleted_at = self._column_for(Column(DELETED_AT, "timestamp"))
         for made in self._table.columns.values():
             made.key = made.source in schema.keys and not made.variant
             if is_new and made.key:
@@ -312,16 +338,42 @@ class _Loading:
             versions = self._dataset.staging_qualified(self._dataset.version_table)
             connection.execute(f"DELETE FROM {versions}")  # noqa: S608
 
-    def write(self, load_id: str, method: LoadMethod) -> None:
-        """Write the chunks in the open transaction."""
+    def write(self, load_ids: Sequence[str], method: LoadMethod) -> None:
+        """Write chunks and activations, in order, in the open transaction.
+
+        Args:
+            load_ids: The ids of this run's loads; the last one is this load.
+            method: What becomes of rows whose key is already there.
+        """
+        target = self._dataset.qualified(self._table.name)
+        if self._load.replaces:
+            self._dataset.connection.execute(f"DELETE FROM {target}")  # noqa: S608
+        written = 0
+        for activation in self._load.activations:
+            self._insert(self._load.chunks[written : activation.after], load_ids[-1], method)
+            self._activate(activation.version, load_ids)
+            written = activation.after
+        self._insert(self._load.chunks[written:], load_ids[-1], method)
+
+    def _activate(self, version: int, load_ids: Sequence[str]) -> None:
+        """Delete or mark what is older; rows without a version unless this run brought them."""
+        target = self._dataset.qualified(self._table.name)
+        column = _quote(self._version.name)
+        older = f"({column} < ? OR {column} IS NULL AND {_quote(LOAD_ID)} NOT IN ?)"
+        if self._hard_delete:
+            change = f"DELETE FROM {target} WHERE {older}"  # noqa: S608
+        else:
+            mark = _quote(self._deleted_at.name)
+            change = f"UPDATE {target} SET {mark} = now() WHERE {mark} IS NULL AND {older}"  # noqa: S608
+        self._dataset.connection.execute(change, [version, list(load_ids)])
+
+    def _insert(self, chunks: Sequence[Chunk], load_id: str, method: LoadMethod) -> None:
+        if not chunks:
+            return
         target = self._dataset.qualified(self._table.name)
         connection = self._dataset.connection
-        if self._load.replaces:
-            connection.execute(f"DELETE FROM {target}")  # noqa: S608
-        if not self._load.chunks:
-            return
         batch = pa.concat_tables(
-            [self._conform(chunk) for chunk in self._load.chunks], promote_options="default"
+            [self._conform(chunk) for chunk in chunks], promote_options="default"
         )
         names = batch.column_names
         batch = batch.append_column(ROW_ID, _row_ids(len(batch)))

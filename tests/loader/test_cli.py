@@ -38,6 +38,7 @@ def test_about_lists_every_setting_with_a_title_and_a_description():
         "batch_size_rows",
         "memory_limit",
         "load_method",
+        "hard_delete",
     }
     assert about["settings"]["additionalProperties"] is False
     assert all(setting["title"] and setting["description"] for setting in settings.values())
