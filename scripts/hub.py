@@ -2,8 +2,9 @@
 
 ``hub.py generate`` (or no command) writes capabilities, settings and supported Pythons into the
 definitions in ``hub/`` and into ``meltano.yml``, and the tables of settings into the README; all
-else in these files is written by hand and stays. ``--check`` only tells whether they are up to date. ``hub.py serve`` serves the definitions
-as Meltano Hub would, and ``hub.py prove`` takes the way a user takes, from ``meltano add`` on.
+else in these files is written by hand and stays. ``--check`` only tells whether they are up to
+date. ``hub.py serve`` serves the definitions as Meltano Hub would, and ``hub.py prove`` takes the
+way a user takes, from ``meltano add`` on.
 """
 
 from __future__ import annotations
