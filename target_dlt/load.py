@@ -11,17 +11,25 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from target_dlt import quarantine
 from target_dlt.arrow import RecordBuffer
-from target_dlt.errors import BadMessageError, RecordBeforeSchemaError
+from target_dlt.errors import BadMessageError, BadRecordError, RecordBeforeSchemaError
 from target_dlt.schema import StreamSchema, parse_schema
 from target_dlt.spool import Spool
 from target_dlt.state import CommitPolicy, StateKeeper
+from target_dlt.values import decode_exactly
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from target_dlt.engines.duckdb import Activation, DuckDBEngine, LoadMethod, StreamLoad
+    from target_dlt.engines.duckdb import (
+        Activation,
+        DuckDBEngine,
+        LoadMethod,
+        OnTypeChange,
+        StreamLoad,
+    )
     from target_dlt.reader import Message
 
 LOGGER = logging.getLogger("target-duckdb")
@@ -45,6 +53,8 @@ class Options:
     memory_limit: str
     load_method: LoadMethod
     hard_delete: bool
+    on_type_change: OnTypeChange
+    quarantines: bool
 
 
 class Load:
@@ -76,6 +86,7 @@ class Load:
         self._state = StateKeeper()
         self._unsealed_bytes = 0
         self._commit_bytes = 0
+        self._quarantine = quarantine.Quarantine()
         self._rows: Counter[str] = Counter()
         self._engine: DuckDBEngine | None = None
         self.is_committing = False
@@ -93,6 +104,19 @@ class Load:
         if buffer is None:
             raise RecordBeforeSchemaError(f"stream {stream!r}: a RECORD before its SCHEMA")
         return buffer.add
+
+    def bad_record(self, line: bytes, number: int, error: BadRecordError) -> None:
+        """Keep a record that cannot become a row, or end the load with its error.
+
+        Raises:
+            BadRecordError: The given error, unless bad records are quarantined.
+        """
+        if not self._options.quarantines:
+            raise error
+        self._policy.add(1, 0)
+        message = decode_exactly(line)
+        self._quarantine.add(message["stream"], number, error.message, message.get("record"))
+        LOGGER.warning("%s; kept in table %r", error, quarantine.SCHEMA.stream)
 
     def message(self, message: Message) -> None:
         """Take any message but a RECORD.
@@ -184,7 +208,7 @@ class Load:
             LOGGER.info("stream %r: %d rows", stream, rows)
 
     def _has_rows(self) -> bool:
-        return any(self._spool.chunks(stream) for stream in self._buffers)
+        return bool(self._quarantine) or any(map(self._spool.chunks, self._buffers))
 
     def _commit(self) -> None:
         started = time.monotonic()
@@ -206,6 +230,8 @@ class Load:
             or stream in self._new_schemas
             or stream in self._activations
         ]
+        if refused := self._quarantine.take():
+            loads.append(StreamLoad(quarantine.SCHEMA, refused))
         self.is_committing = True
         try:
             with self._engine.open() as dataset:
@@ -247,5 +273,6 @@ class Load:
             memory_limit=options.memory_limit,
             load_method=options.load_method,
             hard_delete=options.hard_delete,
+            on_type_change=options.on_type_change,
             on_wait=lambda: self.stop(),  # noqa: PLW0108 (it is set when a signal comes)
         )

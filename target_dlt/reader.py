@@ -15,7 +15,7 @@ from typing import IO, TYPE_CHECKING, Any, Protocol
 import msgspec
 from singer_sdk.singerlib.encoding import GenericSingerReader
 
-from target_dlt.errors import BadMessageError, LoaderError
+from target_dlt.errors import BadMessageError, BadRecordError, LoaderError
 from target_dlt.values import decode_exactly
 
 if TYPE_CHECKING:
@@ -47,6 +47,9 @@ class MessageHandler(Protocol):
 
     def message(self, message: Message) -> None:
         """Take any other message."""
+
+    def bad_record(self, line: bytes, number: int, error: BadRecordError) -> None:
+        """Take a RECORD line that the stream's lane refused, or raise."""
 
     def progress(self, read_bytes: int) -> None:
         """Learn how much was read, now and then."""
@@ -95,13 +98,22 @@ class SingerLineReader(GenericSingerReader[bytes]):
             LoaderError: With the number of the line in front.
         """
         counts: Counter[str] = Counter()
-        number = 0
+        lines = enumerate(_byte_lines(file_input or self.default_input), 1)
+        while (refused := self._until_refused(lines, counts)) is not None:
+            counts["RECORD"] += 1
+            self._handler.bad_record(*refused)
+        return counts
+
+    def _until_refused(
+        self, lines: Iterable[tuple[int, bytes]], counts: Counter[str]
+    ) -> tuple[bytes, int, BadRecordError] | None:
+        """Read on; answer the next record that is refused, with its line, or None at the end."""
+        line, number = b"", 0
         unreported = 0
         prefix = _NO_PREFIX
         take: Callable[[bytes], None] = _refuse
         try:
-            for line in _byte_lines(file_input or self.default_input):
-                number += 1
+            for number, line in lines:  # noqa: B007
                 if line.startswith(prefix):
                     take(line)
                     counts["RECORD"] += 1
@@ -117,6 +129,10 @@ class SingerLineReader(GenericSingerReader[bytes]):
                 if unreported >= self.report_bytes:
                     self._handler.progress(unreported)
                     unreported = 0
+        except BadRecordError as error:
+            error.line = number
+            self._handler.progress(unreported + len(line))
+            return line, number, error
         except LoaderError as error:
             error.line = number
             raise
@@ -125,7 +141,7 @@ class SingerLineReader(GenericSingerReader[bytes]):
             bad.line = number
             raise bad from error
         self._handler.progress(unreported)
-        return counts
+        return None
 
     def _other(self, line: bytes) -> str:
         """Handle a line that does not begin as a RECORD usually does; answer its type."""

@@ -97,10 +97,37 @@ _SETTINGS = th.PropertiesList(
         "hard_delete",
         th.BooleanType,
         default=False,
-        title="Delete rows of older versions",
+        title="Delete rows that are gone",
         description=(
             "What an ACTIVATE_VERSION message does to rows that are of an older version, or of "
-            "none and not of this run: delete them (true) or set their `_sdc_deleted_at` (false)."
+            "none and not of this run: delete them (true) or set their `_sdc_deleted_at` (false). "
+            "True also deletes rows whose `_sdc_deleted_at` the tap sent."
+        ),
+    ),
+    th.Property(
+        "on_type_change",
+        th.StringType,
+        default="widen",
+        allowed_values=["widen", "variant", "error"],
+        title="On a change of type",
+        description=(
+            "What to do with values that an existing column cannot hold: `widen` the column if no "
+            "value is lost by it, else put them into a `variant` column of their own type, such "
+            "as `amount__v_text`; always do the latter; or end the load with an `error`, before "
+            "anything of its commit is written."
+        ),
+    ),
+    th.Property(
+        "on_bad_record",
+        th.StringType,
+        default="fail",
+        allowed_values=["fail", "quarantine"],
+        title="On a bad record",
+        description=(
+            "What to do with a record that cannot become a row, because a key property is missing "
+            "or is not of its type: `fail`, or `quarantine` it with the reason, its line and its "
+            "stream in the table `_singer_quarantine` and go on. A line that is no JSON always "
+            "ends the load."
         ),
     ),
     additional_properties=False,
@@ -169,6 +196,8 @@ class TargetDuckDB(Target):
             memory_limit=self.config["memory_limit"],
             load_method=self.config["load_method"],
             hard_delete=self.config["hard_delete"],
+            on_type_change=self.config["on_type_change"],
+            quarantines=self.config["on_bad_record"] == "quarantine",
         )
 
     def process_endofpipe(self) -> None:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 LOGGER = logging.getLogger("target-duckdb")
 LoadMethod = Literal["upsert", "append-only", "overwrite"]
+OnTypeChange = Literal["widen", "variant", "error"]
 
 _LOCK_WAIT_SECONDS = 60.0
 _LOCK_POLL_SECONDS = 0.25
@@ -96,6 +97,8 @@ class DuckDBEngine:
         memory_limit: DuckDB's limit, such as "1GB".
         load_method: What becomes of rows whose key is already there.
         hard_delete: Whether rows of older versions are deleted; else they are marked.
+        on_type_change: What becomes of values that an existing column cannot hold: it is widened
+            if nothing is lost, else they go to a variant column; always the latter; an error.
         on_wait: Called again and again while the file is in use; may raise to give up.
     """
 
@@ -108,6 +111,7 @@ class DuckDBEngine:
         memory_limit: str,
         load_method: LoadMethod,
         hard_delete: bool,
+        on_type_change: OnTypeChange,
         on_wait: Callable[[], None],
     ) -> None:
         self._path = path
@@ -116,6 +120,7 @@ class DuckDBEngine:
         self._memory_limit = memory_limit
         self._load_method = load_method
         self._hard_delete = hard_delete
+        self._on_type_change = on_type_change
         self._load_ids: list[str] = []
         self._on_wait = on_wait
 
@@ -147,7 +152,10 @@ class DuckDBEngine:
             loads: The streams' chunks, in order of arrival within a stream.
             state: The STATE value to store with them; None if there is none.
         """
-        tables = [_Loading(dataset, load, hard_delete=self._hard_delete) for load in loads]
+        tables = [
+            _Loading(dataset, load, self._on_type_change, hard_delete=self._hard_delete)
+            for load in loads
+        ]
         dataset.apply()
         # dlt defers checkpoints; done at once they spare writing large commits to the WAL as well.
         dataset.connection.execute(f"SET checkpoint_threshold = '{_CHECKPOINT}'")
@@ -217,9 +225,17 @@ class DuckDBEngine:
 class _Loading:
     """One stream's way into its table, within one commit."""
 
-    def __init__(self, dataset: Dataset, load: StreamLoad, *, hard_delete: bool) -> None:
+    def __init__(
+        self,
+        dataset: Dataset,
+        load: StreamLoad,
+        on_type_change: OnTypeChange,
+        *,
+        hard_delete: bool,
+    ) -> None:
         self._dataset = dataset
         self._load = load
+        self._on_type_change = on_type_change
         self._hard_delete = hard_delete
         self._table: Table = dataset.table_of(load.schema.stream)
         self._plan()
@@ -257,7 +273,9 @@ class _Loading:
         if existing is not None and not column.variant:
             if fits(column.type, existing.type):
                 return existing
-            wider = wider_type(existing.type, column.type)
+            wider = None
+            if self._on_type_change == "widen":
+                wider = wider_type(existing.type, column.type)
             if wider is not None and self._can_widen(existing, wider):
                 self._widen(existing, wider)
                 return existing
@@ -267,6 +285,11 @@ class _Loading:
                     f"but its column is {existing.type}"
                 )
         is_variant = column.variant or existing is not None
+        if is_variant and self._on_type_change == "error":
+            raise LoaderError(
+                f"stream {self._table.stream!r}: {column.name!r} has values of type "
+                f"{column.type}, which its column does not hold, and on_type_change is 'error'"
+            )
         variant_type: DataType | None = column.type if is_variant else None
         found = self._table.of_source(column.name, variant_type=variant_type)
         return found or self._add(column, variant_type)
@@ -354,6 +377,10 @@ class _Loading:
             self._activate(activation.version, load_ids)
             written = activation.after
         self._insert(self._load.chunks[written:], load_ids[-1], method)
+        mark = self._table.of_source(DELETED_AT)
+        if self._hard_delete and mark is not None:
+            gone = f"{_quote(mark.name)} IS NOT NULL"
+            self._dataset.connection.execute(f"DELETE FROM {target} WHERE {gone}")  # noqa: S608
 
     def _activate(self, version: int, load_ids: Sequence[str]) -> None:
         """Delete or mark what is older; rows without a version unless this run brought them."""

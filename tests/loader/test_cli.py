@@ -39,6 +39,8 @@ def test_about_lists_every_setting_with_a_title_and_a_description():
         "memory_limit",
         "load_method",
         "hard_delete",
+        "on_type_change",
+        "on_bad_record",
     }
     assert about["settings"]["additionalProperties"] is False
     assert all(setting["title"] and setting["description"] for setting in settings.values())
@@ -68,6 +70,8 @@ def test_a_wrong_setting_is_named_in_one_line(tmp_path, config, error):
     ("setting", "value"),
     [
         ("load_method", "merge"),
+        ("on_type_change", "ignore"),
+        ("on_bad_record", "drop"),
         ("batch_size_rows", 0),
         ("memory_limit", "lots"),
         ("pipeline_name", "a/b"),

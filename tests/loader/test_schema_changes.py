@@ -246,3 +246,29 @@ def test_names_follow_dlt_and_do_not_collide(path, caplog):
         assert row["user__id"] == "value of user__id"
     connection.close()
     assert "the name of 'ID' is taken; its column is 'id_2'" in caplog.text
+
+
+def test_variants_only(path):
+    load(path, [schema("t", {**ID, "n": INTEGER}, ["id"]), record("t", id=1, n=1)])
+    message = schema("t", {**ID, "n": NUMBER}, ["id"])
+    load(path, [message, record("t", id=2, n=1.5)], on_type_change="variant")
+    assert column_types(path, "t") == {"id": "BIGINT", "n": "BIGINT", "n__v_double": "DOUBLE"}
+    assert query(path, "SELECT n, n__v_double FROM t ORDER BY id") == [(1, None), (None, 1.5)]
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        [schema("t", {**ID, "n": NUMBER}, ["id"])],
+        [schema("t", {**ID, "n": INTEGER}, ["id"]), record("t", id=2, n="x")],
+        [schema("t", {**ID, "n": INTEGER}, ["id"]), record("t", id=2, n=1.5)],
+    ],
+)
+def test_a_change_of_type_as_an_error(path, messages):
+    load(path, [schema("t", {**ID, "n": INTEGER}, ["id"]), record("t", id=1, n=1)])
+    with pytest.raises(LoaderError, match="stream 't': 'n' has values of type"):
+        load(path, messages, on_type_change="error")
+    assert column_types(path, "t") == {"id": "BIGINT", "n": "BIGINT"}
+    assert query(path, "SELECT id, n FROM t") == [(1, 1)]
+    load(path, [schema("t", {**ID, "n": INTEGER}, ["id"]), record("t", id=2, n=2)])
+    assert query(path, "SELECT count(*) FROM t") == [(2,)]

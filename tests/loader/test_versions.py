@@ -8,6 +8,7 @@ import pytest
 
 from tests.loader.support import (
     INTEGER,
+    MOMENT,
     STRING,
     column_types,
     load,
@@ -99,3 +100,14 @@ def test_records_decoded_slowly_keep_their_version(tmp_path):
         (2, "7", 2),
         (3, "x", 2),
     ]
+
+
+@pytest.mark.parametrize("hard_delete", [True, False])
+def test_rows_that_the_tap_says_are_deleted(tmp_path, hard_delete):
+    path = tmp_path / "db.duckdb"
+    message = schema("t", {"id": INTEGER, "_sdc_deleted_at": MOMENT}, ["id"])
+    load(path, [message, record("t", id=1), record("t", id=2)], hard_delete=hard_delete)
+    gone = record("t", id=1, _sdc_deleted_at="2026-01-02T03:04:05Z")
+    load(path, [message, gone], hard_delete=hard_delete)
+    assert query(path, "SELECT id FROM t ORDER BY id") == ([(2,)] if hard_delete else [(1,), (2,)])
+    assert query(path, LIVING) == [(2,)]
