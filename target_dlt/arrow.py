@@ -170,12 +170,23 @@ class RecordBuffer:
 
     def _add_slowly(self, line: bytes) -> None:
         message = decode_exactly(line)
-        record = message.get("record")
+        version = message.get("version")
+        self.add_record(message.get("record"), version if isinstance(version, int) else None)
+
+    def add_record(self, record: Any, version: int | None = None) -> None:
+        """Take one record, decoded as `decode_exactly` does it.
+
+        Args:
+            record: An object by property name.
+            version: What the tap calls the version of its table.
+
+        Raises:
+            BadRecordError: If it is no object, or has no value for a key property.
+        """
         if not isinstance(record, dict):
             raise BadRecordError(f"stream {self.schema.stream!r}: a RECORD without a record")
         self._learn(record)
-        version = message.get("version")
-        if version != self._version and (version is None or isinstance(version, int)):
+        if version != self._version:
             self._turn_to(version)
         values: dict[str, Any] = {}
         misfits: dict[str, Any] = {}

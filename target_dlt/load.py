@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from target_dlt import quarantine
 from target_dlt.arrow import RecordBuffer
@@ -113,9 +113,12 @@ class Load:
         """
         if not self._options.quarantines:
             raise error
-        self._policy.add(1, 0)
         message = decode_exactly(line)
-        self._quarantine.add(message["stream"], number, error.message, message.get("record"))
+        self._set_aside(message["stream"], number, error, message.get("record"))
+
+    def _set_aside(self, stream: str, number: int, error: BadRecordError, record: Any) -> None:
+        self._policy.add(1, 0)
+        self._quarantine.add(stream, number, error.message, record)
         LOGGER.warning("%s; kept in table %r", error, quarantine.SCHEMA.stream)
 
     def message(self, message: Message) -> None:
@@ -128,7 +131,7 @@ class Load:
             "SCHEMA": self._schema,
             "STATE": self._take_state,
             "ACTIVATE_VERSION": self._activate_version,
-            "BATCH": self._refuse_batch,
+            "BATCH": self._batch,
         }
         handler = handlers.get(message.type)
         if handler is None:
@@ -173,11 +176,25 @@ class Load:
         activation = Activation(message.version, len(self._spool.chunks(stream)))
         self._activations.setdefault(stream, []).append(activation)
 
-    def _refuse_batch(self, message: Message) -> None:
-        raise BadMessageError(
-            f"stream {message.stream!r}: BATCH messages are not supported, "
-            "take batch_config out of the tap's settings"
-        )
+    def _batch(self, message: Message) -> None:
+        from target_dlt.batch import add_file  # noqa: PLC0415
+
+        stream = message.stream
+        if not stream or message.encoding is None or message.manifest is None:
+            raise BadMessageError('a BATCH needs "stream", "encoding" and "manifest"')
+        if stream not in self._buffers:
+            raise RecordBeforeSchemaError(f"stream {stream!r}: a BATCH before its SCHEMA")
+
+        def on_bad(number: int, error: BadRecordError, record: Any) -> None:
+            if not self._options.quarantines:
+                raise BadMessageError(f"record {number} of a BATCH: {error.message}") from error
+            self._set_aside(stream, number, error, record)
+
+        for url in message.manifest:
+            for size in add_file(
+                self._buffers[stream], url, message.encoding, message.version, on_bad=on_bad
+            ):
+                self.progress(size)
 
     def progress(self, read_bytes: int) -> None:
         """Turn what was read into Arrow once there is enough of it."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import sys
 from collections import Counter
-from typing import IO, TYPE_CHECKING, Any, Protocol
+from typing import IO, TYPE_CHECKING, Annotated, Any, Protocol
 
 import msgspec
 from singer_sdk.singerlib.encoding import GenericSingerReader
@@ -36,7 +36,9 @@ class Message(msgspec.Struct, kw_only=True):
     schema: dict[str, Any] | None = None
     key_properties: list[str] | None = None
     value: msgspec.Raw = msgspec.Raw()
-    version: int | None = None
+    version: Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)] | None = None
+    encoding: dict[str, Any] | None = None
+    manifest: list[str] | None = None
 
 
 class MessageHandler(Protocol):

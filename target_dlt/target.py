@@ -143,7 +143,10 @@ class TargetDuckDB(Target):
     capabilities = [  # noqa: RUF012
         PluginCapabilities.ABOUT,
         PluginCapabilities.STRUCTURED_LOGGING,
+        PluginCapabilities.BATCH,
         TargetCapabilities.TARGET_SCHEMA,
+        TargetCapabilities.SOFT_DELETE,
+        TargetCapabilities.HARD_DELETE,
     ]
 
     def __init__(self, **kwargs: Any) -> None:

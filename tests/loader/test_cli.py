@@ -44,7 +44,14 @@ def test_about_lists_every_setting_with_a_title_and_a_description():
     }
     assert about["settings"]["additionalProperties"] is False
     assert all(setting["title"] and setting["description"] for setting in settings.values())
-    assert set(about["capabilities"]) == {"about", "structured-logging", "target-schema"}
+    assert set(about["capabilities"]) == {
+        "about",
+        "batch",
+        "hard-delete",
+        "soft-delete",
+        "structured-logging",
+        "target-schema",
+    }
 
 
 def test_version():

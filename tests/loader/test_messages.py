@@ -53,7 +53,7 @@ DEEP = "[" * 100_000
         (['{"type": "STRANGE"}'], "line 1: a message of unknown type 'STRANGE'"),
         (["[]"], "line 1: "),
         (["{}"], "line 1: not a Singer message"),
-        ([ID, '{"type": "BATCH", "stream": "t"}'], "line 2: stream 't': BATCH .* not supported"),
+        ([ID, '{"type": "BATCH", "stream": "t"}'], "line 2: a BATCH needs"),
     ],
 )
 def test_wrong_messages_are_named_in_one_line(tmp_path, messages, error):
