@@ -27,7 +27,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="benchmarks",
         description="Measure the tap against its peers, on the simulator.",
-        epilog="; ".join(f"{name}: {run.__doc__}" for name, run in COMPARISONS.items()),
+        epilog=" ".join(f"{name}: {run.__doc__}" for name, run in COMPARISONS.items()),
     )
     parser.add_argument("comparison", nargs="+", choices=[*COMPARISONS, "all"])
     parser.add_argument(
@@ -48,6 +48,7 @@ def main() -> None:
     bench = Bench(options.repeat, options.scale)
     for name in chosen:
         section = COMPARISONS[name](bench)
+        section.text += f" (`--repeat {options.repeat}`)"
         print(section.markdown(), flush=True)
         if options.write:
             keep(PAGE, section, list(COMPARISONS))

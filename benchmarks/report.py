@@ -112,7 +112,8 @@ How figures are taken:
 
 - Output goes to /dev/null. A first pass of every command is not measured: it fills the caches
   of the simulator and counts what is written. Commands that are compared then run in turn, and
-  each figure is the median of its runs. Ratios are ratios of medians, from one session.
+  each figure is the median of as many runs as the section says, where it does not say once.
+  Ratios are ratios of medians, from one session.
 - CPU seconds are user and system time of the process; peak MB is its largest resident memory.
   Requests are those that the simulator answered, records the RECORD messages.
 - The world of the simulator stands at 2026-07-01, so that its sizes are exact. It answers
