@@ -230,7 +230,7 @@ class TapCloudAPIs(Tap):
             self._log_skipped_services()
             self.sync_all()
         except Terminated as exc:
-            self.logger.warning("Ended by signal %d; the state is saved", exc.signum)
+            self.logger.warning("Ended by signal %d, behind a last STATE message", exc.signum)
             code = 128 + exc.signum
         except TapError as exc:
             self.logger.error("%s", exc)  # noqa: TRY400 - a line for a user, no traceback
@@ -238,7 +238,7 @@ class TapCloudAPIs(Tap):
         finally:
             self.close()
         if self.report.rows or not self.report.failed:
-            self.report.log_summary()
+            self.report.log_summary(self._configured_streams())
         return code or int(self.report.failed)
 
     def close(self) -> None:
@@ -248,6 +248,14 @@ class TapCloudAPIs(Tap):
         if self.state:
             self._state_writer.force_state(self.state)
         self.message_writer.flush()
+
+    def _configured_streams(self) -> list[str]:
+        """The selected streams of services with a token."""
+        return [
+            stream.name
+            for stream in self.streams.values()
+            if stream.selected and self.has_token(stream.name.partition("_")[0])
+        ]
 
     def _log_skipped_services(self) -> None:
         for key, name in (("dbt", "dbt Cloud"), ("pulumi", "Pulumi Cloud")):
@@ -324,6 +332,8 @@ class TapCloudAPIs(Tap):
             tap.check_settings()
             tap.run_connection_test()
             tap.report.log_summary()
+            if not tap.report.failed:
+                cls.logger.info("The test has passed: a record of each stream that has any")
         tap.close()
         ctx.exit(int(tap.report.failed))
 

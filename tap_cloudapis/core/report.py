@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 #: Seconds between two lines of progress.
 PROGRESS_INTERVAL = 15.0
@@ -25,8 +25,9 @@ class StreamReport:
         requests: Requests sent, retries included.
         retries: Requests that were sent again.
         seconds: Time spent in the stream, its children excluded.
-        skipped: What was left out and why.
+        skipped: What was left out and why, in few words.
         failures: What should have been there and is not.
+        notes: What else a reader of the summary should know.
     """
 
     rows: int = 0
@@ -35,6 +36,7 @@ class StreamReport:
     seconds: float = 0.0
     skipped: list[str] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
 
     def count(self, *, requests: int = 0, retries: int = 0) -> None:
@@ -85,11 +87,22 @@ class SyncReport:
             self[self._running[-1]].seconds += now - self._since
         self._since = now
 
-    def skip(self, stream: str, what: str) -> None:
-        """Note and log what is left out; once, however many contexts say the same."""
+    def skip(self, stream: str, what: str, *, in_full: str = "") -> None:
+        """Note and log what is left out; once, however many contexts say the same.
+
+        Args:
+            stream: The stream it is left out of.
+            what: What and why, in few words, as the summary has it.
+            in_full: What the warning says instead, if there is more to say.
+        """
         if what not in self[stream].skipped:
             self[stream].skipped.append(what)
-            self._logger.warning("%s: skipped, %s", stream, what)
+            self._logger.warning("%s: skipped, %s", stream, in_full or what)
+
+    def note(self, stream: str, what: str) -> None:
+        """Warn of something that is not wrong but may not be meant."""
+        self[stream].notes.append(what)
+        self._logger.warning("%s: %s", stream, what)
 
     def fail(self, stream: str, what: str) -> None:
         """Note and log what went wrong; once, however many contexts say the same."""
@@ -108,15 +121,21 @@ class SyncReport:
             "%s: %s rows, %s requests so far", name, f"{report.rows:,}", f"{report.requests:,}"
         )
 
-    def log_summary(self) -> None:
+    def log_summary(self, streams: Iterable[str] = ()) -> None:
         """Log one line per stream, and a last one with the total.
+
+        Args:
+            streams: Streams that should have been read; those that were not are named, too.
 
         What failed was logged as an error when it did, so it is only pointed at here.
         """
+        for name in streams:
+            if name not in self._streams:
+                self[name].notes.append("not read")
         width = max(map(len, self._streams), default=0)
         for name, report in self._streams.items():
             notes = ["FAILED: see the error above"] if report.failures else []
-            notes += [f"skipped: {text}" for text in report.skipped]
+            notes += [f"skipped: {text}" for text in report.skipped] + report.notes
             self._logger.info(
                 "%-*s %9s rows %7s requests %4d retries %8.1f s%s",
                 width,
@@ -128,11 +147,12 @@ class SyncReport:
                 "".join(f"  [{note}]" for note in notes),
             )
         self._logger.info(
-            "%-*s %9s rows %7s requests %4d retries %8.1f s",
+            "%-*s %9s rows %7s requests %4d retries %8.1f s%s",
             width,
             "total",
             f"{self.rows:,}",
             f"{sum(r.requests for r in self._streams.values()):,}",
             sum(r.retries for r in self._streams.values()),
             sum(r.seconds for r in self._streams.values()),
+            "  [FAILED]" if self.failed else "",
         )

@@ -137,7 +137,7 @@ class Service:
                 self.gate.succeeded()
                 return body
             if tries >= (MAX_TRIES if self._reached else MAX_FIRST_TRIES):
-                msg = f"{failure}, after {tries} tries"
+                msg = f"{failure} ({tries} tries)"
                 raise TapError(msg) from None
             report.count(retries=1)
             self._stopped.wait(min(LONGEST_WAIT, FIRST_WAIT * 2 ** (tries - 1)) * _jitter())

@@ -302,7 +302,7 @@ class CloudStream(RESTStream[Params]):
             raise RetriableAPIError(where, response)
         if status == 401:  # noqa: PLR2004
             raise AuthenticationError(
-                f"{self.service.host} does not accept the token of {self.service_key}_token "
+                f"{self.service.host} does not accept the value of {self.service_key}_token "
                 f"({reason}); check the token, and that {self.service.url_setting} is the "
                 "address that this account uses",
                 response,
@@ -472,7 +472,8 @@ class CloudStream(RESTStream[Params]):
         if rows or self._tap.config["on_forbidden"] == "fail":
             self._tap.report.fail(self.name, text)
         else:
-            self._tap.report.skip(self.name, text)
+            what = f"{self.describe(context)}answered {exc.response.status_code}"
+            self._tap.report.skip(self.name, what, in_full=text)
 
     def describe(self, context: Context | None) -> str:
         """Say which list an error is about, as the beginning of a message."""

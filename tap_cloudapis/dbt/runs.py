@@ -345,6 +345,16 @@ class Runs(MarkedStream, DbtStream):
         state["replication_key"] = self.replication_key
         state["replication_key_value"] = min(m["finished_at"] for m in progress.marks.values())
 
+    def finalize_state_progress_markers(self, state: dict[str, Any] | None = None) -> None:
+        """Say which filters let no run pass in any account: an id may be mistyped."""
+        super().finalize_state_progress_markers(state)
+        if not self._accounts or self.report.failures or self.report.skipped:
+            return
+        for run_filter in self._filters:
+            found = [progress.marks[run_filter.key] for progress in self._accounts.values()]
+            if run_filter.key and not any(mark.get("last_id") for mark in found):
+                self._tap.report.note(self.name, f"no run matches {run_filter.key}; check the id")
+
     def _look_back_from(self, finished_at: str) -> str:
         moment = datetime.strptime(finished_at, "%Y-%m-%dT%H:%M:%S.%fZ")  # noqa: DTZ007
         moment -= timedelta(hours=self.config["lookback_hours"])
