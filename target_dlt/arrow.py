@@ -87,10 +87,15 @@ class RecordBuffer:
     its column cannot hold exactly goes to a variant column of its own type, named as dlt names
     them (`amount__v_text`), and leaves NULL in the column itself. Where the messages carry a
     version, the rows get it as `_sdc_table_version`.
+
+    Args:
+        schema: What the SCHEMA message says.
+        validate: Called with each decoded record; raises BadRecordError for those to refuse.
     """
 
-    def __init__(self, schema: StreamSchema) -> None:
+    def __init__(self, schema: StreamSchema, validate: Callable[[Any], None] | None = None) -> None:
         self.schema = schema
+        self._validate = validate
         self.columns: dict[str, DataType] = dict(schema.columns)
         self.rows: list[Any] = []
         self.chunks: list[Chunk] = []
@@ -141,6 +146,9 @@ class RecordBuffer:
             ValueError: If it is not JSON.
             BadRecordError: If it holds no record, or no value for a key property.
         """
+        if self._validate is not None:
+            self._add_slowly(line)
+            return
         try:
             message = self._decode(line)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -185,6 +193,8 @@ class RecordBuffer:
         """
         if not isinstance(record, dict):
             raise BadRecordError(f"stream {self.schema.stream!r}: a RECORD without a record")
+        if self._validate is not None:
+            self._validate(record)
         self._learn(record)
         if version != self._version:
             self._turn_to(version)

@@ -55,6 +55,9 @@ class Options:
     hard_delete: bool
     on_type_change: OnTypeChange
     quarantines: bool
+    primary_key_required: bool
+    validate_records: bool
+    temp_dir: Path | None
 
 
 class Load:
@@ -81,7 +84,7 @@ class Load:
         self._new_schemas: dict[str, StreamSchema] = {}
         self._replaced: set[str] = set()
         self._activations: dict[str, list[Activation]] = {}
-        self._spool = Spool(self.memory_bytes)
+        self._spool = Spool(self.memory_bytes, options.temp_dir)
         self._policy = CommitPolicy(options.batch_size_rows)
         self._state = StateKeeper()
         self._unsealed_bytes = 0
@@ -153,8 +156,19 @@ class Load:
             self._seal(stream)
             if known.schema.keys != schema.keys and self._spool.chunks(stream):
                 self._commit()  # rows are merged by the key they came with
-        self._buffers[stream] = RecordBuffer(schema)
+        self._buffers[stream] = self._make_buffer(schema)
         self._new_schemas[stream] = schema
+
+    def _make_buffer(self, schema: StreamSchema) -> RecordBuffer:
+        if self._options.primary_key_required and not schema.keys:
+            raise BadMessageError(
+                f"stream {schema.stream!r}: no key_properties, and primary_key_required is true"
+            )
+        if not self._options.validate_records:
+            return RecordBuffer(schema)
+        from target_dlt.validation import record_validator  # noqa: PLC0415
+
+        return RecordBuffer(schema, record_validator(schema))
 
     def _take_state(self, message: Message) -> None:
         self._state.take(bytes(message.value) or b"null")

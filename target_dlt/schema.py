@@ -7,7 +7,7 @@ Follows the Singer specification (SCHEMA messages) and dlt's data types
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 DataType = Literal[
@@ -60,12 +60,14 @@ class StreamSchema:
         keys: Names of the key properties; empty for a stream that is appended to.
         keeps_unknown: Whether record keys outside the schema are loaded (the default of JSON
             schema); with `additionalProperties: false` they are left out.
+        document: The JSON schema itself.
     """
 
     stream: str
     columns: Mapping[str, DataType]
     keys: tuple[str, ...]
     keeps_unknown: bool
+    document: JSONSchema = field(default_factory=dict)
 
 
 def parse_schema(stream: str, schema: JSONSchema, keys: list[str] | None) -> StreamSchema:
@@ -89,7 +91,8 @@ def parse_schema(stream: str, schema: JSONSchema, keys: list[str] | None) -> Str
     key_names = tuple(keys or ())
     for key in key_names:
         columns.setdefault(key, "text")
-    return StreamSchema(stream, columns, key_names, schema.get("additionalProperties") is not False)
+    keeps_unknown = schema.get("additionalProperties") is not False
+    return StreamSchema(stream, columns, key_names, keeps_unknown, schema)
 
 
 def data_type(schema: Any, *, root: JSONSchema) -> DataType:

@@ -18,10 +18,12 @@ class Spool:
     Args:
         memory_bytes: How much Arrow data to keep in memory; further chunks are written to
             temporary files and come back memory-mapped.
+        folder: Where to make the folder of temporary files; None for the system's place.
     """
 
-    def __init__(self, memory_bytes: int) -> None:
+    def __init__(self, memory_bytes: int, folder: Path | None) -> None:
         self._memory_bytes = memory_bytes
+        self._parent = folder
         self._used = 0
         self._folder: TemporaryDirectory[str] | None = None
         self._chunks: dict[str, list[Chunk]] = {}
@@ -37,7 +39,7 @@ class Spool:
 
     def _on_disk(self, table: pa.Table) -> pa.Table:
         if self._folder is None:
-            self._folder = TemporaryDirectory(prefix="target-duckdb-")
+            self._folder = TemporaryDirectory(prefix="target-duckdb-", dir=self._parent)
         self._files += 1
         path = Path(self._folder.name, f"{self._files}.arrow")
         with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:

@@ -130,6 +130,33 @@ _SETTINGS = th.PropertiesList(
             "ends the load."
         ),
     ),
+    th.Property(
+        "primary_key_required",
+        th.BooleanType,
+        default=False,
+        title="Require keys",
+        description="Whether a stream without `key_properties` ends the load.",
+    ),
+    th.Property(
+        "validate_records",
+        th.BooleanType,
+        default=False,
+        title="Validate records",
+        description=(
+            "Hold each record to the whole JSON schema of its stream (draft 7, without `format` "
+            "and `multipleOf`); one that breaks it is a bad record. Costs several times the "
+            "load itself; exact types need no validation."
+        ),
+    ),
+    th.Property(
+        "temp_dir",
+        th.StringType,
+        title="Folder for temporary files",
+        description=(
+            "Where to keep what does not fit into memory between two STATE messages. Default: the "
+            "system's folder for temporary files."
+        ),
+    ),
     additional_properties=False,
 ).to_dict()
 
@@ -189,6 +216,9 @@ class TargetDuckDB(Target):
         path = self.config.get("path") or self.config.get("filepath")
         if not path:
             raise LoaderError("wrong settings: 'path', the DuckDB file to load into, is missing")
+        temp_dir = self.config.get("temp_dir")
+        if temp_dir and not Path(temp_dir).expanduser().is_dir():
+            raise LoaderError(f"wrong settings: temp_dir {temp_dir!r} is no folder")
         absolute = Path(path).expanduser().absolute()
         return Options(
             path=absolute,
@@ -201,6 +231,9 @@ class TargetDuckDB(Target):
             hard_delete=self.config["hard_delete"],
             on_type_change=self.config["on_type_change"],
             quarantines=self.config["on_bad_record"] == "quarantine",
+            primary_key_required=self.config["primary_key_required"],
+            validate_records=self.config["validate_records"],
+            temp_dir=Path(temp_dir).expanduser() if temp_dir else None,
         )
 
     def process_endofpipe(self) -> None:

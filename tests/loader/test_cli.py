@@ -41,6 +41,9 @@ def test_about_lists_every_setting_with_a_title_and_a_description():
         "hard_delete",
         "on_type_change",
         "on_bad_record",
+        "primary_key_required",
+        "validate_records",
+        "temp_dir",
     }
     assert about["settings"]["additionalProperties"] is False
     assert all(setting["title"] and setting["description"] for setting in settings.values())
@@ -62,6 +65,7 @@ def test_version():
     ("config", "error"),
     [
         ({"path": "x.duckdb", "pth": "y"}, "'pth' was unexpected"),
+        ({"path": "x.duckdb", "temp_dir": "nowhere"}, "temp_dir 'nowhere' is no folder"),
         ({}, "'path', the DuckDB file to load into, is missing"),
     ],
 )

@@ -70,9 +70,26 @@ def test_any_number_of_records_between_two_states_is_one_commit(tmp_path, monkey
     path = tmp_path / "db.duckdb"
     text = "x" * 500
     rows = [raw_record("t", f'{{"id": {n}, "text": "{text}{n}"}}') for n in range(3000)]
-    load(path, [schema("t", {"id": INTEGER, "text": STRING}), *rows], batch_size_rows=10)
+    temporary = tmp_path / "temporary"
+    seen: list[str] = []
+    temporary.mkdir()
+    monkeypatch.setattr(Load, "_commit", _watched(Load._commit, temporary, seen))
+    messages = [schema("t", {"id": INTEGER, "text": STRING}), *rows]
+    load(path, messages, batch_size_rows=10, temp_dir=str(temporary))
+    assert seen
+    assert list(temporary.iterdir()) == []
     assert query(path, "SELECT count(DISTINCT text), sum(id) FROM t") == [(3000, 3000 * 2999 // 2)]
     assert query(path, "SELECT count(*) FROM _dlt_loads") == [(1,)]
+
+
+def _watched(commit, folder, seen):
+    """The commit, that notes which files wait for it."""
+
+    def watched(self):
+        seen.extend(file.name for file in folder.glob("*/*.arrow"))
+        commit(self)
+
+    return watched
 
 
 ROWS = 4000
