@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from importlib.util import find_spec
 
 EXTRA = "duckdb"
 NEEDED = ("dlt", "duckdb", "pyarrow")
+_ALLOCATIONS = 100_000
 
 
 def is_installed(module: str) -> bool:
@@ -22,6 +24,8 @@ def main() -> None:
     missing = [module for module in NEEDED if not is_installed(module)]
     if missing:
         sys.exit(f'target-duckdb needs {", ".join(missing)}: pip install "tap-cloudapis[{EXTRA}]"')
+    # Imports make many objects and no garbage; looking for some costs a twentieth of a short load.
+    gc.set_threshold(_ALLOCATIONS)
     from target_dlt.target import TargetDuckDB  # noqa: PLC0415
 
     TargetDuckDB.cli()

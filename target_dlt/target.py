@@ -216,6 +216,8 @@ class TargetDuckDB(Target):
         path = self.config.get("path") or self.config.get("filepath")
         if not path:
             raise LoaderError("wrong settings: 'path', the DuckDB file to load into, is missing")
+        if path.startswith(("md:", "motherduck:")):
+            raise LoaderError("wrong settings: 'path' names no file; MotherDuck is not supported")
         temp_dir = self.config.get("temp_dir")
         if temp_dir and not Path(temp_dir).expanduser().is_dir():
             raise LoaderError(f"wrong settings: temp_dir {temp_dir!r} is no folder")

@@ -66,6 +66,7 @@ def test_version():
     [
         ({"path": "x.duckdb", "pth": "y"}, "'pth' was unexpected"),
         ({"path": "x.duckdb", "temp_dir": "nowhere"}, "temp_dir 'nowhere' is no folder"),
+        ({"path": "md:sales"}, "MotherDuck is not supported"),
         ({}, "'path', the DuckDB file to load into, is missing"),
     ],
 )

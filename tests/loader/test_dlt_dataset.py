@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import dlt
 import pytest
@@ -175,3 +176,19 @@ def test_two_pipelines_share_a_dataset(folder):
     assert query(path, "SELECT count(*) FROM runs") == [(2,)]
     assert set(attach(path, "one", "main", folder).default_schema.data_table_names()) == {"runs"}
     assert set(attach(path, "two", "main", folder).default_schema.data_table_names()) == {"other"}
+
+
+def test_the_documented_way_to_another_destination(folder, monkeypatch):
+    text = Path(__file__).parents[2].joinpath("docs", "loader.md").read_text()
+    (program,) = re.findall(r"```python\n(.*?)```", text.partition("outgrown\n")[2], re.DOTALL)
+    assert 'destination="postgres"' in program
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("DLT_DATA_DIR", str(folder / "dlt"))
+    load(folder / "output" / "warehouse.duckdb", STREAM, default_target_schema="raw")
+    here = program.replace('"postgres"', 'dlt.destinations.duckdb("moved.duckdb")')
+    exec(compile(here, "docs/loader.md", "exec"), {})  # noqa: S102 (our own text)
+    moved = "SELECT id, name, epoch(\"at\"), tree->>'b' FROM raw.runs ORDER BY id"
+    assert query(folder / "moved.duckdb", moved) == [
+        (1, "a", 1767323045.0, "1"),
+        (2, "b", None, None),
+    ]
