@@ -61,21 +61,26 @@ def test_version():
     assert run("--version").stdout.startswith("target-duckdb v")
 
 
+def test_a_wrong_setting_is_named_in_one_line(tmp_path):
+    config = {"path": "x.duckdb", "pth": "y"}
+    result = run(config=config, folder=tmp_path, messages=MESSAGES, cwd=tmp_path)
+    assert result.returncode == 1
+    (line,) = problems(result)
+    assert "'pth' was unexpected" in line
+    assert not (tmp_path / "x.duckdb").exists()
+
+
 @pytest.mark.parametrize(
     ("config", "error"),
     [
-        ({"path": "x.duckdb", "pth": "y"}, "'pth' was unexpected"),
         ({"path": "x.duckdb", "temp_dir": "nowhere"}, "temp_dir 'nowhere' is no folder"),
         ({"path": "md:sales"}, "MotherDuck is not supported"),
         ({}, "'path', the DuckDB file to load into, is missing"),
     ],
 )
-def test_a_wrong_setting_is_named_in_one_line(tmp_path, config, error):
-    result = run(config=config, folder=tmp_path, messages=MESSAGES, cwd=tmp_path)
-    assert result.returncode == 1
-    (line,) = problems(result)
-    assert error in line
-    assert not (tmp_path / "x.duckdb").exists()
+def test_settings_that_make_no_sense_are_named(config, error):
+    with pytest.raises(LoaderError, match=error):
+        TargetDuckDB(config=config)
 
 
 @pytest.mark.parametrize(
@@ -102,49 +107,36 @@ def test_a_missing_configuration_file_is_named(tmp_path):
     assert "Traceback" not in result.stderr
 
 
-def test_settings_from_the_environment_and_from_two_files(tmp_path):
-    path = tmp_path / "env.duckdb"
-    first, second = tmp_path / "1.json", tmp_path / "2.json"
-    first.write_text(json.dumps({"filepath": "nowhere.duckdb", "default_target_schema": "raw"}))
-    second.write_text(json.dumps({"filepath": str(path)}))
-    environment = {**os.environ, "TARGET_DUCKDB_BATCH_SIZE_ROWS": "1"}
-    result = run(
-        "--config",
-        str(first),
-        "--config",
-        str(second),
-        "--config=ENV",
-        messages=[*MESSAGES, record("t", id=2), state({"n": 2})],
-        env=environment,
-        cwd=tmp_path,
-    )
-    assert result.returncode == 0, result.stderr
-    assert result.stdout == '{"n": 1}\n{"n": 2}\n'
-    assert query(path, "SELECT count(*) FROM raw.t") == [(2,)]
-
-
-def test_nothing_but_the_file_is_left_behind(tmp_path):
+def test_settings_from_files_and_the_environment_leave_nothing_but_the_file(tmp_path):
     home, work = tmp_path / "home", tmp_path / "work"
     home.mkdir()
     work.mkdir()
     environment = {**os.environ, "HOME": str(home), "TMPDIR": str(work), "TZ": "America/New_York"}
     environment.pop("RUNTIME__DLTHUB_TELEMETRY", None)
+    environment["TARGET_DUCKDB_BATCH_SIZE_ROWS"] = "1"
+    first, second = tmp_path / "1.json", tmp_path / "2.json"
+    first.write_text(json.dumps({"filepath": "nowhere.duckdb", "default_target_schema": "raw"}))
+    second.write_text(json.dumps({"filepath": "db.duckdb"}))
     messages = [
         schema("t", {"id": INTEGER, "at": MOMENT}, ["id"]),
         record("t", id=1, at="2026-07-01T12:00:00"),
+        state({"n": 1}),
+        record("t", id=2),
+        state({"n": 2}),
     ]
     result = run(
-        "--config",
-        "ENV",
+        *("--config", str(first), "--config", str(second), "--config=ENV"),
         messages=messages,
+        env=environment,
         cwd=work,
-        env={**environment, "TARGET_DUCKDB_PATH": "db.duckdb"},
     )
     assert result.returncode == 0, result.stderr
+    assert result.stdout == '{"n": 1}\n{"n": 2}\n'
     assert problems(result) == []
     assert list(home.iterdir()) == []
     assert [file.name for file in work.iterdir()] == ["db.duckdb"]
-    assert query(work / "db.duckdb", 'SELECT "at"::VARCHAR FROM t') == [("2026-07-01 12:00:00+00",)]
+    rows = query(work / "db.duckdb", 'SELECT id, "at"::VARCHAR FROM raw.t ORDER BY id')
+    assert rows == [(1, "2026-07-01 12:00:00+00"), (2, None)]
 
 
 @pytest.mark.parametrize("missing", ["dlt", "duckdb", "pyarrow"])

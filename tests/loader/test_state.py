@@ -19,7 +19,6 @@ from tests.loader.support import (
     query,
     raw_record,
     record,
-    run,
     schema,
     state,
 )
@@ -34,21 +33,19 @@ def test_the_last_state_comes_out_as_it_went_in(tmp_path, capsys):
     assert capsys.readouterr().out == value + "\n"
 
 
-def test_states_come_out_commit_by_commit(tmp_path):
+def test_states_come_out_commit_by_commit(tmp_path, capsys, caplog):
     path = tmp_path / "db.duckdb"
     messages = [T]
     for n in range(1, 10):
         messages += [record("t", id=n), state({"n": n})]
     messages.append(record("t", id=10))
-    result = run(
-        config={"path": str(path), "batch_size_rows": 4}, folder=tmp_path, messages=messages
-    )
-    assert result.returncode == 0, result.stderr
-    assert [json.loads(line)["n"] for line in result.stdout.splitlines()] == [4, 8, 9]
+    with caplog.at_level("INFO", logger="target-duckdb"):
+        load(path, messages, batch_size_rows=4)
+    assert [json.loads(line)["n"] for line in capsys.readouterr().out.splitlines()] == [4, 8, 9]
     assert query(path, "SELECT count(*) FROM t") == [(10,)]
     assert query(path, "SELECT count(*), sum(status) FROM _dlt_loads") == [(3, 0)]
     assert query(path, "SELECT count(*) FROM _dlt_pipeline_state") == [(3,)]
-    committed = [line for line in result.stderr.splitlines() if "Committed" in line]
+    committed = [text for text in caplog.messages if "Committed" in text]
     assert len(committed) == 3
     assert "4 rows" in committed[0]
 
