@@ -23,7 +23,7 @@ POLL_INTERVAL = 0.1
 #: Threads to begin with, and how long, in seconds, the main thread waits before it has more of
 #: them: where answers come faster than they can be used, threads only take time from each other.
 FIRST_WORKERS = 2
-STARVED_AFTER = 0.005
+STARVED_AFTER = 0.02
 
 
 class FetchPool:

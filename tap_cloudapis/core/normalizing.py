@@ -7,14 +7,15 @@ digits, so that they compare as text and load as timestamps everywhere.
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+#: Without its zone, UTC, which is written as Z.
+EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001
 
 _TIMESTAMP = re.compile(
     r"(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2})(?::(\d{2})(?:[.,](\d+))?)?)?\s*"
@@ -60,20 +61,19 @@ def _parse_timestamp(text: str) -> Any:
         stripped = text.strip()
         return _from_epoch(int(stripped)) if stripped.isdecimal() else (text if stripped else None)
     date, minutes, seconds, fraction, zone = match.groups()
+    micros = f"{fraction or '0':0<6.6}"
     try:
-        moment = datetime.strptime(  # noqa: DTZ007 - the zone is applied below
-            f"{date} {minutes or '00:00'}:{seconds or '00'}", "%Y-%m-%d %H:%M:%S"
-        )
+        # The zone is applied below: not every form of one is read before Python 3.11.
+        moment = datetime.fromisoformat(f"{date}T{minutes or '00:00'}:{seconds or '00'}.{micros}")
     except ValueError:
         return text
-    micros = int(f"{fraction or '0':0<6.6}")
     if zone and zone[0] in "+-":
         offset = timedelta(hours=int(zone[1:3]), minutes=int(zone[-2:]))
         try:
             moment -= offset if zone[0] == "+" else -offset
         except OverflowError:
             return None
-    return None if moment.year <= 1 else f"{moment:%Y-%m-%dT%H:%M:%S}.{micros:06}Z"
+    return None if moment.year <= 1 else f"{moment.isoformat(timespec='microseconds')}Z"
 
 
 def _from_epoch(number: Any) -> Any:
@@ -88,7 +88,7 @@ def _from_epoch(number: Any) -> Any:
             moment = EPOCH + timedelta(microseconds=int(number * 1_000_000))
     except (OverflowError, ValueError):
         return number
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond:06}Z"
+    return f"{moment.isoformat(timespec='microseconds')}Z"
 
 
 def to_seconds(value: Any) -> int | None:
@@ -167,6 +167,7 @@ _SCALARS = frozenset({"boolean", "integer", "null", "number", "string"})
 _REMEMBERED_NAMES = 20_000
 
 
+@lru_cache(maxsize=_REMEMBERED_NAMES)
 def looks_secret(name: str) -> bool:
     """Whether a field of this name is likely to hold a secret."""
     return bool(_SECRET_NAME.search(name)) and not _ABOUT_A_SECRET.search(name)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from singer_sdk.contrib.msgspec import enc_hook
 from singer_sdk.helpers._state import StateWriter
 from singer_sdk.singerlib.encoding.base import GenericSingerWriter
-from singer_sdk.singerlib.encoding.simple import Message, RecordMessage, StateMessage
+from singer_sdk.singerlib.encoding.simple import Message, RecordMessage
 from singer_sdk.singerlib.json import serialize_json
 
 from tap_cloudapis.core.errors import TargetGone
@@ -74,6 +74,27 @@ class BufferedSingerWriter(GenericSingerWriter[bytes, Message]):
         if len(self._buffer) >= BUFFER_BYTES:
             self.flush()
 
+    def write_record(self, before: bytes, record: Mapping[str, Any], after: bytes) -> None:
+        """Add a RECORD to the buffer, encoded in place.
+
+        Args:
+            before: The line up to the record.
+            record: The record.
+            after: The rest of the line, with its newline.
+        """
+        buffer = self._buffer
+        begin = len(buffer)
+        buffer += before
+        try:
+            _encoder.encode_into(record, buffer, -1)
+        except (ValueError, TypeError, msgspec.MsgspecError):
+            del buffer[begin + len(before) :]
+            buffer += encode(record)
+        buffer += after
+        self.bytes_written += len(buffer) - begin
+        if len(buffer) >= BUFFER_BYTES:
+            self.flush()
+
     def flush(self) -> None:
         """Write what is held back, whole lines only, through to the operating system.
 
@@ -133,7 +154,7 @@ class ThrottledStateWriter(StateWriter):
 
     def force_state(self, state: Mapping[str, Any]) -> None:
         """Write the state now, if it differs from the last one written."""
-        line = encode(StateMessage(value=cast("Any", state)).to_dict())
+        line = encode({"type": "STATE", "value": state})
         self._last_time = time.monotonic()
         if line != self._last_line:
             self._writer.write_line(line)

@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
     from tap_cloudapis.core.report import StreamReport
 
-#: Tries of a request that fails (5xx, cut connection); waits double from half a second.
-MAX_TRIES = 8
+#: Tries of a request that fails (5xx, cut connection); waits double from a tenth of a second.
+MAX_TRIES = 10
 #: Tries while no request of the service has ever succeeded: most likely a wrong host.
-MAX_FIRST_TRIES = 4
-FIRST_WAIT = 0.5
+MAX_FIRST_TRIES = 6
+FIRST_WAIT = 0.1
 LONGEST_WAIT = 30.0
 NO_CONTENT = 204
 TOO_MANY_REQUESTS = 429
