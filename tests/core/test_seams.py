@@ -98,7 +98,6 @@ types = st.sampled_from(
         {"type": ["number", "null"]},
         {"type": ["string", "null"]},
         {"type": ["string", "null"], "format": "date-time"},
-        {},
         {"type": ["object", "null"], "additionalProperties": True},
     ]
 )
