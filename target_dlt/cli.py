@@ -24,6 +24,14 @@ def main() -> None:
     missing = [module for module in NEEDED if not is_installed(module)]
     if missing:
         sys.exit(f'target-duckdb needs {", ".join(missing)}: pip install "tap-cloudapis[{EXTRA}]"')
+    try:
+        _run()
+    except KeyboardInterrupt:
+        # Before the target has its handlers in place.
+        sys.exit(130)
+
+
+def _run() -> None:
     # Imports make many objects and no garbage; looking for some costs a twentieth of a short load.
     gc.set_threshold(_ALLOCATIONS)
     from target_dlt.target import TargetDuckDB  # noqa: PLC0415

@@ -95,7 +95,8 @@ class Load:
         self.is_committing = False
         self.stop: Callable[[], None] = lambda: None
         # dlt takes a second to import: meanwhile the tap starts up and sends its first pages.
-        threading.Thread(target=_import_engine, daemon=True).start()
+        # No daemon: the interpreter must not end in the middle of importing a C++ library.
+        threading.Thread(target=_import_engine).start()
 
     def record_lane(self, stream: str) -> Callable[[bytes], None]:
         """Answer the function that takes a stream's RECORD lines.
@@ -237,6 +238,11 @@ class Load:
             self._commit()
         for stream, rows in sorted(self._rows.items()):
             LOGGER.info("stream %r: %d rows", stream, rows)
+        if self._engine is not None:
+            path, rows = self._options.path, sum(self._rows.values())
+            LOGGER.info(
+                "Loaded %d rows into %s, dataset %s", rows, path, self._options.dataset_name
+            )
 
     def _has_rows(self) -> bool:
         return bool(self._quarantine) or any(map(self._spool.chunks, self._buffers))

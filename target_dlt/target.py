@@ -21,9 +21,15 @@ from target_dlt.load import Load, Options
 from target_dlt.reader import SingerLineReader
 
 if TYPE_CHECKING:
+    import logging
     from types import FrameType
 
     from singer_sdk.plugin_base import _ConfigInput
+
+#: How the lines begin that the SDK logs in every run, beside what the target says itself.
+_SDK_NARRATION = ("Parsing env var", "Skipping parse of env", "Reader '%s' completed")
+#: What a DuckDB file has behind the checksum it begins with.
+_MAGIC = b"DUCK"
 
 _SETTINGS = th.PropertiesList(
     th.Property(
@@ -161,6 +167,43 @@ _SETTINGS = th.PropertiesList(
 ).to_dict()
 
 
+def _is_for_users(record: logging.LogRecord) -> bool:
+    return not str(record.msg).startswith(_SDK_NARRATION)
+
+
+def _checked(path: str) -> Path:
+    """Check before a long sync that a path can be that of a DuckDB file.
+
+    Args:
+        path: As the settings have it.
+
+    Returns:
+        The absolute path; its folder exists.
+
+    Raises:
+        LoaderError: If it names something that is no file on this machine, or another kind of file.
+    """
+    if re.match(r"\w{2,}:|:", path):
+        raise LoaderError(
+            f"wrong settings: 'path' names no file: {path!r} (MotherDuck, other databases and "
+            "files of the cloud are not supported)"
+        )
+    absolute = Path(path).expanduser().absolute()
+    if absolute.is_dir():
+        raise LoaderError(f"{absolute} is a folder: `path` names the DuckDB file itself")
+    try:
+        absolute.parent.mkdir(parents=True, exist_ok=True)
+        begin = b""
+        if absolute.exists():
+            with absolute.open("rb") as file:
+                begin = file.read(12)
+    except OSError as error:
+        raise LoaderError(f"cannot use {absolute}: {error.strerror}") from error
+    if begin and begin[8:] != _MAGIC:
+        raise LoaderError(f"{absolute} is not a DuckDB file: choose another path")
+    return absolute
+
+
 class TargetDuckDB(Target):
     """Load Singer messages into a DuckDB file as a dlt dataset."""
 
@@ -177,6 +220,7 @@ class TargetDuckDB(Target):
     ]
 
     def __init__(self, **kwargs: Any) -> None:
+        self.logger.addFilter(_is_for_users)
         super().__init__(**kwargs, setup_mapper=False)
         self._load = Load(self._options())
         self.message_reader = SingerLineReader(self._load)
@@ -216,12 +260,10 @@ class TargetDuckDB(Target):
         path = self.config.get("path") or self.config.get("filepath")
         if not path:
             raise LoaderError("wrong settings: 'path', the DuckDB file to load into, is missing")
-        if path.startswith(("md:", "motherduck:")):
-            raise LoaderError("wrong settings: 'path' names no file; MotherDuck is not supported")
         temp_dir = self.config.get("temp_dir")
         if temp_dir and not Path(temp_dir).expanduser().is_dir():
             raise LoaderError(f"wrong settings: temp_dir {temp_dir!r} is no folder")
-        absolute = Path(path).expanduser().absolute()
+        absolute = _checked(path)
         return Options(
             path=absolute,
             dataset_name=self.config["default_target_schema"],

@@ -173,12 +173,6 @@ class DuckDBEngine:
             raise
 
     def _connect(self) -> duckdb.DuckDBPyConnection:
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise LoaderError(f"cannot create {self._path.parent}: {error.strerror}") from error
-        if self._path.is_dir():
-            raise LoaderError(f"{self._path} is a folder: `path` names the DuckDB file itself")
         deadline = time.monotonic() + _LOCK_WAIT_SECONDS
         waiting = False
         while True:
@@ -203,6 +197,10 @@ class DuckDBEngine:
                 time.sleep(_LOCK_POLL_SECONDS)
                 self._on_wait()
             else:
+                opened = "SELECT path FROM duckdb_databases() WHERE NOT internal"
+                if connection.execute(opened).fetchall() == [(None,)]:
+                    # By its ending the file is of another format, which DuckDB opens as a view.
+                    raise LoaderError(f"{self._path} is not a DuckDB file: choose another path")
                 connection.execute("SET timezone = 'UTC'")
                 return connection
 

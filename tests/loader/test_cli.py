@@ -74,7 +74,9 @@ def test_a_wrong_setting_is_named_in_one_line(tmp_path):
     ("config", "error"),
     [
         ({"path": "x.duckdb", "temp_dir": "nowhere"}, "temp_dir 'nowhere' is no folder"),
-        ({"path": "md:sales"}, "MotherDuck is not supported"),
+        ({"path": "md:sales"}, "'path' names no file"),
+        ({"path": "s3://bucket/x.duckdb"}, "'path' names no file"),
+        ({"path": ":memory:"}, "'path' names no file"),
         ({}, "'path', the DuckDB file to load into, is missing"),
     ],
 )
@@ -238,3 +240,33 @@ def test_a_file_written_with_an_index_of_the_user_is_loaded(tmp_path):
         connection.execute("CREATE UNIQUE INDEX by_id ON t (id)")
     load(path, [MESSAGES[0], record("t", id=2)])
     assert query(path, "SELECT id FROM t ORDER BY id") == [(1,), (2,)]
+
+
+@pytest.mark.parametrize("name", ["data.json", "data.parquet", "data.duckdb", "data"])
+def test_a_file_of_another_kind_is_refused_before_anything_is_read(name, tmp_path):
+    # By its ending alone DuckDB would open some of them as a view of the data, in memory.
+    path = tmp_path / name
+    path.write_text('{"a": 1}')
+    with pytest.raises(LoaderError, match="is not a DuckDB file"):
+        TargetDuckDB(config={"path": str(path)})
+    assert path.read_text() == '{"a": 1}'
+
+
+def test_an_empty_file_of_another_kind_is_not_loaded_into_memory(tmp_path):
+    path = tmp_path / "data.json"
+    path.touch()
+    with pytest.raises(LoaderError, match="is not a DuckDB file"):
+        load(path, MESSAGES)
+
+
+def test_an_input_without_messages_ends_quietly(tmp_path):
+    result = run(config={"path": "x.duckdb"}, folder=tmp_path, messages=[], cwd=tmp_path)
+    assert result.returncode == 0
+    assert problems(result) == []
+
+
+def test_the_last_line_names_the_file(tmp_path):
+    result = run(config={"path": "x.duckdb"}, folder=tmp_path, messages=MESSAGES, cwd=tmp_path)
+    assert result.stderr.splitlines()[-1].endswith(
+        f"Loaded 1 rows into {tmp_path / 'x.duckdb'}, dataset main"
+    )
