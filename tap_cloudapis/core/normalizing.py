@@ -143,11 +143,18 @@ def compile_timestamps(schema: Mapping[str, Any]) -> Callable[[dict[str, Any]], 
                     record[name] = to_timestamp(value)
         for name, inner in nested:
             value = record.get(name)
-            for item in value if isinstance(value, list) else (value,):
-                if isinstance(item, dict):
-                    inner(item)
+            if isinstance(value, dict):
+                inner(value)
+            elif isinstance(value, list):
+                _normalize_items(value, inner)
 
     return normalize
+
+
+def _normalize_items(items: list[Any], normalize: Callable[[dict[str, Any]], None]) -> None:
+    for item in items:
+        if isinstance(item, dict):
+            normalize(item)
 
 
 # Words that make a name look like it holds a secret, and last words that tell that it only
