@@ -145,8 +145,21 @@ class Service:
     def _send_once(
         self, request: requests.PreparedRequest, validate: Callable[[requests.Response], None]
     ) -> bytes | None:
-        """Send a request and read the body in one piece, which requests does in many."""
-        response = self.session.send(request, timeout=self.timeout, stream=True)
+        """Send a request and read the body in one piece, which requests does in many.
+
+        The session's own way of sending is for cookies and redirects; it is taken for a redirect.
+        """
+        session = self.session
+        response = session.get_adapter(self.url).send(
+            request,
+            timeout=self.timeout,
+            stream=True,
+            verify=session.verify or True,
+            proxies=session.proxies,
+        )
+        if response.is_redirect:
+            response.close()
+            response = session.send(request, timeout=self.timeout, stream=True)
         validate(response)
         if response.status_code == NO_CONTENT:
             response.close()
