@@ -90,6 +90,18 @@ def settings(simulator: Simulator, service: str | None = None, **more: Any) -> d
     return {**chosen, **more}
 
 
+def start_tap(config: Mapping[str, Any], folder: Path) -> subprocess.Popen[bytes]:
+    """Start the executable, its output and its log in pipes; the settings go into a file."""
+    path = folder / "config.json"
+    path.write_text(json.dumps(config))
+    return subprocess.Popen(
+        [EXECUTABLE, "--config", path],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=NO_TOKENS,
+    )
+
+
 def run_tap(
     *arguments: Any,
     config: Mapping[str, Any] | None = None,

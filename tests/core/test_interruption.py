@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +11,6 @@ import pytest
 
 from tests.conftest import TINY
 from tests.core.syncing import (
-    EXECUTABLE,
-    NO_TOKENS,
     Message,
     Outcome,
     Record,
@@ -23,6 +20,7 @@ from tests.core.syncing import (
     latest,
     records_of,
     settings,
+    start_tap,
     sync,
 )
 from tests.simulator_process import END_OF_HISTORY, Simulator
@@ -135,13 +133,7 @@ def test_a_signal_ends_the_sync_between_two_records(
 ) -> None:
     still.settings(page_cap=10, latency_ms=40)
     config = settings(still, concurrency=2)
-    (tmp_path / "config.json").write_text(json.dumps(config))
-    tap = subprocess.Popen(
-        [EXECUTABLE, "--config", tmp_path / "config.json"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=NO_TOKENS,
-    )
+    tap = start_tap(config, tmp_path)
     assert tap.stdout is not None
     assert tap.stderr is not None
     lines: list[bytes] = []
@@ -164,13 +156,7 @@ def test_a_signal_ends_the_sync_between_two_records(
 
 def test_a_hanging_request_does_not_hold_up_the_end(still: Simulator, tmp_path: Path) -> None:
     still.settings(latency_ms=60_000)
-    (tmp_path / "config.json").write_text(json.dumps(settings(still)))
-    tap = subprocess.Popen(
-        [EXECUTABLE, "--config", tmp_path / "config.json"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=NO_TOKENS,
-    )
+    tap = start_tap(settings(still), tmp_path)
     assert tap.stdout is not None
     assert tap.stdout.readline()
     time.sleep(0.3)
@@ -180,13 +166,7 @@ def test_a_hanging_request_does_not_hold_up_the_end(still: Simulator, tmp_path: 
 
 
 def test_a_target_that_is_gone_is_one_line(still: Simulator, tmp_path: Path) -> None:
-    (tmp_path / "config.json").write_text(json.dumps(settings(still)))
-    tap = subprocess.Popen(
-        [EXECUTABLE, "--config", tmp_path / "config.json"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=NO_TOKENS,
-    )
+    tap = start_tap(settings(still), tmp_path)
     assert tap.stdout is not None
     tap.stdout.readline()
     tap.stdout.close()

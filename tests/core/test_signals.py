@@ -5,17 +5,15 @@
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import signal
-import subprocess
 import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.core.syncing import EXECUTABLE, NO_TOKENS, Outcome, latest, records_of, sync
+from tests.core.syncing import Outcome, latest, records_of, start_tap, sync
 from tests.scripted_server import ScriptedServer
 
 if TYPE_CHECKING:
@@ -83,13 +81,7 @@ def test_a_signal_loses_nothing(
 
 def terminated(config: dict[str, Any], folder: Path, dice: random.Random, *, full: bool) -> Outcome:
     """Run the tap, and end it by SIGTERM some time after its first message."""
-    (folder / "config.json").write_text(json.dumps(config))
-    tap = subprocess.Popen(
-        [EXECUTABLE, "--config", folder / "config.json"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env=NO_TOKENS,
-    )
+    tap = start_tap(config, folder)
     assert tap.stdout is not None
     lines = [tap.stdout.readline()]
     if full:
