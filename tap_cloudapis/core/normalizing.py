@@ -218,7 +218,7 @@ class Scrubber:
             value = record.get(name)
             if value and isinstance(value, (dict, list)):
                 record[name] = scrubber._scrubbed(value)  # noqa: SLF001 - one of its own kind
-        if not record.keys() <= self._declared:
+        if not self._declared.issuperset(record):
             self._scrub_undeclared(record, record.keys() - self._declared)
 
     def _scrub_undeclared(self, record: dict[str, Any], names: Iterable[str]) -> None:

@@ -42,6 +42,7 @@ def compile_projection(
     """
     properties: Mapping[str, Mapping[str, Any]] = schema.get("properties", {})
     deselected = _deselected(mask, breadcrumb) if selectable else []
+    declared = frozenset(properties)
     closed = not schema.get("additionalProperties")
     compiled = [
         (
@@ -62,8 +63,8 @@ def compile_projection(
     def project(record: dict[str, Any]) -> None:
         for name in deselected:
             record.pop(name, None)
-        if closed and not record.keys() <= properties.keys():
-            for name in record.keys() - properties.keys():
+        if closed and not declared.issuperset(record):
+            for name in record.keys() - declared:
                 del record[name]
         for name in booleans:
             value = record.get(name)

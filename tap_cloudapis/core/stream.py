@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from contextlib import suppress
+from copy import copy
 from functools import cache, cached_property
 from importlib import resources
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -48,7 +49,7 @@ from tap_cloudapis.core.projection import compile_projection
 from tap_cloudapis.core.service import query_text
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 
     import requests
     from singer_sdk.helpers.types import Context
@@ -242,7 +243,7 @@ class CloudStream(RESTStream[Params]):
             self._template = self.build_prepared_request(
                 method=request.method, url=request.url, headers=request.headers
             )
-        prepared = self._template.copy()
+        prepared = copy(self._template)
         query = urlencode(self.get_url_params(context, params))
         url = self.get_url(context)
         prepared.url = f"{url}?{query}" if query else url
@@ -354,15 +355,23 @@ class CloudStream(RESTStream[Params]):
     #: See :class:`Scrubber`.
     replace_secret: Any = None
 
-    def _normalize(self, record: Row, context: Context) -> None:
-        for name in self.dropped_fields:
-            if name in record:
-                del record[name]
-        for column, key in self.context_columns.items():
-            record[column] = context[key]
-        self._scrubber.scrub(record)
-        if self._timestamps is not None:
-            self._timestamps(record)
+    @cached_property
+    def _normalize(self) -> Callable[[Row, Context], None]:
+        dropped = tuple(self.dropped_fields)
+        columns = tuple(self.context_columns.items())
+        scrub, timestamps = self._scrubber.scrub, self._timestamps
+
+        def normalize(record: Row, context: Context) -> None:
+            for name in dropped:
+                if name in record:
+                    del record[name]
+            for column, key in columns:
+                record[column] = context[key]
+            scrub(record)
+            if timestamps is not None:
+                timestamps(record)
+
+        return normalize
 
     def _wanted_children(self) -> list[CloudStream]:
         return [

@@ -314,21 +314,19 @@ class Runs(MarkedStream, DbtStream):
         """Note a run that was written: the newest id, whether it is open, when it ended."""
         run_id, run = latest_record["id"], self._noted
         progress = self._progress(context)
+        run_is_open, ended = is_open(run), run.get("finished_at")
+        if run_is_open:
+            progress.open.add(run_id)
         for run_filter in self._filters:
-            if run_filter.key and not run_filter.matches(run):
-                continue
             key = run_filter.key
+            if key and not run_filter.matches(run):
+                continue
             mark = progress.marks[key]
             if run_id > (mark.get("last_id") or -1) and not self._is_early(run):
                 mark["last_id"] = run_id
             still_open: list[int] = mark["open"]
-            if is_open(run):
-                progress.open.add(run_id)
-                if run_id not in still_open:
-                    still_open.append(run_id)
-            elif run_id in still_open:
-                still_open.remove(run_id)
-            ended = run.get("finished_at")
+            if run_is_open is not (run_id in still_open):
+                (still_open.append if run_is_open else still_open.remove)(run_id)
             if ended and ended > progress.latest.get(key, ""):
                 progress.latest[key] = ended
 
