@@ -8,6 +8,7 @@ tests compare the two.
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     Project = Callable[[dict[str, Any]], None]
     Convert = Callable[[Any], Any]
 
+_NOT_BOOLEAN = (bool, float, Decimal, dict, list)
 _BOOLEAN = ("boolean", ["boolean"], ["boolean", "null"], ["null", "boolean"])
 
 
@@ -102,6 +104,8 @@ def _compile_value(
         return None if inner is None else _for_objects(inner)
     items = definition.get("items")
     if isinstance(items, dict):
+        if "items" in items:  # the SDK does not look into lists of lists
+            return None
         item = _compile_value(items, mask, breadcrumb, selectable=False)
         return None if item is None else _for_lists(item)
     # An object without declared properties: selection may still name one of its keys.
@@ -110,7 +114,8 @@ def _compile_value(
 
 
 def _to_boolean(value: Any) -> Any:
-    return value if value is None or isinstance(value, (bool, dict, list)) else value != 0
+    """What the SDK makes of a value in a boolean column: it leaves fractions alone."""
+    return value if value is None or isinstance(value, _NOT_BOOLEAN) else value != 0
 
 
 def _for_objects(project: Project) -> Convert:

@@ -119,7 +119,12 @@ def objects(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 properties = st.recursive(
     types,
     lambda inner: (
-        objects(inner) | st.builds(lambda items: {"type": ["array", "null"], "items": items}, inner)
+        objects(inner)
+        | st.builds(
+            lambda items: {"type": ["array", "null"], "items": items},
+            # On objects without properties in a list, the SDK fails.
+            inner.filter(lambda items: "properties" in items or "object" not in items["type"]),
+        )
     ),
     max_leaves=8,
 )
@@ -178,7 +183,8 @@ def test_projection_of_any_record_is_the_sdks(schema: dict[str, Any], data: st.D
     project = compile_projection(schema, mask)  # type: ignore[arg-type]
     if project is not None:
         project(record)
-    assert record == expected
+    # As text: to Python, 1 and 0.0 equal True and False.
+    assert encode(record) == encode(expected)
 
 
 def container_for_boolean(schema: dict[str, Any], value: Any) -> bool:
