@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from benchmarks import dbt, pulumi, targets
+from benchmarks import dbt, loads, pulumi, targets
 from benchmarks.bench import Bench
 from benchmarks.report import keep
 
@@ -18,6 +18,8 @@ COMPARISONS = {
     "memory": dbt.memory,
     "targets": targets.into_target_duckdb,
     "throttled": dbt.throttled,
+    "loads": loads.into_duckdb,
+    "load-memory": loads.load_memory,
 }
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 

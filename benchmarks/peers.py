@@ -32,15 +32,18 @@ class Peer:
 
     package: str
     version: str
+    #: A requirement beside the package, where it is not taken as pip resolves it.
+    beside: str = ""
 
     @property
     def title(self) -> str:
         """The name and version."""
-        return f"{self.package} {self.version}"
+        return f"{self.package} {self.version}" + (f", {self.beside}" if self.beside else "")
 
     @property
     def _folder(self) -> Path:
-        return _HERE / ".venvs" / f"{self.package}-{self.version}"
+        name = f"{self.package}-{self.version}" + (f"-{self.beside}" if self.beside else "")
+        return _HERE / ".venvs" / name
 
     @property
     def python(self) -> str:
@@ -56,9 +59,9 @@ class Peer:
                 [uv, "venv", "--quiet", "--clear", "--python", sys.executable, self._folder],
                 check=True,
             )
-            wanted = f"{self.package}=={self.version}"
+            wanted = [f"{self.package}=={self.version}", *filter(None, [self.beside])]
             subprocess.run(
-                [uv, "pip", "install", "--quiet", "--python", self._folder, wanted], check=True
+                [uv, "pip", "install", "--quiet", "--python", self._folder, *wanted], check=True
             )
             done.touch()
         return self._folder / "bin" / name
@@ -73,6 +76,8 @@ class Peer:
 TAP_DBT = Peer("tap-dbt", "0.17.0")
 TAP_PULUMI_CLOUD = Peer("tap-pulumi-cloud", "0.3.5")
 TARGET_DUCKDB = Peer("target-duckdb", "0.8.0")
+#: The same on the DuckDB that our own loader uses.
+TARGET_DUCKDB_SAME = Peer("target-duckdb", "0.8.0", f"duckdb=={metadata.version('duckdb')}")
 
 
 def own_versions() -> str:

@@ -1,7 +1,8 @@
-"""Print wide Singer records, as a job scheduler's API might give them, for loader benchmarks.
+"""Print Singer records, as a job scheduler's API might give them, for loader benchmarks.
 
-Usage: `python benchmarks/loader/wide_records.py 200000 > /tmp/wide.singer`. A record has 62 fields
-and about 2.9 kB; the same arguments print the same bytes.
+Usage: `python benchmarks/loader/records.py 200000 > /tmp/wide.singer`. A record has 62 fields and
+about 2.9 kB; with `--small`, the first ten fields and a few texts only, about 0.3 kB. The same
+arguments print the same bytes.
 """
 
 from __future__ import annotations
@@ -55,20 +56,31 @@ def make_record(number: int, chance: random.Random) -> dict[str, Any]:
     return record
 
 
+SMALL = (
+    *("id", "moment_0", "moment_1", "count_8", "count_14", "share_0", "is_flag_0"),
+    *("text_0", "text_18", "text_19"),
+)
+
+
 def main() -> None:
     """Print SCHEMA, RECORD and STATE messages."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("count", type=int)
     parser.add_argument("--first", type=int, default=0, help="number of the first record")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--small", action="store_true", help="ten fields instead of 62")
     arguments = parser.parse_args()
     chance = random.Random(arguments.seed)  # noqa: S311
-    schema = {"type": "object", "properties": properties()}
-    message: dict[str, Any] = {"type": "SCHEMA", "stream": "wide", "schema": schema}
+    fields = properties()
+    names = SMALL if arguments.small else tuple(fields)
+    schema = {"type": "object", "properties": {name: fields[name] for name in names}}
+    message: dict[str, Any] = {"type": "SCHEMA", "stream": "jobs", "schema": schema}
     print(json.dumps(message | {"key_properties": ["id"]}))
     for number in range(arguments.first, arguments.first + arguments.count):
         record = make_record(number, chance)
-        message = {"type": "RECORD", "stream": "wide", "record": record}
+        if arguments.small:
+            record = {name: record[name] for name in names}
+        message = {"type": "RECORD", "stream": "jobs", "record": record}
         sys.stdout.write(json.dumps(message, ensure_ascii=False) + "\n")
         if number % STATE_EVERY == STATE_EVERY - 1:
             print(json.dumps({"type": "STATE", "value": {"next": number + 1}}))

@@ -1,0 +1,1 @@
+"""Records for loaders, their check, and the limit of loading."""
