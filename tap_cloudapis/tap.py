@@ -338,11 +338,6 @@ class TapCloudAPIs(Tap):
         ctx.exit(int(tap.report.failed))
 
 
-def main() -> None:
-    """The console script."""
-    run_command(TapCloudAPIs)
-
-
 def run_command(tap: type[TapCloudAPIs]) -> None:
     """Run a tap's command line and exit; what a user can mend is one line, no traceback.
 
@@ -389,7 +384,3 @@ def _read_json(file: Any, option: str) -> dict[str, Any] | None:
 def _is_for_users(record: logging.LogRecord) -> bool:
     """Keep the SDK's narration of its start out of the log, but for those who debug."""
     return record.msg not in _SDK_NARRATION or logging.getLogger(record.name).isEnabledFor(10)
-
-
-if __name__ == "__main__":
-    main()
