@@ -52,6 +52,7 @@ __all__ = [
     "ROW_ID",
     "DatabaseException",
     "Dataset",
+    "DatasetSchema",
     "Table",
     "TableColumn",
     "new_load_id",
@@ -98,6 +99,89 @@ class Table:
             if column.source == source and sought == variant_type:
                 return column
         return None
+
+
+class DatasetSchema:
+    """The dataset's schema as tables of streams; names are final in the database.
+
+    Args:
+        schema: dlt's schema; changed in place.
+    """
+
+    def __init__(self, schema: Schema) -> None:
+        self._schema = schema
+
+    def table_of(self, stream: str) -> Table:
+        """Find the table of a stream, or a fresh name for one.
+
+        Two streams whose names normalise to the same table get two tables: the second one's name
+        ends in a number.
+        """
+        wanted = self._normalize(stream)
+        for name, table in self._schema.tables.items():
+            if table.get(_SOURCE_TABLE, name if name == wanted else None) == stream:
+                return self._read_table(name, stream)
+            if name == wanted and _SOURCE_TABLE not in table and not name.startswith("_dlt"):
+                return self._read_table(name, stream)
+        return Table(_free_name(wanted, self._schema.tables), stream)
+
+    def _read_table(self, name: str, stream: str) -> Table:
+        columns = {
+            column: TableColumn(
+                column,
+                cast("DataType", hints["data_type"]),
+                str(hints.get(_SOURCE_COLUMN, column)),
+                variant=bool(hints.get("variant")),
+                key=bool(hints.get("primary_key")),
+                nullable=bool(hints.get("nullable", True)),
+            )
+            for column, hints in self._schema.get_table_columns(name).items()
+            if column not in {LOAD_ID, ROW_ID}
+        }
+        return Table(name, stream, columns)
+
+    def column_name(
+        self, table: Table, source: str, *, variant_type: DataType | None = None
+    ) -> str:
+        """Make the name of a new column by dlt's naming convention, free in its table."""
+        wanted = self._normalize(source)
+        if variant_type is not None:
+            owner = table.of_source(source)
+            wanted = f"{owner.name if owner else wanted}__v_{variant_type}"
+        return _free_name(wanted, {*table.columns, LOAD_ID, ROW_ID})
+
+    def _normalize(self, name: str) -> str:
+        try:
+            return str(self._schema.naming.normalize_path(name)) or "_"
+        except ValueError:  # nothing of the name is left
+            return "_"
+
+    def stage(self, table: Table) -> None:
+        """Take a table, new or changed, into the schema."""
+        merges = any(column.key for column in table.columns.values())
+        hints = [_hints(column) for column in table.columns.values()]
+        known = self._schema.tables.get(table.name, {}).get("columns", {})
+        partial: Any = new_table(
+            table.name,
+            write_disposition="merge" if merges else "append",
+            columns=[
+                *hints,
+                *(c for c in (dlt_load_id_column(), dlt_id_column()) if c["name"] not in known),
+            ],
+            resource=table.name,
+        )
+        partial[_SOURCE_TABLE] = table.stream
+        partial["x-normalizer"] = {"seen-data": True}
+        self._schema.update_table(partial, normalize_identifiers=False)
+        for column in table.columns.values():
+            stored = self._schema.tables[table.name]["columns"][column.name]
+            stored["data_type"] = column.type
+            stored["nullable"] = column.nullable
+            if not column.key:
+                stored.pop("primary_key", None)
+            if column.type not in _DECIMAL_HINTS:
+                stored.pop("precision", None)
+                stored.pop("scale", None)
 
 
 class Dataset:
@@ -173,9 +257,9 @@ class Dataset:
         return cast("duckdb.DuckDBPyConnection", self._client.sql_client.native_connection)
 
     @property
-    def singer_state(self) -> Any:
-        """The last Singer STATE value stored with the pipeline's state, or None."""
-        return self._state.get("sources", {}).get(_STATE_SECTION, {}).get("state")
+    def schema(self) -> DatasetSchema:
+        """The dataset's schema; `apply` brings what it has got to the database."""
+        return DatasetSchema(self._schema)
 
     def qualified(self, table: str) -> str:
         """Quote a table's name with its schema, for SQL."""
@@ -195,78 +279,6 @@ class Dataset:
     def version_table(self) -> str:
         """Name of the table of schema versions."""
         return str(self._schema.version_table_name)
-
-    def table_of(self, stream: str) -> Table:
-        """Find the table of a stream, or a fresh name for one.
-
-        Two streams whose names normalise to the same table get two tables: the second one's name
-        ends in a number.
-        """
-        wanted = self._normalize(stream)
-        for name, table in self._schema.tables.items():
-            if table.get(_SOURCE_TABLE, name if name == wanted else None) == stream:
-                return self._read_table(name, stream)
-            if name == wanted and _SOURCE_TABLE not in table and not name.startswith("_dlt"):
-                return self._read_table(name, stream)
-        return Table(_free_name(wanted, self._schema.tables), stream)
-
-    def _read_table(self, name: str, stream: str) -> Table:
-        columns = {
-            column: TableColumn(
-                column,
-                cast("DataType", hints["data_type"]),
-                str(hints.get(_SOURCE_COLUMN, column)),
-                variant=bool(hints.get("variant")),
-                key=bool(hints.get("primary_key")),
-                nullable=bool(hints.get("nullable", True)),
-            )
-            for column, hints in self._schema.get_table_columns(name).items()
-            if column not in {LOAD_ID, ROW_ID}
-        }
-        return Table(name, stream, columns)
-
-    def column_name(
-        self, table: Table, source: str, *, variant_type: DataType | None = None
-    ) -> str:
-        """Make the name of a new column by dlt's naming convention, free in its table."""
-        wanted = self._normalize(source)
-        if variant_type is not None:
-            owner = table.of_source(source)
-            wanted = f"{owner.name if owner else wanted}__v_{variant_type}"
-        return _free_name(wanted, {*table.columns, LOAD_ID, ROW_ID})
-
-    def _normalize(self, name: str) -> str:
-        try:
-            return str(self._schema.naming.normalize_path(name)) or "_"
-        except ValueError:  # nothing of the name is left
-            return "_"
-
-    def stage(self, table: Table) -> None:
-        """Take a table, new or changed, into the schema; `apply` brings it to the database."""
-        merges = any(column.key for column in table.columns.values())
-        hints = [_hints(column) for column in table.columns.values()]
-        known = self._schema.tables.get(table.name, {}).get("columns", {})
-        partial: Any = new_table(
-            table.name,
-            write_disposition="merge" if merges else "append",
-            columns=[
-                *hints,
-                *(c for c in (dlt_load_id_column(), dlt_id_column()) if c["name"] not in known),
-            ],
-            resource=table.name,
-        )
-        partial[_SOURCE_TABLE] = table.stream
-        partial["x-normalizer"] = {"seen-data": True}
-        self._schema.update_table(partial, normalize_identifiers=False)
-        for column in table.columns.values():
-            stored = self._schema.tables[table.name]["columns"][column.name]
-            stored["data_type"] = column.type
-            stored["nullable"] = column.nullable
-            if not column.key:
-                stored.pop("primary_key", None)
-            if column.type not in _DECIMAL_HINTS:
-                stored.pop("precision", None)
-                stored.pop("scale", None)
 
     def apply(self) -> None:
         """Create what the schema has and the database has not; store the schema's version.

@@ -8,7 +8,7 @@ from typing import IO, Any
 import click
 from singer_sdk.exceptions import MissingKeyPropertiesError, RecordsWithoutSchemaException
 
-LOGGER = logging.getLogger("target-duckdb")
+LOGGER = logging.getLogger("target_dlt")
 
 
 class LoaderError(click.ClickException):

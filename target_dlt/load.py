@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import importlib
 import logging
-import threading
 import time
 from collections import Counter
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from target_dlt import quarantine
 from target_dlt.arrow import RecordBuffer
+from target_dlt.engines.base import Activation, StreamLoad
 from target_dlt.errors import BadMessageError, BadRecordError, RecordBeforeSchemaError
 from target_dlt.schema import StreamSchema, parse_schema
 from target_dlt.spool import Spool
@@ -23,37 +21,25 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from target_dlt.engines.duckdb import (
-        Activation,
-        DuckDBEngine,
-        LoadMethod,
-        OnTypeChange,
-        StreamLoad,
-    )
+    from target_dlt.engines.base import Engine
     from target_dlt.reader import Message
 
-LOGGER = logging.getLogger("target-duckdb")
+LOGGER = logging.getLogger("target_dlt")
 _MEBIBYTE = 1 << 20
-_ENGINE = "target_dlt.engines.duckdb"
-
-
-def _import_engine() -> None:
-    with suppress(ImportError):  # told when the engine is needed
-        importlib.import_module(_ENGINE)
 
 
 @dataclass(frozen=True)
 class Options:
-    """Where and how to load; see the settings of the target."""
+    """How to load; see the settings of the target.
 
-    path: Path
-    dataset_name: str
-    pipeline_name: str
+    Attributes:
+        make_engine: Makes the engine, when it is first needed; it is given a function to call
+            again and again while it waits, which may raise to give up.
+    """
+
+    make_engine: Callable[[Callable[[], None]], Engine]
     batch_size_rows: int
-    memory_limit: str
-    load_method: LoadMethod
-    hard_delete: bool
-    on_type_change: OnTypeChange
+    replaces: bool
     quarantines: bool
     primary_key_required: bool
     validate_records: bool
@@ -91,12 +77,9 @@ class Load:
         self._commit_bytes = 0
         self._quarantine = quarantine.Quarantine()
         self._rows: Counter[str] = Counter()
-        self._engine: DuckDBEngine | None = None
+        self._engine: Engine | None = None
         self.is_committing = False
         self.stop: Callable[[], None] = lambda: None
-        # dlt takes a second to import: meanwhile the tap starts up and sends its first pages.
-        # No daemon: the interpreter must not end in the middle of importing a C++ library.
-        threading.Thread(target=_import_engine).start()
 
     def record_lane(self, stream: str) -> Callable[[bytes], None]:
         """Answer the function that takes a stream's RECORD lines.
@@ -178,8 +161,6 @@ class Load:
             self._commit()
 
     def _activate_version(self, message: Message) -> None:
-        from target_dlt.engines.duckdb import Activation  # noqa: PLC0415
-
         stream = message.stream
         if not stream or message.version is None:
             raise BadMessageError('an ACTIVATE_VERSION needs "stream" and "version"')
@@ -239,10 +220,7 @@ class Load:
         for stream, rows in sorted(self._rows.items()):
             LOGGER.info("stream %r: %d rows", stream, rows)
         if self._engine is not None:
-            path, rows = self._options.path, sum(self._rows.values())
-            LOGGER.info(
-                "Loaded %d rows into %s, dataset %s", rows, path, self._options.dataset_name
-            )
+            LOGGER.info("Loaded %d rows into %s", sum(self._rows.values()), self._engine.place)
 
     def _has_rows(self) -> bool:
         return bool(self._quarantine) or any(map(self._spool.chunks, self._buffers))
@@ -251,16 +229,15 @@ class Load:
         started = time.monotonic()
         self._seal_all()
         if self._engine is None:
-            self._engine = self._make_engine()
-        from target_dlt.engines.duckdb import StreamLoad  # noqa: PLC0415
-
-        replaces = self._options.load_method == "overwrite"
+            self._engine = self._options.make_engine(
+                lambda: self.stop()  # noqa: PLW0108 (it is set when a signal comes)
+            )
         loads = [
             StreamLoad(
                 buffer.schema,
                 chunks,
                 self._activations.get(stream, ()),
-                replaces=replaces and stream not in self._replaced,
+                replaces=self._options.replaces and stream not in self._replaced,
             )
             for stream, buffer in self._buffers.items()
             if (chunks := self._spool.chunks(stream))
@@ -271,9 +248,7 @@ class Load:
             loads.append(StreamLoad(quarantine.SCHEMA, refused))
         self.is_committing = True
         try:
-            with self._engine.open() as dataset:
-                self._engine.commit(dataset, loads, self._state.value)
-                self._state.emit()
+            self._engine.commit(loads, self._state.value, self._state.emit)
         finally:
             self.is_committing = False
         self.stop()
@@ -298,18 +273,3 @@ class Load:
         self._activations.clear()
         self._commit_bytes = 0
         self._policy.reset()
-
-    def _make_engine(self) -> DuckDBEngine:
-        from target_dlt.engines.duckdb import DuckDBEngine  # noqa: PLC0415
-
-        options = self._options
-        return DuckDBEngine(
-            options.path,
-            options.dataset_name,
-            options.pipeline_name,
-            memory_limit=options.memory_limit,
-            load_method=options.load_method,
-            hard_delete=options.hard_delete,
-            on_type_change=options.on_type_change,
-            on_wait=lambda: self.stop(),  # noqa: PLW0108 (it is set when a signal comes)
-        )

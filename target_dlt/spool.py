@@ -39,7 +39,7 @@ class Spool:
 
     def _on_disk(self, table: pa.Table) -> pa.Table:
         if self._folder is None:
-            self._folder = TemporaryDirectory(prefix="target-duckdb-", dir=self._parent)
+            self._folder = TemporaryDirectory(prefix="target-dlt-", dir=self._parent)
         self._files += 1
         path = Path(self._folder.name, f"{self._files}.arrow")
         with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:

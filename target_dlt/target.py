@@ -1,9 +1,12 @@
-"""The Singer target `target-duckdb`: settings, `--about`, signals."""
+"""The Singer targets: settings, `--about`, signals."""
 
 from __future__ import annotations
 
+import importlib
 import re
 import sys
+import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -16,159 +19,36 @@ from singer_sdk.helpers.capabilities import (
     TargetCapabilities,
 )
 
+from target_dlt.engines.base import Rules
 from target_dlt.errors import LoaderError
 from target_dlt.load import Load, Options
 from target_dlt.reader import SingerLineReader
+from target_dlt.settings import COMMON, DUCKDB
 
 if TYPE_CHECKING:
     import logging
+    from collections.abc import Callable
     from types import FrameType
 
     from singer_sdk.plugin_base import _ConfigInput
+
+    from target_dlt.engines.base import Engine
+
+    EngineMaker = Callable[[Callable[[], None]], Engine]
 
 #: How the lines begin that the SDK logs in every run, beside what the target says itself.
 _SDK_NARRATION = ("Parsing env var", "Skipping parse of env", "Reader '%s' completed")
 #: What a DuckDB file has behind the checksum it begins with.
 _MAGIC = b"DUCK"
 
-_SETTINGS = th.PropertiesList(
-    th.Property(
-        "path",
-        th.StringType,
-        title="Path of the DuckDB file",
-        description=(
-            "The DuckDB file to load into, for example `output/warehouse.duckdb`. It and its "
-            "folders are created. `filepath` is another name for this setting; one is required."
-        ),
-    ),
-    th.Property(
-        "filepath",
-        th.StringType,
-        title="Path of the DuckDB file (alias)",
-        description="Another name for `path`, as other DuckDB loaders call it.",
-    ),
-    th.Property(
-        "default_target_schema",
-        th.StringType,
-        default="main",
-        title="Schema",
-        description=(
-            "The DuckDB schema of all tables, which is the name of the dlt dataset; spelled by "
-            "dlt's naming convention (snake_case). If it equals the name of the file, as in "
-            "`sales.duckdb` and `sales`, the tables are put into the file's main schema, because "
-            "DuckDB cannot tell schema and file apart: `SELECT * FROM sales.orders` and "
-            "`dlt.attach(dataset_name='sales')` find them."
-        ),
-    ),
-    th.Property(
-        "pipeline_name",
-        th.StringType(pattern=r"^[A-Za-z0-9_-]+$"),
-        title="dlt pipeline name",
-        description=(
-            "The name by which `dlt.attach` finds the dataset and by which another dlt pipeline "
-            "goes on with it. Default: the name of the file without its ending, other characters "
-            "than letters, digits, `_` and `-` replaced by `_`."
-        ),
-    ),
-    th.Property(
-        "batch_size_rows",
-        th.IntegerType(minimum=1),
-        default=100_000,
-        title="Rows per commit",
-        description=(
-            "Rows are committed at the first STATE message after this many rows, 256 MiB of "
-            "messages or 60 seconds, and at the end."
-        ),
-    ),
-    th.Property(
-        "memory_limit",
-        th.StringType(pattern=r"^[0-9]+(\.[0-9]+)? ?[KMGT]i?B$"),
-        default="512MB",
-        title="Memory limit of DuckDB",
-        description="How much memory DuckDB may use, for example `512MB` or `4GB`.",
-    ),
-    th.Property(
-        "load_method",
-        th.StringType,
-        default="upsert",
-        allowed_values=["upsert", "append-only", "overwrite"],
-        title="Load method",
-        description=(
-            "`upsert` replaces the row with the same key and appends to tables without a key; "
-            "`append-only` always appends; `overwrite` empties the table of each stream before "
-            "the first rows of a run, in the same transaction."
-        ),
-    ),
-    th.Property(
-        "hard_delete",
-        th.BooleanType,
-        default=False,
-        title="Delete rows that are gone",
-        description=(
-            "What an ACTIVATE_VERSION message does to rows that are of an older version, or of "
-            "none and not of this run: delete them (true) or set their `_sdc_deleted_at` (false). "
-            "True also deletes rows whose `_sdc_deleted_at` the tap sent."
-        ),
-    ),
-    th.Property(
-        "on_type_change",
-        th.StringType,
-        default="widen",
-        allowed_values=["widen", "variant", "error"],
-        title="On a change of type",
-        description=(
-            "What to do with values that an existing column cannot hold: `widen` the column if no "
-            "value is lost by it, else put them into a `variant` column of their own type, such "
-            "as `amount__v_text`; always do the latter; or end the load with an `error`, before "
-            "anything of its commit is written."
-        ),
-    ),
-    th.Property(
-        "on_bad_record",
-        th.StringType,
-        default="fail",
-        allowed_values=["fail", "quarantine"],
-        title="On a bad record",
-        description=(
-            "What to do with a record that cannot become a row, because a key property is missing "
-            "or is not of its type: `fail`, or `quarantine` it with the reason, its line and its "
-            "stream in the table `_singer_quarantine` and go on. A line that is no JSON always "
-            "ends the load."
-        ),
-    ),
-    th.Property(
-        "primary_key_required",
-        th.BooleanType,
-        default=False,
-        title="Require keys",
-        description="Whether a stream without `key_properties` ends the load.",
-    ),
-    th.Property(
-        "validate_records",
-        th.BooleanType,
-        default=False,
-        title="Validate records",
-        description=(
-            "Hold each record to the whole JSON schema of its stream (draft 7, without `format` "
-            "and `multipleOf`); one that breaks it is a bad record. Costs several times the "
-            "load itself; exact types need no validation."
-        ),
-    ),
-    th.Property(
-        "temp_dir",
-        th.StringType,
-        title="Folder for temporary files",
-        description=(
-            "Where to keep what does not fit into memory between two STATE messages. Default: the "
-            "system's folder for temporary files."
-        ),
-    ),
-    additional_properties=False,
-).to_dict()
-
 
 def _is_for_users(record: logging.LogRecord) -> bool:
     return not str(record.msg).startswith(_SDK_NARRATION)
+
+
+def _import(module: str) -> None:
+    with suppress(ImportError):  # told when the engine is needed
+        importlib.import_module(module)
 
 
 def _checked(path: str) -> Path:
@@ -204,12 +84,15 @@ def _checked(path: str) -> Path:
     return absolute
 
 
-class TargetDuckDB(Target):
-    """Load Singer messages into a DuckDB file as a dlt dataset."""
+class DatasetTarget(Target):
+    """What the targets share: each loads Singer messages into a dlt dataset.
 
-    name = "target-duckdb"
+    Attributes:
+        engine_module: Where the engine is; imported while the first messages are read.
+    """
+
     package_name = "tap-cloudapis"
-    config_jsonschema = _SETTINGS
+    engine_module: str
     capabilities = [  # noqa: RUF012
         PluginCapabilities.ABOUT,
         PluginCapabilities.STRUCTURED_LOGGING,
@@ -223,6 +106,9 @@ class TargetDuckDB(Target):
         self.logger.addFilter(_is_for_users)
         super().__init__(**kwargs, setup_mapper=False)
         self._load = Load(self._options())
+        # dlt takes a second to import: meanwhile the tap starts up and sends its first pages.
+        # No daemon: the interpreter must not end in the middle of importing a C++ library.
+        threading.Thread(target=_import, args=(self.engine_module,)).start()
         self.message_reader = SingerLineReader(self._load)
 
     @classmethod
@@ -257,27 +143,32 @@ class TargetDuckDB(Target):
             raise LoaderError("wrong settings: " + "; ".join(error.errors)) from error
 
     def _options(self) -> Options:
-        path = self.config.get("path") or self.config.get("filepath")
-        if not path:
-            raise LoaderError("wrong settings: 'path', the DuckDB file to load into, is missing")
         temp_dir = self.config.get("temp_dir")
         if temp_dir and not Path(temp_dir).expanduser().is_dir():
             raise LoaderError(f"wrong settings: temp_dir {temp_dir!r} is no folder")
-        absolute = _checked(path)
         return Options(
-            path=absolute,
-            dataset_name=self.config["default_target_schema"],
-            pipeline_name=self.config.get("pipeline_name")
-            or re.sub(r"[^A-Za-z0-9_-]", "_", absolute.stem),
+            make_engine=self._engine_maker(),
             batch_size_rows=self.config["batch_size_rows"],
-            memory_limit=self.config["memory_limit"],
-            load_method=self.config["load_method"],
-            hard_delete=self.config["hard_delete"],
-            on_type_change=self.config["on_type_change"],
+            replaces=self.config["load_method"] == "overwrite",
             quarantines=self.config["on_bad_record"] == "quarantine",
             primary_key_required=self.config["primary_key_required"],
             validate_records=self.config["validate_records"],
             temp_dir=Path(temp_dir).expanduser() if temp_dir else None,
+        )
+
+    def _engine_maker(self) -> EngineMaker:
+        """Check the settings of the destination; answer what makes the engine for it.
+
+        Raises:
+            LoaderError: If a setting is wrong.
+        """
+        raise NotImplementedError
+
+    def _rules(self) -> Rules:
+        return Rules(
+            self.config["load_method"],
+            self.config["hard_delete"],
+            self.config["on_type_change"],
         )
 
     def process_endofpipe(self) -> None:
@@ -294,3 +185,32 @@ class TargetDuckDB(Target):
             self._load.stop = lambda: sys.exit(128 + signum)
             return
         sys.exit(128 + signum)
+
+
+class TargetDuckDB(DatasetTarget):
+    """Load Singer messages into a DuckDB file as a dlt dataset."""
+
+    name = "target-duckdb"
+    config_jsonschema = th.PropertiesList(*DUCKDB, *COMMON, additional_properties=False).to_dict()
+    engine_module = "target_dlt.engines.duckdb"
+
+    def _engine_maker(self) -> EngineMaker:
+        path = self.config.get("path") or self.config.get("filepath")
+        if not path:
+            raise LoaderError("wrong settings: 'path', the DuckDB file to load into, is missing")
+        absolute = _checked(path)
+        pipeline_name = self.config.get("pipeline_name")
+
+        def make(on_wait: Callable[[], None]) -> Engine:
+            from target_dlt.engines.duckdb import DuckDBEngine  # noqa: PLC0415
+
+            return DuckDBEngine(
+                absolute,
+                self.config["default_target_schema"],
+                pipeline_name or re.sub(r"[^A-Za-z0-9_-]", "_", absolute.stem),
+                memory_limit=self.config["memory_limit"],
+                rules=self._rules(),
+                on_wait=on_wait,
+            )
+
+        return make

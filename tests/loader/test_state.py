@@ -39,7 +39,7 @@ def test_states_come_out_commit_by_commit(tmp_path, capsys, caplog):
     for n in range(1, 10):
         messages += [record("t", id=n), state({"n": n})]
     messages.append(record("t", id=10))
-    with caplog.at_level("INFO", logger="target-duckdb"):
+    with caplog.at_level("INFO", logger="target_dlt"):
         load(path, messages, batch_size_rows=4)
     assert [json.loads(line)["n"] for line in capsys.readouterr().out.splitlines()] == [4, 8, 9]
     assert query(path, "SELECT count(*) FROM t") == [(10,)]

@@ -1,0 +1,222 @@
+"""Which column of a table takes which values: the same for every engine."""
+
+from __future__ import annotations
+
+import logging
+import os
+from base64 import b64encode
+from typing import TYPE_CHECKING, Protocol
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from target_dlt.arrow import ARROW_TYPES, VERSION, Chunk, Column
+from target_dlt.dlt_internals import ROW_ID, DatasetSchema, Table, TableColumn
+from target_dlt.errors import LoaderError
+from target_dlt.schema import fits, wider_type
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from target_dlt.engines.base import Rules, StreamLoad
+    from target_dlt.schema import DataType
+
+LOGGER = logging.getLogger("target_dlt")
+EXACT_IN_DOUBLE = 2**53
+# When a row was found to be of an older version, as other Singer loaders name it.
+DELETED_AT = "_sdc_deleted_at"
+
+
+class Database(Protocol):
+    """Changes columns that the database has already; before the commit's rows are written."""
+
+    def can_widen(self, table: Table, column: TableColumn, wider: DataType) -> bool:
+        """Tell whether a column can become wider and keep every value it holds."""
+
+    def widen(self, table: Table, column: TableColumn, wider: DataType) -> None:
+        """Change a column's type, where dlt stages rows for the table as well."""
+
+    def allow_null(self, table: Table, column: TableColumn) -> None:
+        """Let a column that was part of a key hold NULL."""
+
+
+class StreamPlan:
+    """One stream's way into its table, within one commit.
+
+    Makes every column that the chunks need in the dataset's schema, and widens in the database
+    those that are too narrow.
+
+    Args:
+        dataset: The dataset's schema; it has the table afterwards.
+        database: What the dataset is in.
+        load: What the commit brings.
+        rules: What to do where column and values differ.
+
+    Attributes:
+        load: What the commit brings.
+        table: The table and all its columns.
+        keys: Names of the key columns; empty for a table that is appended to.
+        version: The column of the tap's version of its table, if rows of older versions are to go.
+        deleted_at: The column that marks rows which are gone, if the table has one.
+
+    Raises:
+        LoaderError: If a column cannot hold its values and may not be changed.
+    """
+
+    def __init__(
+        self, dataset: DatasetSchema, database: Database, load: StreamLoad, rules: Rules
+    ) -> None:
+        self.load = load
+        self._dataset = dataset
+        self._database = database
+        self._on_type_change = rules.on_type_change
+        self.table = dataset.table_of(load.schema.stream)
+        self.version: TableColumn | None = None
+        is_new = not self.table.columns
+        self._make_columns()
+        if load.activations:
+            self.version = self._column_for(Column(VERSION, "bigint"))
+            if not rules.hard_delete:
+                self._column_for(Column(DELETED_AT, "timestamp"))
+        self.deleted_at = self.table.of_source(DELETED_AT)
+        self._mark_keys(is_new=is_new)
+        sources = [self.table.of_source(key) for key in load.schema.keys]
+        self.keys = [column.name for column in sources if column is not None]
+        dataset.stage(self.table)
+
+    def _make_columns(self) -> None:
+        for chunk in self.load.chunks:
+            for column in chunk.columns:
+                self._column_for(column)
+        for name, kind in self.load.schema.columns.items():
+            self._column_for(Column(name, kind))
+        for chunk in self.load.chunks:
+            for column, values in zip(chunk.columns, chunk.table.columns, strict=True):
+                if _overflows(column, self._column_for(column), values):
+                    self._column_for(Column(column.name, "bigint", variant=True))
+
+    def _mark_keys(self, *, is_new: bool) -> None:
+        for column in self.table.columns.values():
+            column.key = column.source in self.load.schema.keys and not column.variant
+            if is_new and column.key:
+                column.nullable = False
+            if not column.key and not column.nullable:
+                self._database.allow_null(self.table, column)
+                column.nullable = True
+
+    def _column_for(self, column: Column) -> TableColumn:
+        """Find, widen or make the column that takes a chunk's column."""
+        existing = self.table.of_source(column.name)
+        if existing is not None and not column.variant:
+            if fits(column.type, existing.type):
+                return existing
+            wider = None
+            if self._on_type_change == "widen":
+                wider = wider_type(existing.type, column.type)
+            if wider is not None and self._widen(existing, wider):
+                return existing
+            if column.name in self.load.schema.keys:
+                raise LoaderError(
+                    f"stream {self.table.stream!r}: key {column.name!r} is now {column.type}, "
+                    f"but its column is {existing.type}"
+                )
+        is_variant = column.variant or existing is not None
+        if is_variant and self._on_type_change == "error":
+            raise LoaderError(
+                f"stream {self.table.stream!r}: {column.name!r} has values of type "
+                f"{column.type}, which its column does not hold, and on_type_change is 'error'"
+            )
+        variant_type: DataType | None = column.type if is_variant else None
+        found = self.table.of_source(column.name, variant_type=variant_type)
+        return found or self._add(column, variant_type)
+
+    def _add(self, column: Column, variant_type: DataType | None) -> TableColumn:
+        name = self._dataset.column_name(self.table, column.name, variant_type=variant_type)
+        if variant_type is not None:
+            LOGGER.warning(
+                "stream %r: values of %r that its column cannot hold go to column %r",
+                self.table.stream,
+                column.name,
+                name,
+            )
+        elif name.rpartition("_")[2].isdigit() and name.rpartition("_")[0] in self.table.columns:
+            LOGGER.warning(
+                "stream %r: the name of %r is taken; its column is %r",
+                self.table.stream,
+                column.name,
+                name,
+            )
+        is_variant = variant_type is not None
+        added = TableColumn(name, column.type, column.name, variant=is_variant, stored=False)
+        self.table.columns[name] = added
+        return added
+
+    def _widen(self, column: TableColumn, wider: DataType) -> bool:
+        if column.stored:
+            if not self._database.can_widen(self.table, column, wider):
+                return False
+            LOGGER.info("stream %r: column %r becomes %s", self.table.stream, column.name, wider)
+            self._database.widen(self.table, column, wider)
+        column.type = wider
+        return True
+
+    def batch(self, chunks: Sequence[Chunk]) -> pa.Table:
+        """Give chunks the names and types of the table, and each row an id.
+
+        Args:
+            chunks: At least one of the load's chunks.
+
+        Returns:
+            Their rows, in order, in the columns that they have.
+        """
+        rows = pa.concat_tables(
+            [self._conform(chunk) for chunk in chunks], promote_options="default"
+        )
+        return rows.append_column(ROW_ID, _row_ids(len(rows)))
+
+    def _conform(self, chunk: Chunk) -> pa.Table:
+        arrays: dict[str, pa.ChunkedArray] = {}
+        for column, values in zip(chunk.columns, chunk.table.columns, strict=True):
+            for name, array in self._place(column, values):
+                arrays[name] = pc.coalesce(arrays[name], array) if name in arrays else array
+        return pa.table(arrays)
+
+    def _place(
+        self, column: Column, values: pa.ChunkedArray
+    ) -> Iterator[tuple[str, pa.ChunkedArray]]:
+        target = self._column_for(column)
+        if _overflows(column, target, values):
+            variant = self._column_for(Column(column.name, "bigint", variant=True))
+            exact, null = _is_exact_in_double(values), pa.scalar(None, pa.int64())
+            yield variant.name, pc.if_else(exact, null, values)
+            values = pc.if_else(exact, values, null)
+        yield target.name, _cast(values, column.type, target.type)
+
+
+def _is_exact_in_double(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    return pc.and_(
+        pc.greater_equal(values, -EXACT_IN_DOUBLE), pc.less_equal(values, EXACT_IN_DOUBLE)
+    )
+
+
+def _overflows(column: Column, target: TableColumn, values: pa.ChunkedArray) -> bool:
+    """Tell whether integers that only a bigint holds are on their way into a double column."""
+    if column.type != "bigint" or target.type != "double":
+        return False
+    return not pc.all(_is_exact_in_double(values), min_count=0).as_py()
+
+
+def _cast(values: pa.ChunkedArray, kind: DataType, wanted: DataType) -> pa.ChunkedArray:
+    if kind == wanted or (kind, wanted) == ("json", "text"):
+        return values
+    if (kind, wanted) == ("timestamp", "text"):
+        return pc.strftime(values, format="%Y-%m-%dT%H:%M:%SZ")
+    return values.cast(ARROW_TYPES[wanted])
+
+
+def _row_ids(count: int) -> pa.StringArray:
+    """Make ids as dlt makes them, 14 base64 characters of randomness, all at once."""
+    width = 14
+    text = b64encode(os.urandom((count + 1) // 2 * 21))
+    offsets = pa.array(range(0, count * width + 1, width), pa.int32()).buffers()[1]
+    return pa.StringArray.from_buffers(count, offsets, pa.py_buffer(text))
