@@ -1,4 +1,4 @@
-"""A dlt dataset in DuckDB, kept through dlt's own schema, client and state documents.
+"""A dlt dataset, kept through dlt's own schema, clients and state documents.
 
 The only module that touches what dlt does not document: how a pipeline keeps its schema in
 `_dlt_version`, its state in `_dlt_pipeline_state` and its loads in `_dlt_loads`. The contract
@@ -15,8 +15,16 @@ from typing import TYPE_CHECKING, Any, cast
 
 # Before dlt starts up: what a loader must not do unless its user asks for it.
 os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
-logging.getLogger("dlt").setLevel(logging.ERROR)
+# Errors reach the user as one line of the loader's; dlt logs them with their whole stack.
+os.environ.setdefault("RUNTIME__LOG_LEVEL", "CRITICAL")
+# A run's packages are not kept beside what they were loaded into.
+os.environ.setdefault("LOAD__DELETE_COMPLETED_JOBS", "true")
+logging.getLogger("dlt").setLevel(logging.CRITICAL)
 
+import dlt  # noqa: E402
+from dlt.common.configuration.container import Container  # noqa: E402
+from dlt.common.destination import Destination  # noqa: E402
+from dlt.common.destination.exceptions import DestinationUndefinedEntity  # noqa: E402
 from dlt.common.schema import Schema  # noqa: E402
 from dlt.common.schema.utils import (  # noqa: E402
     dlt_id_column,
@@ -33,6 +41,7 @@ from dlt.destinations.exceptions import (  # noqa: E402
     DatabaseUndefinedRelation,
 )
 from dlt.destinations.impl.duckdb.configuration import DuckDbClientConfiguration  # noqa: E402
+from dlt.pipeline.pipeline import Pipeline  # noqa: E402
 from dlt.pipeline.state_sync import (  # noqa: E402
     bump_pipeline_state_version_if_modified,
     default_pipeline_state,
@@ -42,6 +51,7 @@ from dlt.pipeline.state_sync import (  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from pathlib import Path
 
     import duckdb
 
@@ -50,13 +60,19 @@ if TYPE_CHECKING:
 __all__ = [
     "LOAD_ID",
     "ROW_ID",
+    "STATE_SECTION",
     "DatabaseException",
     "Dataset",
     "DatasetSchema",
+    "Destination",
+    "DestinationUndefinedEntity",
+    "Pipeline",
     "Table",
     "TableColumn",
+    "dlt",
     "new_load_id",
     "normalize_dataset_name",
+    "open_pipeline",
 ]
 
 LOAD_ID = "_dlt_load_id"
@@ -68,7 +84,7 @@ _DECIMAL_HINTS: Mapping[str, dict[str, int]] = {
 # The names of the source, so that the same name finds the same column or table in every run.
 _SOURCE_COLUMN = "x-singer-property"
 _SOURCE_TABLE = "x-singer-stream"
-_STATE_SECTION = "singer"
+STATE_SECTION = "singer"
 
 
 @dataclass
@@ -106,10 +122,12 @@ class DatasetSchema:
 
     Args:
         schema: dlt's schema; changed in place.
+        json_as_text: Whether new columns of JSON are columns of text instead.
     """
 
-    def __init__(self, schema: Schema) -> None:
+    def __init__(self, schema: Schema, *, json_as_text: bool = False) -> None:
         self._schema = schema
+        self._json_as_text = json_as_text
 
     def table_of(self, stream: str) -> Table:
         """Find the table of a stream, or a fresh name for one.
@@ -149,6 +167,10 @@ class DatasetSchema:
             owner = table.of_source(source)
             wanted = f"{owner.name if owner else wanted}__v_{variant_type}"
         return _free_name(wanted, {*table.columns, LOAD_ID, ROW_ID})
+
+    def column_type(self, kind: DataType) -> DataType:
+        """Choose the type of a new column for values of a type."""
+        return "text" if kind == "json" and self._json_as_text else kind
 
     def _normalize(self, name: str) -> str:
         try:
@@ -306,7 +328,7 @@ class Dataset:
             destination_name=None,
         )
         if singer_state is not None:
-            state.setdefault("sources", {})[_STATE_SECTION] = {"state": singer_state}
+            state.setdefault("sources", {})[STATE_SECTION] = {"state": singer_state}
         _, new, old = bump_pipeline_state_version_if_modified(state)
         if new != old:
             self._insert_state(load_id)
@@ -321,6 +343,45 @@ class Dataset:
             f"({names}) VALUES ({marks})",
             list(row.values()),
         )
+
+
+def open_pipeline(
+    name: str, destination: Destination, dataset_name: str, folder: Path
+) -> tuple[Pipeline, str]:
+    """Make a pipeline in a folder of its own, with state and schema as the destination has them.
+
+    A schema is stored before the first rows, the state with the first complete load; so a dataset
+    whose first load never completed has a schema, and the pipeline goes on with it.
+
+    Args:
+        name: dlt's name for the pipeline.
+        destination: Where the dataset is.
+        dataset_name: Its name.
+        folder: Where the pipeline works; empty.
+
+    Returns:
+        The pipeline, and the name of the schema among its `schemas`.
+    """
+    pipeline = dlt.pipeline(
+        name, pipelines_dir=str(folder), destination=destination, dataset_name=dataset_name
+    )
+    pipeline.run()  # without data: restores, once for all later runs
+    if pipeline.default_schema_name:
+        return pipeline, pipeline.default_schema_name
+    schema_name = normalize_schema_name(name)
+    with Container().injectable_context(destination.capabilities()):
+        schema = _stored_schema(pipeline, schema_name) or Schema(schema_name)
+    pipeline.schemas.set_live_schema(schema)
+    return pipeline, schema_name
+
+
+def _stored_schema(pipeline: Pipeline, name: str) -> Schema | None:
+    try:
+        with pipeline.destination_client() as client:
+            info = client.get_stored_schema(name)
+    except DestinationUndefinedEntity:
+        return None
+    return Schema.from_stored_schema(json.loads(info.schema)) if info else None
 
 
 def _hints(column: TableColumn) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from base64 import b64encode
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 import pyarrow as pa
@@ -106,6 +107,7 @@ class StreamPlan:
 
     def _column_for(self, column: Column) -> TableColumn:
         """Find, widen or make the column that takes a chunk's column."""
+        column = replace(column, type=self._dataset.column_type(column.type))
         existing = self.table.of_source(column.name)
         if existing is not None and not column.variant:
             if fits(column.type, existing.type):

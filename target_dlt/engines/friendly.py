@@ -1,0 +1,122 @@
+"""What went wrong at a destination, in one line and without secrets."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+from dlt.common.configuration.exceptions import (
+    ConfigFieldMissingException,
+    ConfigurationException,
+    ConfigurationValueError,
+)
+from dlt.common.exceptions import MissingDependencyException
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+#: Our extra for what a destination or table format needs; others are extras of dlt itself.
+EXTRAS = {"postgres": "postgres", "delta": "delta", "iceberg": "iceberg", "duckdb": "duckdb"}
+_SECRET_NAME = re.compile(r"passw|secret|token|key|credential|pwd", re.IGNORECASE)
+_PASSWORD_IN_URL = re.compile(r"://[^/@\s]*?:([^@\s]+)@")
+_PASSWORD_IN_DSN = re.compile(r"(?:password|pwd)\s*=\s*('[^']*'|[^\s;&]+)", re.IGNORECASE)
+_SHORTEST_SECRET = 3
+
+
+class Explainer:
+    """Makes a line of an exception of dlt or of a driver.
+
+    Args:
+        destination: dlt's name of the destination.
+        table_format: Format of its tables, if one was chosen.
+        config: What the user configured for the destination; its secrets are blotted out.
+    """
+
+    def __init__(
+        self, destination: str, table_format: str | None, config: Mapping[str, Any]
+    ) -> None:
+        self._destination = destination
+        self._needs = table_format or destination
+        self._secrets = sorted(
+            {*_secrets("", config), *_secrets_of_environment()}, key=len, reverse=True
+        )
+
+    def __call__(self, error: BaseException) -> str:
+        """Explain an error.
+
+        Args:
+            error: Its causes are looked through as well.
+
+        Returns:
+            One line: the destination, what happened, and what to do if that is known.
+        """
+        text = f"destination {self._destination!r}: {self._told(list(_chain(error)))}"
+        for secret in self._secrets:
+            text = text.replace(secret, "***")
+        return text
+
+    def _told(self, chain: list[BaseException]) -> str:
+        for error in chain:
+            if isinstance(error, MissingDependencyException | ModuleNotFoundError):
+                return self.missing_package()
+            if isinstance(error, ConfigFieldMissingException):
+                return (
+                    f"not configured: {', '.join(error.fields)} of its {_kind(error)} is missing; "
+                    "set it in destination_config, or as dlt's documentation of it says"
+                )
+            if isinstance(error, ConfigurationValueError):
+                return "not configured: a value of destination_config is not as dlt expects it"
+            if isinstance(error, ConfigurationException):
+                return f"not configured: {_first_line(error)}"
+        return _first_line(chain[-1])
+
+    def missing_package(self) -> str:
+        """Say what to install for it."""
+        extra = EXTRAS.get(self._needs)
+        package = f"tap-cloudapis[{extra}]" if extra else f"dlt[{self._needs}]"
+        return f'a package is not installed: pip install "{package}"'
+
+
+def _kind(error: ConfigFieldMissingException) -> str:
+    return "credentials" if "Credentials" in error.spec_name else "configuration"
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """An exception and what caused it, from the outermost to the first one."""
+    seen: set[int] = set()
+    current: BaseException | None = error
+    while current is not None and id(current) not in seen:
+        seen.add(id(current))
+        yield current
+        current = current.__cause__ or current.__context__
+
+
+def _first_line(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__
+
+
+def _secrets(name: str, value: Any) -> Iterator[str]:
+    """The secrets among configured values: by their name, and the passwords within texts."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from _secrets(str(key), item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _secrets(name, item)
+    elif isinstance(value, str):
+        found = [*_PASSWORD_IN_URL.findall(value), *_PASSWORD_IN_DSN.findall(value)]
+        if not found and _SECRET_NAME.search(name) and "://" not in value:
+            found = [value]
+        for secret in found:
+            yield from {s for s in (secret, unquote(secret)) if len(s) >= _SHORTEST_SECRET}
+
+
+def _secrets_of_environment() -> Iterator[str]:
+    for name, value in os.environ.items():
+        if name.startswith(("DESTINATION", "CREDENTIALS", "TARGET_DLT")) or name.endswith(
+            "__CREDENTIALS"
+        ):
+            yield from _secrets(name, value)

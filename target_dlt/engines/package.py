@@ -1,0 +1,265 @@
+"""Commits of Arrow chunks to any of dlt's destinations, as load packages of Parquet files."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import contextmanager
+from dataclasses import replace
+from itertools import zip_longest
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from target_dlt.arrow import ARROW_TYPES
+from target_dlt.dlt_internals import (
+    LOAD_ID,
+    ROW_ID,
+    STATE_SECTION,
+    DatasetSchema,
+    dlt,
+    open_pipeline,
+)
+from target_dlt.engines.base import StreamLoad
+from target_dlt.engines.destinations import CannotChangeRowsError, quoted_list, storage_of
+from target_dlt.engines.planning import StreamPlan
+from target_dlt.errors import LoaderError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from target_dlt.dlt_internals import Destination
+    from target_dlt.engines.base import Rules
+    from target_dlt.engines.friendly import Explainer
+
+LOGGER = logging.getLogger("target_dlt")
+
+
+class PackageEngine:
+    """Writes commits into one dlt dataset, each as one load package.
+
+    State and schema are restored from the destination, into a folder of this run alone: packages
+    that an earlier run left behind are never loaded, because the tap sends their rows again.
+
+    Args:
+        destination: Where the dataset is.
+        dataset_name: Its name.
+        pipeline_name: dlt's name for the pipeline.
+        table_format: Format of the tables, where the destination has several; None for its own.
+        rules: What to do with rows and columns that are there.
+        temp_dir: Where to keep the run's folder; None for the system's place.
+        explain: Makes one line, without secrets, of what went wrong.
+    """
+
+    def __init__(  # noqa: PLR0913
+        self,
+        destination: Destination,
+        dataset_name: str,
+        pipeline_name: str,
+        *,
+        table_format: str | None,
+        rules: Rules,
+        temp_dir: Path | None,
+        explain: Explainer,
+    ) -> None:
+        self._rules = rules
+        self._table_format = table_format
+        self._explain = explain
+        self._load_ids: list[str] = []
+        self._checked: set[str] = set()
+        self._unchanged: set[str] = set()
+        self._folder = TemporaryDirectory(prefix="target-dlt-", dir=temp_dir)
+        self._file_format = "parquet"
+        with self._errors():
+            self._pipeline, self._schema_name = open_pipeline(
+                pipeline_name, destination, dataset_name, Path(self._folder.name, "pipelines")
+            )
+            self._storage = storage_of(self._pipeline, self._schema_name, table_format)
+
+    @property
+    def place(self) -> str:
+        """Destination and dataset."""
+        return (
+            f"{self._pipeline.destination.destination_name}, dataset {self._pipeline.dataset_name}"
+        )
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except LoaderError:
+            raise
+        except Exception as error:
+            raise LoaderError(self._explain(error)) from error
+
+    def commit(self, loads: Sequence[StreamLoad], state: Any, emit: Callable[[], None]) -> None:
+        """Load all rows and the state they complete; see `Engine`.
+
+        A version that is activated between two chunks of a stream ends a package: what is gone is
+        known after the rows before it are in place. The state is in the last package.
+        """
+        rounds = _rounds(loads)
+        with self._errors():
+            for number, parts in enumerate(rounds, 1):
+                self._load(parts, state if number == len(rounds) else None)
+        emit()
+
+    def _load(self, loads: Sequence[StreamLoad], state: Any) -> None:
+        tables = DatasetSchema(self._schema, json_as_text=self._storage.json_as_text)
+        plans = [StreamPlan(tables, self._storage, load, self._rules) for load in loads]
+        for plan in plans:
+            self._check(plan)
+        with TemporaryDirectory(prefix="package-", dir=self._folder.name) as folder:
+            resources = [_state_resource(state)]
+            resources += [self._resource(plan, Path(folder)) for plan in plans]
+            info = self._pipeline.run(
+                resources,
+                schema=self._schema,
+                table_format=self._table_format,
+                loader_file_format=self._file_format,
+            )
+        self._load_ids += info.loads_ids if info else []
+        for plan in plans:
+            self._remove_gone(plan)
+
+    @property
+    def _schema(self) -> Any:
+        return self._pipeline.schemas[self._schema_name]
+
+    def _merges(self, plan: StreamPlan) -> bool:
+        return bool(plan.keys) and self._rules.load_method != "append-only"
+
+    def _check(self, plan: StreamPlan) -> None:
+        """Before the first rows of a table: can it be loaded, and is it as its last load left it."""
+        name = plan.table.name
+        if name in self._checked:
+            return
+        self._checked.add(name)
+        if self._merges(plan):
+            if not self._storage.merges:
+                raise LoaderError(
+                    f"stream {plan.table.stream!r}: rows of Parquet files cannot be replaced by "
+                    "key: set table_format to delta or iceberg, or load_method to append-only"
+                )
+        elif not plan.load.replaces:
+            self._remove_orphans(name)
+
+    def _remove_orphans(self, table: str) -> None:
+        """Delete what loads brought that were ended before they were complete: it comes again.
+
+        Loads older than the first one dlt knows of are left: their entries were pruned.
+        """
+        completed = self._storage.completed_loads()
+        oldest = min(completed, default="")
+        found = self._storage.loads_of(table) - completed
+        orphans = {load_id for load_id in found if load_id > oldest}
+        if orphans:
+            self._storage.remove_loads(table, orphans)
+            LOGGER.warning(
+                "table %r: removed the rows of %d loads that never completed", table, len(orphans)
+            )
+
+    def _resource(self, plan: StreamPlan, folder: Path) -> Any:
+        def files() -> Iterator[Any]:
+            load_id = dlt.current.load_package_state()["load_id"]
+            if plan.load.chunks:
+                rows = self._rows(plan, load_id)
+                path = folder / f"{plan.table.name}.parquet"
+                pq.write_table(rows, path)
+                yield dlt.mark.with_file_import(str(path), "parquet", len(rows))
+            elif not all(column.stored for column in plan.table.columns.values()):
+                yield dlt.mark.materialize_table_schema()
+
+        disposition = "merge" if self._merges(plan) else "append"
+        if plan.load.replaces:
+            disposition = "replace"
+        return dlt.resource(files, name=plan.table.name, write_disposition=disposition)
+
+    def _rows(self, plan: StreamPlan, load_id: str) -> pa.Table:
+        """Make the file's table: every column of the table, so that a row is replaced as a whole."""
+        batch = plan.batch(plan.load.chunks)
+        if self._merges(plan):
+            batch = _last_of_each_key(batch, plan.keys)
+        present = set(batch.column_names)
+        arrays = {
+            column.name: batch[column.name]
+            if column.name in present
+            else pa.nulls(len(batch), ARROW_TYPES[column.type])
+            for column in plan.table.columns.values()
+        }
+        arrays[LOAD_ID] = pa.repeat(pa.scalar(load_id), len(batch))
+        arrays[ROW_ID] = batch[ROW_ID]
+        return pa.table(arrays)
+
+    def _remove_gone(self, plan: StreamPlan) -> None:
+        try:
+            for activation in plan.load.activations:
+                self._activate(plan, activation.version)
+            if self._rules.hard_delete and plan.deleted_at is not None:
+                mark = self._storage.quote(plan.deleted_at.name)
+                self._storage.delete(plan.table.name, f"{mark} IS NOT NULL")
+        except CannotChangeRowsError as error:
+            if plan.table.name not in self._unchanged:
+                LOGGER.warning(
+                    "stream %r: rows that are gone stay as they are: %s",
+                    plan.table.stream,
+                    error.message,
+                )
+                self._unchanged.add(plan.table.name)
+
+    def _activate(self, plan: StreamPlan, version: int) -> None:
+        """Delete or mark what is older; rows without a version unless this run brought them."""
+        storage, table, mark = self._storage, plan.table.name, plan.deleted_at
+        assert plan.version is not None  # noqa: S101 (the plan of a load with activations has it)
+        column = storage.quote(plan.version.name)
+        older = f"{column} < {version}"
+        unversioned = f"{column} IS NULL"
+        if self._load_ids:
+            ours = quoted_list(self._load_ids)
+            unversioned += f" AND {storage.quote(LOAD_ID)} NOT IN ({ours})"
+        where = f"({older} OR ({unversioned}))"
+        if self._rules.hard_delete or mark is None:
+            storage.delete(table, where)
+        else:
+            storage.mark(table, mark.name, f"{storage.quote(mark.name)} IS NULL AND {where}")
+
+
+def _rounds(loads: Sequence[StreamLoad]) -> list[list[StreamLoad]]:
+    """Part loads where versions are activated; the n-th parts of all streams are one package."""
+    columns = zip_longest(*map(_parts, loads))
+    return [[part for part in column if part is not None] for column in columns] or [[]]
+
+
+def _parts(load: StreamLoad) -> Iterator[StreamLoad]:
+    done = 0
+    replaces = load.replaces
+    for activation in load.activations:
+        chunks = load.chunks[done : activation.after]
+        yield replace(load, chunks=chunks, activations=(activation,), replaces=replaces)
+        done, replaces = activation.after, False
+    if done < len(load.chunks) or not load.activations:
+        yield replace(load, chunks=load.chunks[done:], activations=(), replaces=replaces)
+
+
+def _state_resource(state: Any) -> Any:
+    """A resource without rows, that leaves the STATE with the pipeline's state."""
+
+    def keep() -> Iterator[Any]:
+        if state is not None:
+            dlt.current.source_state(STATE_SECTION)["state"] = state
+        yield from ()
+
+    return dlt.resource(keep, name="_singer_state")
+
+
+def _last_of_each_key(rows: pa.Table, keys: Sequence[str]) -> pa.Table:
+    names = [f"k{number}" for number in range(len(keys))]
+    order = pa.array(range(len(rows)), pa.int64())
+    keyed = rows.select(list(keys)).rename_columns(names).append_column("order", order)
+    last = keyed.group_by(names).aggregate([("order", "max")])["order_max"]
+    if len(last) == len(rows):
+        return rows
+    return rows.filter(pc.is_in(order, value_set=last.combine_chunks()))
