@@ -1,13 +1,13 @@
-"""The console script `target-duckdb`: light, so that it can say what is not installed."""
+"""The console scripts: light, so that they can say what is not installed."""
 
 from __future__ import annotations
 
 import gc
 import sys
+from importlib import import_module
 from importlib.util import find_spec
 
-EXTRA = "duckdb"
-NEEDED = ("dlt", "duckdb", "pyarrow")
+_NEEDED = ("dlt", "duckdb", "pyarrow")
 _ALLOCATIONS = 100_000
 
 
@@ -19,25 +19,26 @@ def is_installed(module: str) -> bool:
         return False
 
 
-def main() -> None:
-    """Run `target-duckdb`, or say in one line what has to be installed first."""
-    missing = [module for module in NEEDED if not is_installed(module)]
+def target_duckdb() -> None:
+    """Run `target-duckdb`."""
+    _main("target-duckdb", "TargetDuckDB")
+
+
+def target_dlt() -> None:
+    """Run `target-dlt`."""
+    _main("target-dlt", "TargetDlt")
+
+
+def _main(name: str, target: str) -> None:
+    """Run a target, or say in one line what has to be installed first."""
+    missing = [module for module in _NEEDED if not is_installed(module)]
     if missing:
-        sys.exit(f'target-duckdb needs {", ".join(missing)}: pip install "tap-cloudapis[{EXTRA}]"')
+        sys.exit(f'{name} needs {", ".join(missing)}: pip install "tap-cloudapis[duckdb]"')
     try:
-        _run()
+        # Imports make many objects and no garbage; looking for some costs a twentieth of a
+        # short load.
+        gc.set_threshold(_ALLOCATIONS)
+        getattr(import_module("target_dlt.target"), target).cli()
     except KeyboardInterrupt:
         # Before the target has its handlers in place.
         sys.exit(130)
-
-
-def _run() -> None:
-    # Imports make many objects and no garbage; looking for some costs a twentieth of a short load.
-    gc.set_threshold(_ALLOCATIONS)
-    from target_dlt.target import TargetDuckDB  # noqa: PLC0415
-
-    TargetDuckDB.cli()
-
-
-if __name__ == "__main__":
-    main()

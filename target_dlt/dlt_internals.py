@@ -19,12 +19,17 @@ os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
 os.environ.setdefault("RUNTIME__LOG_LEVEL", "CRITICAL")
 # A run's packages are not kept beside what they were loaded into.
 os.environ.setdefault("LOAD__DELETE_COMPLETED_JOBS", "true")
+# The target finishes a commit before it ends by a signal, and does so itself.
+os.environ.setdefault("RUNTIME__INTERCEPT_SIGNALS", "false")
 logging.getLogger("dlt").setLevel(logging.CRITICAL)
 
 import dlt  # noqa: E402
 from dlt.common.configuration.container import Container  # noqa: E402
 from dlt.common.destination import Destination  # noqa: E402
-from dlt.common.destination.exceptions import DestinationUndefinedEntity  # noqa: E402
+from dlt.common.destination.exceptions import (  # noqa: E402
+    DestinationUndefinedEntity,
+    UnknownDestinationModule,
+)
 from dlt.common.schema import Schema  # noqa: E402
 from dlt.common.schema.utils import (  # noqa: E402
     dlt_id_column,
@@ -54,6 +59,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import duckdb
+    from dlt.common.destination.client import WithStateSync
+    from dlt.common.storages.live_schema_storage import LiveSchemaStorage
 
     from target_dlt.schema import DataType
 
@@ -69,7 +76,9 @@ __all__ = [
     "Pipeline",
     "Table",
     "TableColumn",
+    "UnknownDestinationModule",
     "dlt",
+    "make_tables",
     "new_load_id",
     "normalize_dataset_name",
     "open_pipeline",
@@ -102,11 +111,24 @@ class TableColumn:
 
 @dataclass
 class Table:
-    """A table as the dataset's schema has it, by names final in the database."""
+    """A table as the dataset's schema has it, by names final in the database.
+
+    Attributes:
+        name: Its name.
+        stream: Name of the stream it holds.
+        columns: Its columns by name.
+        format: The format it is stored in, if the destination has several and it is stored.
+    """
 
     name: str
     stream: str
     columns: dict[str, TableColumn] = field(default_factory=dict)
+    format: str | None = None
+
+    @property
+    def is_new(self) -> bool:
+        """Whether this commit makes the table."""
+        return not any(column.stored for column in self.columns.values())
 
     def of_source(self, source: str, *, variant_type: DataType | None = None) -> TableColumn | None:
         """Find the column that holds a property, or its values of a variant type."""
@@ -123,11 +145,27 @@ class DatasetSchema:
     Args:
         schema: dlt's schema; changed in place.
         json_as_text: Whether new columns of JSON are columns of text instead.
+        file_format: In which format files are loaded, where that decides about columns.
+        table_format: Format of the tables, where the destination has several.
     """
 
-    def __init__(self, schema: Schema, *, json_as_text: bool = False) -> None:
+    def __init__(
+        self,
+        schema: Schema,
+        *,
+        json_as_text: bool = False,
+        file_format: str | None = None,
+        table_format: str | None = None,
+    ) -> None:
         self._schema = schema
         self._json_as_text = json_as_text
+        hints = {"file_format": file_format, "table_format": table_format}
+        self._hints = {name: value for name, value in hints.items() if value}
+
+    @property
+    def names(self) -> list[str]:
+        """The names of all tables but dlt's own."""
+        return [str(table["name"]) for table in self._schema.data_tables()]
 
     def table_of(self, stream: str) -> Table:
         """Find the table of a stream, or a fresh name for one.
@@ -156,7 +194,7 @@ class DatasetSchema:
             for column, hints in self._schema.get_table_columns(name).items()
             if column not in {LOAD_ID, ROW_ID}
         }
-        return Table(name, stream, columns)
+        return Table(name, stream, columns, self._schema.tables[name].get("table_format"))
 
     def column_name(
         self, table: Table, source: str, *, variant_type: DataType | None = None
@@ -192,7 +230,7 @@ class DatasetSchema:
             ],
             resource=table.name,
         )
-        partial[_SOURCE_TABLE] = table.stream
+        partial.update({_SOURCE_TABLE: table.stream, **self._hints})
         partial["x-normalizer"] = {"seen-data": True}
         self._schema.update_table(partial, normalize_identifiers=False)
         for column in table.columns.values():
@@ -346,7 +384,7 @@ class Dataset:
 
 
 def open_pipeline(
-    name: str, destination: Destination, dataset_name: str, folder: Path
+    name: str, destination: Destination[Any, Any], dataset_name: str, folder: Path
 ) -> tuple[Pipeline, str]:
     """Make a pipeline in a folder of its own, with state and schema as the destination has them.
 
@@ -366,19 +404,33 @@ def open_pipeline(
         name, pipelines_dir=str(folder), destination=destination, dataset_name=dataset_name
     )
     pipeline.run()  # without data: restores, once for all later runs
-    if pipeline.default_schema_name:
-        return pipeline, pipeline.default_schema_name
+    restored = cast("str | None", pipeline.default_schema_name)
+    if restored:
+        return pipeline, restored
     schema_name = normalize_schema_name(name)
     with Container().injectable_context(destination.capabilities()):
         schema = _stored_schema(pipeline, schema_name) or Schema(schema_name)
-    pipeline.schemas.set_live_schema(schema)
+    cast("LiveSchemaStorage", pipeline.schemas).set_live_schema(schema)
     return pipeline, schema_name
+
+
+def make_tables(pipeline: Pipeline, schema_name: str) -> None:
+    """Bring the tables of a schema to the destination without loading rows into them.
+
+    Args:
+        pipeline: An open pipeline.
+        schema_name: Name of the schema among its `schemas`.
+    """
+    pipeline.schemas[schema_name]._bump_version()  # noqa: SLF001
+    with pipeline.destination_client(schema_name) as client:
+        client.initialize_storage()
+        client.update_stored_schema()
 
 
 def _stored_schema(pipeline: Pipeline, name: str) -> Schema | None:
     try:
         with pipeline.destination_client() as client:
-            info = client.get_stored_schema(name)
+            info = cast("WithStateSync", client).get_stored_schema(name)
     except DestinationUndefinedEntity:
         return None
     return Schema.from_stored_schema(json.loads(info.schema)) if info else None

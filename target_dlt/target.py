@@ -7,6 +7,7 @@ import re
 import sys
 import threading
 from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -23,7 +24,7 @@ from target_dlt.engines.base import Rules
 from target_dlt.errors import LoaderError
 from target_dlt.load import Load, Options
 from target_dlt.reader import SingerLineReader
-from target_dlt.settings import COMMON, DUCKDB
+from target_dlt.settings import COMMON, DLT, DUCKDB
 
 if TYPE_CHECKING:
     import logging
@@ -40,10 +41,24 @@ if TYPE_CHECKING:
 _SDK_NARRATION = ("Parsing env var", "Skipping parse of env", "Reader '%s' completed")
 #: What a DuckDB file has behind the checksum it begins with.
 _MAGIC = b"DUCK"
+#: What the extra of a destination or table format installs.
+_NEEDED = {
+    "postgres": ("psycopg2", "adbc_driver_postgresql"),
+    "delta": ("deltalake",),
+    "iceberg": ("pyiceberg",),
+}
 
 
 def _is_for_users(record: logging.LogRecord) -> bool:
     return not str(record.msg).startswith(_SDK_NARRATION)
+
+
+def _without_secret(error: str, config_jsonschema: dict[str, Any]) -> str:
+    """Leave the value of a secret setting out of an error that quotes it."""
+    for name, schema in config_jsonschema["properties"].items():
+        if schema.get("secret") and f"config['{name}']" in error:
+            return f"the value of {name!r} is not of its type, {schema['type'][0]}"
+    return error
 
 
 def _import(module: str) -> None:
@@ -140,12 +155,13 @@ class DatasetTarget(Target):
                 about=about, about_format=about_format, config=config, file_input=file_input
             )
         except ConfigValidationError as error:
-            raise LoaderError("wrong settings: " + "; ".join(error.errors)) from error
+            told = (_without_secret(text, cls.config_jsonschema) for text in error.errors)
+            raise LoaderError("wrong settings: " + "; ".join(told)) from None
 
     def _options(self) -> Options:
-        temp_dir = self.config.get("temp_dir")
-        if temp_dir and not Path(temp_dir).expanduser().is_dir():
-            raise LoaderError(f"wrong settings: temp_dir {temp_dir!r} is no folder")
+        temp_dir = self._temp_dir()
+        if temp_dir and not temp_dir.is_dir():
+            raise LoaderError(f"wrong settings: temp_dir {str(temp_dir)!r} is no folder")
         return Options(
             make_engine=self._engine_maker(),
             batch_size_rows=self.config["batch_size_rows"],
@@ -153,8 +169,12 @@ class DatasetTarget(Target):
             quarantines=self.config["on_bad_record"] == "quarantine",
             primary_key_required=self.config["primary_key_required"],
             validate_records=self.config["validate_records"],
-            temp_dir=Path(temp_dir).expanduser() if temp_dir else None,
+            temp_dir=temp_dir,
         )
+
+    def _temp_dir(self) -> Path | None:
+        folder = self.config.get("temp_dir")
+        return Path(folder).expanduser() if folder else None
 
     def _engine_maker(self) -> EngineMaker:
         """Check the settings of the destination; answer what makes the engine for it.
@@ -211,6 +231,45 @@ class TargetDuckDB(DatasetTarget):
                 memory_limit=self.config["memory_limit"],
                 rules=self._rules(),
                 on_wait=on_wait,
+            )
+
+        return make
+
+
+class TargetDlt(DatasetTarget):
+    """Load Singer messages into any dlt destination, as a dlt dataset."""
+
+    name = "target-dlt"
+    config_jsonschema = th.PropertiesList(*DLT, *COMMON, additional_properties=False).to_dict()
+    engine_module = "target_dlt.engines.package"
+
+    def _engine_maker(self) -> EngineMaker:
+        name, table_format = self.config["destination"], self.config["table_format"]
+        missing = [
+            module
+            for needed in (name, table_format)
+            for module in _NEEDED.get(needed, ())
+            if find_spec(module) is None
+        ]
+        if missing:
+            extra = table_format if table_format in _NEEDED else name
+            raise LoaderError(
+                f'{name}: {", ".join(missing)} not installed: pip install "tap-cloudapis[{extra}]"'
+            )
+        dataset_name = self.config["default_target_schema"]
+        pipeline_name = self.config.get("pipeline_name")
+
+        def make(on_wait: Callable[[], None]) -> Engine:  # noqa: ARG001 (dlt cannot be waited for)
+            from target_dlt.engines.package import PackageEngine  # noqa: PLC0415
+
+            return PackageEngine(
+                name,
+                self.config.get("destination_config") or {},
+                dataset_name,
+                pipeline_name or re.sub(r"[^A-Za-z0-9_-]", "_", dataset_name),
+                table_format=None if table_format == "none" else table_format,
+                rules=self._rules(),
+                temp_dir=self._temp_dir(),
             )
 
         return make

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 LoadMethod = Literal["upsert", "append-only", "overwrite"]
 OnTypeChange = Literal["widen", "variant", "error"]
+TableFormat = Literal["delta", "iceberg", "native"]
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from target_dlt.dlt_internals import Pipeline, Table, TableColumn
+    from target_dlt.engines.base import TableFormat
     from target_dlt.schema import DataType
 
 _LOAD_ID_IN_NAME = re.compile(r"\d{10}\.\d+")
@@ -58,6 +59,9 @@ class Storage(Database, Protocol):
     merges: bool
     json_as_text: bool
 
+    def add_columns(self, table: Table) -> None:
+        """Add the new columns of a table, where that must be done before rows come."""
+
     def completed_loads(self) -> set[str]:
         """The ids of the loads that dlt completed."""
 
@@ -89,7 +93,7 @@ class CannotChangeRowsError(LoaderError):
     """The destination takes rows and never changes them."""
 
 
-def storage_of(pipeline: Pipeline, schema_name: str, table_format: str | None) -> Storage:
+def storage_of(pipeline: Pipeline, schema_name: str, table_format: TableFormat | None) -> Storage:
     """Choose the way in which a destination's rows can be changed.
 
     Args:
@@ -131,6 +135,9 @@ class _Sql:
     def _client(self) -> Any:
         return self._pipeline.sql_client(self._schema_name)
 
+    def add_columns(self, table: Table) -> None:
+        """Nothing to do: dlt does."""
+
     def completed_loads(self) -> set[str]:
         return self._column("_dlt_loads", "load_id")
 
@@ -147,7 +154,8 @@ class _Sql:
                 return set()
 
     def remove_loads(self, table: str, load_ids: Collection[str]) -> None:
-        self.delete(table, f"{self.quote(LOAD_ID)} IN ({quoted_list(load_ids)})")
+        if load_ids:
+            self.delete(table, f"{self.quote(LOAD_ID)} IN ({quoted_list(load_ids)})")
 
     def quote(self, name: str) -> str:
         return str(self._client().escape_column_name(name))
@@ -223,6 +231,9 @@ class _Filesystem:
     def _client(self) -> Any:
         return self._pipeline.destination_client(self._schema_name)
 
+    def add_columns(self, table: Table) -> None:
+        """Nothing to do: dlt does, or each file has its own."""
+
     def _files(self, table: str) -> list[str]:
         try:
             files: list[str] = self._client().list_table_files(table)
@@ -236,7 +247,7 @@ class _Filesystem:
     def quote(self, name: str) -> str:
         return f'"{name}"'
 
-    def can_widen(self, table: Table, column: TableColumn, wider: DataType) -> bool:
+    def can_widen(self, table: Table, column: TableColumn, wider: DataType) -> bool:  # noqa: ARG002
         return False
 
     def widen(self, table: Table, column: TableColumn, wider: DataType) -> None:
@@ -260,10 +271,10 @@ class _Files(_Filesystem):
             if _load_ids_in(file) & set(load_ids):
                 client.fs_client.rm_file(file)
 
-    def delete(self, table: str, where: str) -> None:
+    def delete(self, table: str, where: str) -> None:  # noqa: ARG002
         raise CannotChangeRowsError("Parquet files are never changed")
 
-    def mark(self, table: str, column: str, where: str) -> None:
+    def mark(self, table: str, column: str, where: str) -> None:  # noqa: ARG002
         raise CannotChangeRowsError("Parquet files are never changed")
 
 
@@ -281,7 +292,8 @@ class _Delta(_Filesystem):
         return set(rows[LOAD_ID].unique().to_pylist())
 
     def remove_loads(self, table: str, load_ids: Collection[str]) -> None:
-        self.delete(table, f"{self.quote(LOAD_ID)} IN ({quoted_list(load_ids)})")
+        if load_ids:
+            self.delete(table, f"{self.quote(LOAD_ID)} IN ({quoted_list(load_ids)})")
 
     def delete(self, table: str, where: str) -> None:
         self._table(table).delete(where)
@@ -296,6 +308,19 @@ class _Iceberg(_Filesystem):
     def _table(self, name: str) -> Any:
         return self._client().load_open_table("iceberg", name)
 
+    def add_columns(self, table: Table) -> None:
+        """Add columns with a snapshot of their own: an upsert compares with the last one's."""
+        new = {c.name: ARROW_TYPES[c.type] for c in table.columns.values() if not c.stored}
+        if not new:
+            return
+        try:
+            iceberg = self._table(table.name)
+        except DestinationUndefinedEntity:
+            return
+        with iceberg.update_schema() as update:
+            update.union_by_name(pa.schema(new))
+        iceberg.append(iceberg.schema().as_arrow().empty_table())
+
     def loads_of(self, table: str) -> set[str]:
         try:
             rows = self._table(table).scan(selected_fields=(LOAD_ID,)).to_arrow()
@@ -304,7 +329,8 @@ class _Iceberg(_Filesystem):
         return set(rows[LOAD_ID].unique().to_pylist())
 
     def remove_loads(self, table: str, load_ids: Collection[str]) -> None:
-        self.delete(table, f"{self.quote(LOAD_ID)} IN ({quoted_list(load_ids)})")
+        if load_ids:
+            self.delete(table, f"{self.quote(LOAD_ID)} IN ({quoted_list(load_ids)})")
 
     def delete(self, table: str, where: str) -> None:
         self._table(table).delete(where)

@@ -10,7 +10,6 @@ from urllib.parse import unquote
 from dlt.common.configuration.exceptions import (
     ConfigFieldMissingException,
     ConfigurationException,
-    ConfigurationValueError,
 )
 from dlt.common.exceptions import MissingDependencyException
 
@@ -63,11 +62,9 @@ class Explainer:
                 return self.missing_package()
             if isinstance(error, ConfigFieldMissingException):
                 return (
-                    f"not configured: {', '.join(error.fields)} of its {_kind(error)} is missing; "
-                    "set it in destination_config, or as dlt's documentation of it says"
+                    f"not configured: no {' and no '.join(error.fields)}; set it in "
+                    "destination_config, or where dlt's documentation of the destination says"
                 )
-            if isinstance(error, ConfigurationValueError):
-                return "not configured: a value of destination_config is not as dlt expects it"
             if isinstance(error, ConfigurationException):
                 return f"not configured: {_first_line(error)}"
         return _first_line(chain[-1])
@@ -77,10 +74,6 @@ class Explainer:
         extra = EXTRAS.get(self._needs)
         package = f"tap-cloudapis[{extra}]" if extra else f"dlt[{self._needs}]"
         return f'a package is not installed: pip install "{package}"'
-
-
-def _kind(error: ConfigFieldMissingException) -> str:
-    return "credentials" if "Credentials" in error.spec_name else "configuration"
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import zip_longest
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -20,22 +21,59 @@ from target_dlt.dlt_internals import (
     ROW_ID,
     STATE_SECTION,
     DatasetSchema,
+    Destination,
+    UnknownDestinationModule,
     dlt,
+    make_tables,
     open_pipeline,
 )
-from target_dlt.engines.base import StreamLoad
 from target_dlt.engines.destinations import CannotChangeRowsError, quoted_list, storage_of
+from target_dlt.engines.friendly import Explainer
 from target_dlt.engines.planning import StreamPlan
 from target_dlt.errors import LoaderError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from target_dlt.dlt_internals import Destination
-    from target_dlt.engines.base import Rules
-    from target_dlt.engines.friendly import Explainer
+    from target_dlt.engines.base import Rules, StreamLoad, TableFormat
 
 LOGGER = logging.getLogger("target_dlt")
+_FILE_FORMAT: Literal["parquet"] = "parquet"
+
+
+def destination_of(
+    name: str, config: Mapping[str, Any], explain: Explainer
+) -> Destination[Any, Any]:
+    """Find one of dlt's destinations.
+
+    Args:
+        name: dlt's name of it.
+        config: Arguments of its factory.
+        explain: Makes one line of what went wrong.
+
+    Returns:
+        The destination; it was not connected to.
+
+    Raises:
+        LoaderError: If there is none, or it does not take such arguments or Parquet files.
+    """
+    try:
+        destination = cast("Destination[Any, Any]", Destination.from_reference(name, **config))
+        fields = destination.spec.get_resolvable_fields()
+        capabilities = destination.capabilities()
+    except UnknownDestinationModule as error:
+        raise LoaderError(f"wrong settings: dlt has no destination {name!r}") from error
+    except Exception as error:
+        raise LoaderError(explain(error)) from error
+    arguments = inspect.signature(type(destination)).parameters.keys() - {"kwargs"}
+    if unknown := config.keys() - fields.keys() - arguments:
+        raise LoaderError(
+            f"wrong settings: destination {name!r} takes no {', '.join(sorted(unknown))} in "
+            f"destination_config, but {', '.join(sorted(arguments))}"
+        )
+    if _FILE_FORMAT not in capabilities.supported_loader_file_formats:
+        raise LoaderError(f"destination {name!r} takes no Parquet files, which target-dlt sends")
+    return destination
 
 
 class PackageEngine:
@@ -45,39 +83,45 @@ class PackageEngine:
     that an earlier run left behind are never loaded, because the tap sends their rows again.
 
     Args:
-        destination: Where the dataset is.
-        dataset_name: Its name.
+        destination: Where the dataset is, by dlt's name.
+        config: Arguments of the destination's factory.
+        dataset_name: Name of the dataset.
         pipeline_name: dlt's name for the pipeline.
         table_format: Format of the tables, where the destination has several; None for its own.
         rules: What to do with rows and columns that are there.
         temp_dir: Where to keep the run's folder; None for the system's place.
-        explain: Makes one line, without secrets, of what went wrong.
+
+    Raises:
+        LoaderError: If there is no such destination, or it cannot be reached.
     """
 
     def __init__(  # noqa: PLR0913
         self,
-        destination: Destination,
+        destination: str,
+        config: Mapping[str, Any],
         dataset_name: str,
         pipeline_name: str,
         *,
-        table_format: str | None,
+        table_format: TableFormat | None,
         rules: Rules,
         temp_dir: Path | None,
-        explain: Explainer,
     ) -> None:
         self._rules = rules
         self._table_format = table_format
-        self._explain = explain
+        self._explain = Explainer(destination, table_format, config)
         self._load_ids: list[str] = []
         self._checked: set[str] = set()
         self._unchanged: set[str] = set()
         self._folder = TemporaryDirectory(prefix="target-dlt-", dir=temp_dir)
-        self._file_format = "parquet"
+        found = destination_of(destination, config, self._explain)
         with self._errors():
             self._pipeline, self._schema_name = open_pipeline(
-                pipeline_name, destination, dataset_name, Path(self._folder.name, "pipelines")
+                pipeline_name, found, dataset_name, Path(self._folder.name, "pipelines")
             )
             self._storage = storage_of(self._pipeline, self._schema_name, table_format)
+            self._completed = self._storage.completed_loads()
+            if not self._completed:
+                self._clear_first_load()
 
     @property
     def place(self) -> str:
@@ -108,22 +152,37 @@ class PackageEngine:
         emit()
 
     def _load(self, loads: Sequence[StreamLoad], state: Any) -> None:
-        tables = DatasetSchema(self._schema, json_as_text=self._storage.json_as_text)
+        tables = DatasetSchema(
+            self._schema,
+            json_as_text=self._storage.json_as_text,
+            file_format=_FILE_FORMAT,
+            table_format=self._table_format,
+        )
         plans = [StreamPlan(tables, self._storage, load, self._rules) for load in loads]
         for plan in plans:
             self._check(plan)
+            self._storage.add_columns(plan.table)
+        filled = [plan for plan in plans if plan.load.chunks]
+        if len(filled) < len(plans):
+            self._prepare([plan for plan in plans if not plan.load.chunks])
         with TemporaryDirectory(prefix="package-", dir=self._folder.name) as folder:
-            resources = [_state_resource(state)]
-            resources += [self._resource(plan, Path(folder)) for plan in plans]
             info = self._pipeline.run(
-                resources,
+                [_state_resource(state), *(self._resource(plan, Path(folder)) for plan in filled)],
                 schema=self._schema,
-                table_format=self._table_format,
-                loader_file_format=self._file_format,
+                table_format=cast("Any", self._table_format),
+                loader_file_format=_FILE_FORMAT,
             )
         self._load_ids += info.loads_ids if info else []
         for plan in plans:
             self._remove_gone(plan)
+
+    def _prepare(self, plans: Sequence[StreamPlan]) -> None:
+        """Make the tables of streams without rows, and empty those that are to be replaced."""
+        make_tables(self._pipeline, self._schema_name)
+        for plan in plans:
+            if plan.load.replaces:
+                name = plan.table.name
+                self._storage.remove_loads(name, self._storage.loads_of(name))
 
     @property
     def _schema(self) -> Any:
@@ -133,11 +192,18 @@ class PackageEngine:
         return bool(plan.keys) and self._rules.load_method != "append-only"
 
     def _check(self, plan: StreamPlan) -> None:
-        """Before the first rows of a table: can it be loaded, and is it as its last load left it."""
+        """Find out, before its first rows, if a table can be loaded; clear away old orphans."""
         name = plan.table.name
         if name in self._checked:
             return
         self._checked.add(name)
+        if any(column.stored for column in plan.table.columns.values()) and (
+            plan.table.format or "native"
+        ) != (self._table_format or "native"):
+            raise LoaderError(
+                f"stream {plan.table.stream!r}: its table is of format "
+                f"{plan.table.format or 'native'!r}: set table_format to that, or load elsewhere"
+            )
         if self._merges(plan):
             if not self._storage.merges:
                 raise LoaderError(
@@ -147,39 +213,43 @@ class PackageEngine:
         elif not plan.load.replaces:
             self._remove_orphans(name)
 
+    def _clear_first_load(self) -> None:
+        """Empty the tables if all they hold is of one load, the first one, that never completed."""
+        found = {name: self._storage.loads_of(name) for name in DatasetSchema(self._schema).names}
+        if len(set().union(*found.values())) == 1:
+            for name, load_ids in found.items():
+                self._remove_loads(name, load_ids)
+
     def _remove_orphans(self, table: str) -> None:
         """Delete what loads brought that were ended before they were complete: it comes again.
 
         Loads older than the first one dlt knows of are left: their entries were pruned.
         """
-        completed = self._storage.completed_loads()
-        oldest = min(completed, default="")
-        found = self._storage.loads_of(table) - completed
-        orphans = {load_id for load_id in found if load_id > oldest}
-        if orphans:
-            self._storage.remove_loads(table, orphans)
-            LOGGER.warning(
-                "table %r: removed the rows of %d loads that never completed", table, len(orphans)
-            )
+        oldest = min(self._completed, default="")
+        found = self._storage.loads_of(table) - self._completed - set(self._load_ids)
+        self._remove_loads(table, {load_id for load_id in found if load_id > oldest})
+
+    def _remove_loads(self, table: str, load_ids: set[str]) -> None:
+        if load_ids:
+            self._storage.remove_loads(table, load_ids)
+            LOGGER.warning("table %r: removed rows of a load that never completed", table)
 
     def _resource(self, plan: StreamPlan, folder: Path) -> Any:
         def files() -> Iterator[Any]:
             load_id = dlt.current.load_package_state()["load_id"]
-            if plan.load.chunks:
-                rows = self._rows(plan, load_id)
-                path = folder / f"{plan.table.name}.parquet"
-                pq.write_table(rows, path)
-                yield dlt.mark.with_file_import(str(path), "parquet", len(rows))
-            elif not all(column.stored for column in plan.table.columns.values()):
-                yield dlt.mark.materialize_table_schema()
+            rows = self._rows(plan, load_id)
+            path = folder / f"{plan.table.name}.parquet"
+            pq.write_table(rows, path)
+            yield dlt.mark.with_file_import(str(path), "parquet", len(rows))
 
+        disposition: Literal["merge", "append", "replace"]
         disposition = "merge" if self._merges(plan) else "append"
         if plan.load.replaces:
             disposition = "replace"
         return dlt.resource(files, name=plan.table.name, write_disposition=disposition)
 
     def _rows(self, plan: StreamPlan, load_id: str) -> pa.Table:
-        """Make the file's table: every column of the table, so that a row is replaced as a whole."""
+        """Make the rows of a file, with every column: a row is replaced as a whole."""
         batch = plan.batch(plan.load.chunks)
         if self._merges(plan):
             batch = _last_of_each_key(batch, plan.keys)

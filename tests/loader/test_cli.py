@@ -151,8 +151,8 @@ class Missing:
         if name.partition(".")[0] == {missing!r}:
             raise ModuleNotFoundError(name)
 sys.meta_path.insert(0, Missing())
-from target_dlt.cli import main
-main()
+from target_dlt.cli import target_duckdb
+target_duckdb()
 """
     result = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60
