@@ -11,6 +11,7 @@ import json
 import logging
 import os
 from dataclasses import dataclass, field
+from itertools import count
 from typing import TYPE_CHECKING, Any, cast
 
 # Before dlt starts up: what a loader must not do unless its user asks for it.
@@ -179,7 +180,7 @@ class DatasetSchema:
                 return self._read_table(name, stream)
             if name == wanted and _SOURCE_TABLE not in table and not name.startswith("_dlt"):
                 return self._read_table(name, stream)
-        return Table(_free_name(wanted, self._schema.tables), stream)
+        return Table(self._free_name(wanted, self._schema.tables), stream)
 
     def _read_table(self, name: str, stream: str) -> Table:
         columns = {
@@ -204,7 +205,7 @@ class DatasetSchema:
         if variant_type is not None:
             owner = table.of_source(source)
             wanted = f"{owner.name if owner else wanted}__v_{variant_type}"
-        return _free_name(wanted, {*table.columns, LOAD_ID, ROW_ID})
+        return self._free_name(wanted, {*table.columns, LOAD_ID, ROW_ID})
 
     def column_type(self, kind: DataType) -> DataType:
         """Choose the type of a new column for values of a type."""
@@ -215,6 +216,17 @@ class DatasetSchema:
             return str(self._schema.naming.normalize_path(name)) or "_"
         except ValueError:  # nothing of the name is left
             return "_"
+
+    def _free_name(self, wanted: str, taken: Iterable[str]) -> str:
+        """Number a name that is taken, and shorten it as dlt does to what the destination takes."""
+        naming, used = self._schema.naming, set(taken)
+        for number in count(1):
+            name = wanted if number == 1 else f"{wanted}_{number}"
+            if naming.max_length:
+                name = naming.shorten_identifier(name, name, naming.max_length)
+            if name not in used:
+                return name
+        raise AssertionError
 
     def stage(self, table: Table) -> None:
         """Take a table, new or changed, into the schema."""
@@ -450,14 +462,6 @@ def _hints(column: TableColumn) -> Any:
     if column.key:
         hints["primary_key"] = True
     return hints
-
-
-def _free_name(wanted: str, taken: Iterable[str]) -> str:
-    used = set(taken)
-    name, number = wanted, 2
-    while name in used:
-        name, number = f"{wanted}_{number}", number + 1
-    return name
 
 
 def normalize_dataset_name(name: str) -> str:

@@ -141,6 +141,17 @@ DUCKDB = (
         title="Memory limit of DuckDB",
         description="How much memory DuckDB may use, for example `512MB` or `4GB`.",
     ),
+    th.Property(
+        "engine",
+        th.StringType,
+        default="duckdb",
+        allowed_values=["duckdb", "package"],
+        title="Engine",
+        description=(
+            "`duckdb` writes each commit as one transaction; `package` hands it to dlt as a load "
+            "package, as target-dlt does. Both go on with what the other one wrote."
+        ),
+    ),
 )
 
 #: Of target-dlt alone.

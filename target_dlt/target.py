@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from singer_sdk.plugin_base import _ConfigInput
 
-    from target_dlt.engines.base import Engine
+    from target_dlt.engines.base import Engine, TableFormat
 
     EngineMaker = Callable[[Callable[[], None]], Engine]
 
@@ -97,6 +97,10 @@ def _checked(path: str) -> Path:
     if begin and begin[8:] != _MAGIC:
         raise LoaderError(f"{absolute} is not a DuckDB file: choose another path")
     return absolute
+
+
+def _pipeline_name(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_-]", "_", name)
 
 
 class DatasetTarget(Target):
@@ -184,6 +188,29 @@ class DatasetTarget(Target):
         """
         raise NotImplementedError
 
+    def _packages(
+        self,
+        destination: str,
+        config: dict[str, Any],
+        dataset_name: str,
+        pipeline_name: str,
+        table_format: TableFormat | None = None,
+    ) -> EngineMaker:
+        def make(on_wait: Callable[[], None]) -> Engine:  # noqa: ARG001 (dlt does not wait)
+            from target_dlt.engines.package import PackageEngine  # noqa: PLC0415
+
+            return PackageEngine(
+                destination,
+                config,
+                dataset_name,
+                pipeline_name,
+                table_format=table_format,
+                rules=self._rules(),
+                temp_dir=self._temp_dir(),
+            )
+
+        return make
+
     def _rules(self) -> Rules:
         return Rules(
             self.config["load_method"],
@@ -219,15 +246,24 @@ class TargetDuckDB(DatasetTarget):
         if not path:
             raise LoaderError("wrong settings: 'path', the DuckDB file to load into, is missing")
         absolute = _checked(path)
-        pipeline_name = self.config.get("pipeline_name")
+        dataset_name = self.config["default_target_schema"]
+        pipeline_name = self.config.get("pipeline_name") or _pipeline_name(absolute.stem)
+        if self.config["engine"] == "package":
+            if dataset_name.lower() == absolute.stem.lower():
+                raise LoaderError(
+                    f"wrong settings: with engine 'package' the schema cannot be called as the "
+                    f"file, {dataset_name!r}: choose another default_target_schema or path"
+                )
+            config = {"credentials": str(absolute)}
+            return self._packages("duckdb", config, dataset_name, pipeline_name)
 
         def make(on_wait: Callable[[], None]) -> Engine:
             from target_dlt.engines.duckdb import DuckDBEngine  # noqa: PLC0415
 
             return DuckDBEngine(
                 absolute,
-                self.config["default_target_schema"],
-                pipeline_name or re.sub(r"[^A-Za-z0-9_-]", "_", absolute.stem),
+                dataset_name,
+                pipeline_name,
                 memory_limit=self.config["memory_limit"],
                 rules=self._rules(),
                 on_wait=on_wait,
@@ -257,19 +293,10 @@ class TargetDlt(DatasetTarget):
                 f'{name}: {", ".join(missing)} not installed: pip install "tap-cloudapis[{extra}]"'
             )
         dataset_name = self.config["default_target_schema"]
-        pipeline_name = self.config.get("pipeline_name")
-
-        def make(on_wait: Callable[[], None]) -> Engine:  # noqa: ARG001 (dlt cannot be waited for)
-            from target_dlt.engines.package import PackageEngine  # noqa: PLC0415
-
-            return PackageEngine(
-                name,
-                self.config.get("destination_config") or {},
-                dataset_name,
-                pipeline_name or re.sub(r"[^A-Za-z0-9_-]", "_", dataset_name),
-                table_format=None if table_format == "none" else table_format,
-                rules=self._rules(),
-                temp_dir=self._temp_dir(),
-            )
-
-        return make
+        return self._packages(
+            name,
+            self.config.get("destination_config") or {},
+            dataset_name,
+            self.config.get("pipeline_name") or _pipeline_name(dataset_name),
+            table_format=None if table_format == "none" else table_format,
+        )

@@ -197,12 +197,11 @@ class PackageEngine:
         if name in self._checked:
             return
         self._checked.add(name)
-        if any(column.stored for column in plan.table.columns.values()) and (
-            plan.table.format or "native"
-        ) != (self._table_format or "native"):
+        table_format = plan.table.format or "native"
+        if not plan.table.is_new and table_format != (self._table_format or "native"):
             raise LoaderError(
-                f"stream {plan.table.stream!r}: its table is of format "
-                f"{plan.table.format or 'native'!r}: set table_format to that, or load elsewhere"
+                f"stream {plan.table.stream!r}: the format of its table is {table_format!r}: "
+                "set table_format to that, or load into another schema"
             )
         if self._merges(plan):
             if not self._storage.merges:

@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from target_dlt.target import TargetDuckDB
+from target_dlt.target import DatasetTarget, TargetDlt, TargetDuckDB
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 SCRIPT = str(Path(sys.executable).parent / "target-duckdb")
+DLT_SCRIPT = str(Path(sys.executable).parent / "target-dlt")
 
 
 def schema(stream: str, properties: dict[str, Any], keys: Sequence[str] = (), **more: Any) -> str:
@@ -35,6 +36,14 @@ def record(stream: str, **values: Any) -> str:
 
 def raw_record(stream: str, text: str) -> str:
     return f'{{"type": "RECORD", "stream": "{stream}", "record": {text}}}'
+
+
+def versioned(stream: str, version: int, **values: Any) -> str:
+    return json.dumps({"type": "RECORD", "stream": stream, "record": values, "version": version})
+
+
+def activate(stream: str, version: int) -> str:
+    return json.dumps({"type": "ACTIVATE_VERSION", "stream": stream, "version": version})
 
 
 def state(value: Any) -> str:
@@ -54,16 +63,28 @@ MOMENT = typed("string", format="date-time")
 
 def load(path: Path, messages: Iterable[str], **config: Any) -> None:
     """Load messages in this process."""
-    target = TargetDuckDB(config={"path": str(path), **config})
+    _listen(TargetDuckDB(config={"path": str(path), **config}), messages)
+
+
+def load_dlt(messages: Iterable[str], **config: Any) -> None:
+    """Load messages by target-dlt, in this process."""
+    _listen(TargetDlt(config=config), messages)
+
+
+def _listen(target: DatasetTarget, messages: Iterable[str]) -> None:
     lines = "".join(f"{message}\n" for message in messages)
     target.listen(io.TextIOWrapper(io.BytesIO(lines.encode("utf-8", "surrogatepass")), "utf-8"))
 
 
 def run(
-    *args: str, messages: Iterable[str] = (), config: dict[str, Any] | None = None, **options: Any
+    *args: str,
+    messages: Iterable[str] = (),
+    config: dict[str, Any] | None = None,
+    script: str = SCRIPT,
+    **options: Any,
 ) -> subprocess.CompletedProcess[str]:
     """Run the console script, with a configuration file if one is given."""
-    command = [SCRIPT, *args]
+    command = [script, *args]
     if config is not None:
         file = Path(options.pop("folder"), "config.json")
         file.write_text(json.dumps(config))

@@ -35,6 +35,7 @@ def test_about_lists_every_setting_with_a_title_and_a_description():
         "filepath",
         "default_target_schema",
         "pipeline_name",
+        "engine",
         "batch_size_rows",
         "memory_limit",
         "load_method",
