@@ -56,7 +56,7 @@ from dlt.pipeline.state_sync import (  # noqa: E402
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     import duckdb
@@ -83,6 +83,7 @@ __all__ = [
     "new_load_id",
     "normalize_dataset_name",
     "open_pipeline",
+    "when_completed",
 ]
 
 LOAD_ID = "_dlt_load_id"
@@ -424,6 +425,31 @@ def open_pipeline(
         schema = _stored_schema(pipeline, schema_name) or Schema(schema_name)
     cast("LiveSchemaStorage", pipeline.schemas).set_live_schema(schema)
     return pipeline, schema_name
+
+
+def when_completed(destination: Destination[Any, Any], tell: Callable[[], None]) -> None:
+    """Be told of each load in the moment in which its entry is in the destination.
+
+    `Pipeline.run` returns tens of milliseconds later.
+
+    Args:
+        destination: The destination of a pipeline.
+        tell: Called without the load's id.
+    """
+    make_client = destination.client
+
+    def client(*args: Any, **kwargs: Any) -> Any:
+        made: Any = make_client(*args, **kwargs)
+        complete = made.complete_load
+
+        def complete_load(load_id: str) -> None:
+            complete(load_id)
+            tell()
+
+        made.complete_load = complete_load
+        return made
+
+    cast("Any", destination).client = client
 
 
 def make_tables(pipeline: Pipeline, schema_name: str) -> None:

@@ -26,6 +26,7 @@ from target_dlt.dlt_internals import (
     dlt,
     make_tables,
     open_pipeline,
+    when_completed,
 )
 from target_dlt.engines.destinations import CannotChangeRowsError, quoted_list, storage_of
 from target_dlt.engines.friendly import Explainer
@@ -112,8 +113,10 @@ class PackageEngine:
         self._load_ids: list[str] = []
         self._checked: set[str] = set()
         self._unchanged: set[str] = set()
+        self._emit: Callable[[], None] | None = None
         self._folder = TemporaryDirectory(prefix="target-dlt-", dir=temp_dir)
         found = destination_of(destination, config, self._explain)
+        when_completed(found, self._on_completed)
         with self._errors():
             self._pipeline, self._schema_name = open_pipeline(
                 pipeline_name, found, dataset_name, Path(self._folder.name, "pipelines")
@@ -147,11 +150,14 @@ class PackageEngine:
         """
         rounds = _rounds(loads)
         with self._errors():
-            for number, parts in enumerate(rounds, 1):
-                self._load(parts, state if number == len(rounds) else None)
+            for parts in rounds[:-1]:
+                self._load(parts, None)
+            self._load(rounds[-1], state, emit)
         emit()
 
-    def _load(self, loads: Sequence[StreamLoad], state: Any) -> None:
+    def _load(
+        self, loads: Sequence[StreamLoad], state: Any, emit: Callable[[], None] | None = None
+    ) -> None:
         tables = DatasetSchema(
             self._schema,
             json_as_text=self._storage.json_as_text,
@@ -165,6 +171,8 @@ class PackageEngine:
         filled = [plan for plan in plans if plan.load.chunks]
         if len(filled) < len(plans):
             self._prepare([plan for plan in plans if not plan.load.chunks])
+        if not any(map(self._has_gone, plans)):
+            self._emit = emit
         with TemporaryDirectory(prefix="package-", dir=self._folder.name) as folder:
             info = self._pipeline.run(
                 [_state_resource(state), *(self._resource(plan, Path(folder)) for plan in filled)],
@@ -172,9 +180,14 @@ class PackageEngine:
                 table_format=cast("Any", self._table_format),
                 loader_file_format=_FILE_FORMAT,
             )
+        self._emit = None
         self._load_ids += info.loads_ids if info else []
         for plan in plans:
             self._remove_gone(plan)
+
+    def _on_completed(self) -> None:
+        if self._emit is not None:
+            self._emit()
 
     def _prepare(self, plans: Sequence[StreamPlan]) -> None:
         """Make the tables of streams without rows, and empty those that are to be replaced."""
@@ -262,6 +275,11 @@ class PackageEngine:
         arrays[LOAD_ID] = pa.repeat(pa.scalar(load_id), len(batch))
         arrays[ROW_ID] = batch[ROW_ID]
         return pa.table(arrays)
+
+    def _has_gone(self, plan: StreamPlan) -> bool:
+        """Whether rows are to be removed or marked after the package is loaded."""
+        marked = self._rules.hard_delete and plan.deleted_at is not None
+        return marked or bool(plan.load.activations)
 
     def _remove_gone(self, plan: StreamPlan) -> None:
         try:
