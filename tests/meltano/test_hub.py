@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 DEFINITIONS = sorted(HUB.glob("*/*/*.yml"))
 TAP = HUB / "extractors/tap-cloudapis/cloudapis.yml"
 SCRIPT = ROOT / "scripts/hub.py"
+SECRETS = {
+    "tap-cloudapis": {"dbt_token", "pulumi_token"},
+    "target-dlt": {"destination_config"},
+    "target-duckdb": set(),
+}
 
 # The JSON schemas that Meltano Hub holds its definitions and its API to.
 SCHEMAS = Path(os.environ.get("HUB_SCHEMAS", ROOT.parent / "shared/hub-schemas"))
@@ -56,8 +61,9 @@ def test_definitions_say_where_they_are(path: Path) -> None:
     assert [content["name"], content["variant"]] == [path.parent.name, path.stem]
 
 
-def test_both_plugins_have_a_definition() -> None:
-    assert [path.parent.name for path in DEFINITIONS] == ["tap-cloudapis", "target-duckdb"]
+def test_all_plugins_have_a_definition() -> None:
+    names = [path.parent.name for path in DEFINITIONS]
+    assert names == ["tap-cloudapis", "target-dlt", "target-duckdb"]
 
 
 @each_definition
@@ -68,7 +74,7 @@ def test_settings_read_well(path: Path) -> None:
         assert setting["description"].endswith((".", "`."))
         assert ("options" in setting) == (setting["kind"] == "options")
     secrets = {item["name"] for item in settings if item.get("sensitive")}
-    assert secrets == ({"dbt_token", "pulumi_token"} if path == TAP else set())
+    assert secrets == SECRETS[path.parent.name]
 
 
 def test_a_token_of_either_service_is_enough() -> None:
