@@ -1,6 +1,6 @@
 """target-dlt killed at random moments, on PostgreSQL, and resumed from its last STATE.
 
-KILL_TRIALS sets the number of kills for each load method.
+KILL_TRIALS sets the number of kills for each load method; without it, upsert is tried once.
 """
 
 from __future__ import annotations
@@ -24,10 +24,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-TRIALS = int(os.environ.get("KILL_TRIALS", "1"))
-STEPS = 8
+TRIALS = int(os.environ.get("KILL_TRIALS", "0"))
+METHODS = ["append-only", "upsert"] if TRIALS else ["upsert"]
+STEPS = 6
 ROWS = 40
-LATEST = 8.0
+LATEST = 7.0
 
 pytestmark = pytest.mark.skipif(
     postgres.binaries() is None, reason="no PostgreSQL server is installed here"
@@ -41,7 +42,7 @@ def server() -> Iterator[dict[str, object]]:
 
 
 def messages(first: int, run: int) -> list[str]:
-    """Rows with and without a key; each step ends with a STATE, and brings one key again."""
+    """Rows with and without a key; each step ends with a STATE."""
     lines = [
         schema("keyed", {"id": INTEGER, "run": INTEGER, "text": STRING}, ["id"]),
         schema("keyless", {"n": INTEGER, "text": STRING}),
@@ -73,17 +74,18 @@ def run_until_killed(config: Path, lines: list[str], pause: float) -> list[int]:
         return [json.loads(line)["next"] for line in process.stdout]
 
 
-@pytest.mark.parametrize("method", ["append-only", "upsert"])
+@pytest.mark.parametrize("method", METHODS)
 def test_nothing_is_lost_doubled_or_left_by_a_kill(server, tmp_path, method):
     config = tmp_path / "config.json"
     completed = 0
-    for trial in range(TRIALS):
+    trials = max(TRIALS, 1)
+    for trial in range(trials):
         name = f"{method[:6]}_{trial}"
         Postgres(server, "postgres").execute(f"CREATE DATABASE {name}")
         warehouse = Postgres(server, name)
         settings = {"batch_size_rows": 1, "load_method": method, "temp_dir": str(tmp_path)}
         config.write_text(json.dumps({**warehouse.config, **settings}))
-        pause = LATEST * (trial + random.random()) / TRIALS  # noqa: S311
+        pause = LATEST * (trial + random.random()) / trials  # noqa: S311
         states = run_until_killed(config, messages(0, 1), pause)
         assert states == list(range(1, len(states) + 1))
         completed += len(states)
@@ -104,4 +106,4 @@ def test_nothing_is_lost_doubled_or_left_by_a_kill(server, tmp_path, method):
         runs = {row["id"]: row["run"] for row in warehouse.rows("keyed")}
         assert all(runs[n] == 2 for n in range(reached * ROWS, STEPS * ROWS))
         Postgres(server, "postgres").execute(f"DROP DATABASE {name} WITH (FORCE)")
-    print(f"{method}: {TRIALS} kills, {completed} states told before them")  # noqa: T201
+    print(f"{method}: {trials} kills, {completed} states told before them")  # noqa: T201
