@@ -78,6 +78,10 @@ def test_a_wrong_setting_is_named_in_one_line(tmp_path):
         ({"path": "md:sales"}, "'path' names no file"),
         ({"path": "s3://bucket/x.duckdb"}, "'path' names no file"),
         ({"path": ":memory:"}, "'path' names no file"),
+        (
+            {"path": "x.duckdb", "default_target_schema": "X", "engine": "package"},
+            "the schema cannot be called as the file, 'X'",
+        ),
         ({}, "'path', the DuckDB file to load into, is missing"),
     ],
 )

@@ -39,6 +39,7 @@ needs_postgres = pytest.mark.skipif(
 )
 in_postgres = pytest.param("postgres", marks=needs_postgres)
 with_sql = pytest.mark.parametrize("kind", ["duckdb", in_postgres])
+in_duckdb = pytest.mark.parametrize("kind", ["duckdb"])
 that_merge = pytest.mark.parametrize("kind", ["duckdb", in_postgres, "delta", "iceberg"])
 everywhere = pytest.mark.parametrize("kind", ["duckdb", in_postgres, "delta", "iceberg", "files"])
 T = schema("t", {"id": INTEGER, "text": STRING}, ["id"])
@@ -124,7 +125,7 @@ def test_rows_are_added_after_those_of_a_load_that_never_completed_are_removed(
     assert pipeline.default_schema.data_table_names() == ["k"]
 
 
-@pytest.mark.parametrize("kind", ["duckdb"])
+@in_duckdb
 def test_states_come_out_package_by_package(warehouse, capsys):
     messages = [T]
     for n in range(3):
@@ -296,7 +297,17 @@ def test_names_longer_than_the_database_has_them_stay_apart(warehouse, tmp_path)
     assert sorted(values, key=str) == [[1, -1, None], [2, None, "misfit 2"]]
 
 
-@pytest.mark.parametrize("kind", ["duckdb"])
+@in_duckdb
+@pytest.mark.parametrize("loads", [1, 2])
+def test_the_first_load_of_all_is_cleared_away_if_it_never_completed(warehouse, loads):
+    for _ in range(loads):
+        load_dlt([K, record("k", text="x")], **warehouse.config)
+    warehouse.execute("DELETE FROM raw._dlt_loads")
+    load_dlt([T, record("t", id=1)], **warehouse.config)
+    assert len(warehouse.rows("k")) == (0 if loads == 1 else 2)  # two: dlt was made to forget
+
+
+@in_duckdb
 def test_rows_whose_loads_dlt_has_forgotten_stay(warehouse):
     load_dlt([K, record("k", text="known")], **warehouse.config)
     warehouse.copy_rows("k", "1000000000.5")

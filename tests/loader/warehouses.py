@@ -65,7 +65,7 @@ class DuckDB(Warehouse):
     def copy_rows(self, table: str, load_id: str) -> None:
         self.execute(
             f"INSERT INTO {DATASET}.{table} (text, _dlt_load_id, _dlt_id) "
-            f"SELECT text, '{load_id}', 'copy' FROM {DATASET}.{table}"
+            f"SELECT text, '{load_id}', 'copy' || row_number() OVER () FROM {DATASET}.{table}"
         )
 
 
@@ -103,7 +103,7 @@ class Postgres(Warehouse):
     def copy_rows(self, table: str, load_id: str) -> None:
         self.execute(
             f"INSERT INTO {DATASET}.{table} (text, _dlt_load_id, _dlt_id) "
-            f"SELECT text, '{load_id}', 'copy' FROM {DATASET}.{table}"
+            f"SELECT text, '{load_id}', 'copy' || row_number() OVER () FROM {DATASET}.{table}"
         )
 
 
