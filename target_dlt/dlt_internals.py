@@ -31,6 +31,7 @@ from dlt.common.destination.exceptions import (  # noqa: E402
     DestinationUndefinedEntity,
     UnknownDestinationModule,
 )
+from dlt.common.exceptions import TerminalValueError  # noqa: E402
 from dlt.common.schema import Schema  # noqa: E402
 from dlt.common.schema.utils import (  # noqa: E402
     dlt_id_column,
@@ -56,7 +57,7 @@ from dlt.pipeline.state_sync import (  # noqa: E402
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
     from pathlib import Path
 
     import duckdb
@@ -83,6 +84,8 @@ __all__ = [
     "new_load_id",
     "normalize_dataset_name",
     "open_pipeline",
+    "takes_files",
+    "types_not_taken",
     "when_completed",
 ]
 
@@ -146,7 +149,7 @@ class DatasetSchema:
 
     Args:
         schema: dlt's schema; changed in place.
-        json_as_text: Whether new columns of JSON are columns of text instead.
+        as_text: Types whose new columns are columns of text instead.
         file_format: In which format files are loaded, where that decides about columns.
         table_format: Format of the tables, where the destination has several.
     """
@@ -155,12 +158,12 @@ class DatasetSchema:
         self,
         schema: Schema,
         *,
-        json_as_text: bool = False,
+        as_text: Collection[DataType] = (),
         file_format: str | None = None,
         table_format: str | None = None,
     ) -> None:
         self._schema = schema
-        self._json_as_text = json_as_text
+        self._as_text = as_text
         hints = {"file_format": file_format, "table_format": table_format}
         self._hints = {name: value for name, value in hints.items() if value}
 
@@ -210,7 +213,7 @@ class DatasetSchema:
 
     def column_type(self, kind: DataType) -> DataType:
         """Choose the type of a new column for values of a type."""
-        return "text" if kind == "json" and self._json_as_text else kind
+        return "text" if kind in self._as_text else kind
 
     def _normalize(self, name: str) -> str:
         try:
@@ -425,6 +428,39 @@ def open_pipeline(
         schema = _stored_schema(pipeline, schema_name) or Schema(schema_name)
     cast("LiveSchemaStorage", pipeline.schemas).set_live_schema(schema)
     return pipeline, schema_name
+
+
+def takes_files(destination: Destination[Any, Any], file_format: str) -> bool:
+    """Tell whether a destination takes files of a format without a staging bucket.
+
+    Some take them only if a driver is installed; without it dlt would choose another format.
+    """
+    known: Any = destination.capabilities()
+    formats = known.supported_loader_file_formats
+    if known.loader_file_format_selector:
+        table = {"name": "any", "columns": {}}
+        _, formats = known.loader_file_format_selector(
+            known.preferred_loader_file_format, formats, table_schema=table
+        )
+    return file_format in formats
+
+
+def types_not_taken(
+    destination: Destination[Any, Any], kinds: Iterable[DataType], file_format: str
+) -> set[DataType]:
+    """Find the types that a destination cannot take from files of a format."""
+    mapper: Any = destination.capabilities().get_type_mapper()
+    # What dlt's own preparation of a table adds, where it matters to a mapper.
+    table = {"name": "any", "columns": {}, "x-insert-api": "copy_into"}
+
+    def is_refused(kind: DataType) -> bool:
+        try:
+            mapper.ensure_supported_type({"name": "any", "data_type": kind}, table, file_format)
+        except TerminalValueError:
+            return True
+        return False
+
+    return set(filter(is_refused, kinds))
 
 
 def when_completed(destination: Destination[Any, Any], tell: Callable[[], None]) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pyarrow as pa
 
 from target_dlt.arrow import ARROW_TYPES
-from target_dlt.dlt_internals import LOAD_ID, DestinationUndefinedEntity
+from target_dlt.dlt_internals import LOAD_ID, DestinationUndefinedEntity, types_not_taken
 from target_dlt.engines.planning import EXACT_IN_DOUBLE, Database
 from target_dlt.errors import LoaderError
 
@@ -54,11 +54,11 @@ class Storage(Database, Protocol):
 
     Attributes:
         merges: Whether rows can be replaced by key.
-        json_as_text: Whether JSON is loaded into columns of text.
+        as_text: Types whose values are loaded into columns of text.
     """
 
     merges: bool
-    json_as_text: bool
+    as_text: Collection[DataType]
 
     def add_columns(self, table: Table) -> None:
         """Add the new columns of a table, where that must be done before rows come."""
@@ -130,8 +130,10 @@ class _Sql:
         self._pipeline = pipeline
         self._schema_name = schema_name
         self._kind = pipeline.destination.destination_type.rpartition(".")[2]
-        # There JSON given as text would be encoded a second time.
-        self.json_as_text = self._kind == "sqlalchemy"
+        as_text = types_not_taken(pipeline.destination, ARROW_TYPES, "parquet")
+        if self._kind == "sqlalchemy":  # it would encode JSON given as text a second time
+            as_text.add("json")
+        self.as_text: Collection[DataType] = as_text
 
     def _client(self) -> Any:
         return self._pipeline.sql_client(self._schema_name)
@@ -223,7 +225,7 @@ class _Filesystem:
     """What the tables in a bucket or folder have in common, whatever their format."""
 
     merges = True
-    json_as_text = False
+    as_text: Collection[DataType] = ()
 
     def __init__(self, pipeline: Pipeline, schema_name: str) -> None:
         self._pipeline = pipeline
@@ -280,7 +282,9 @@ class _Files(_Filesystem):
 
 
 class _Delta(_Filesystem):
-    """Delta tables, changed by the deltalake library."""
+    """Delta tables, changed by the deltalake library; the format has no times of day."""
+
+    as_text: Collection[DataType] = frozenset({"time"})
 
     def _table(self, name: str) -> Any:
         return self._client().load_open_table("delta", name)

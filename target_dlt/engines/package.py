@@ -26,6 +26,7 @@ from target_dlt.dlt_internals import (
     dlt,
     make_tables,
     open_pipeline,
+    takes_files,
     when_completed,
 )
 from target_dlt.engines.destinations import CannotChangeRowsError, quoted_list, storage_of
@@ -61,7 +62,7 @@ def destination_of(
     try:
         destination = cast("Destination[Any, Any]", Destination.from_reference(name, **config))
         fields = destination.spec.get_resolvable_fields()
-        capabilities = destination.capabilities()
+        is_usable = takes_files(destination, _FILE_FORMAT)
     except UnknownDestinationModule as error:
         raise LoaderError(f"wrong settings: dlt has no destination {name!r}") from error
     except Exception as error:
@@ -72,8 +73,11 @@ def destination_of(
             f"wrong settings: destination {name!r} takes no {', '.join(sorted(unknown))} in "
             f"destination_config, but {', '.join(sorted(arguments))}"
         )
-    if _FILE_FORMAT not in capabilities.supported_loader_file_formats:
-        raise LoaderError(f"destination {name!r} takes no Parquet files, which target-dlt sends")
+    if not is_usable:
+        raise LoaderError(
+            f"destination {name!r} takes no Parquet files, which target-dlt sends, or needs its "
+            "ADBC driver for them"
+        )
     return destination
 
 
@@ -160,7 +164,7 @@ class PackageEngine:
     ) -> None:
         tables = DatasetSchema(
             self._schema,
-            json_as_text=self._storage.json_as_text,
+            as_text=self._storage.as_text,
             file_format=_FILE_FORMAT,
             table_format=self._table_format,
         )

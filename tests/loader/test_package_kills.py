@@ -28,7 +28,7 @@ TRIALS = int(os.environ.get("KILL_TRIALS", "0"))
 METHODS = ["append-only", "upsert"] if TRIALS else ["upsert"]
 STEPS = 6
 ROWS = 40
-LATEST = 7.0
+EARLY, LATE = 3.0, 6.0
 
 pytestmark = pytest.mark.skipif(
     postgres.binaries() is None, reason="no PostgreSQL server is installed here"
@@ -55,8 +55,11 @@ def messages(first: int, run: int) -> list[str]:
     return lines
 
 
-def run_until_killed(config: Path, lines: list[str], pause: float) -> list[int]:
-    """Feed a target, kill it after some time, and answer the states it told."""
+def run_until_killed(config: Path, lines: list[str], trial: int) -> list[int]:
+    """Feed a target, kill it, and answer the states it told.
+
+    Every other time the kill comes after the first STATE, amid a commit or between two.
+    """
     with subprocess.Popen(
         [DLT_SCRIPT, "--config", str(config)],
         stdin=subprocess.PIPE,
@@ -69,24 +72,24 @@ def run_until_killed(config: Path, lines: list[str], pause: float) -> list[int]:
         assert process.stdout is not None
         process.stdin.write("".join(f"{line}\n" for line in lines))  # less than a pipe holds
         process.stdin.flush()
-        time.sleep(pause)
+        told = [process.stdout.readline()] if trial % 2 else []
+        time.sleep(random.uniform(0, EARLY if told else LATE))  # noqa: S311
         process.send_signal(signal.SIGKILL)
-        return [json.loads(line)["next"] for line in process.stdout]
+        return [json.loads(line)["next"] for line in (*told, *process.stdout)]
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_nothing_is_lost_doubled_or_left_by_a_kill(server, tmp_path, method):
     config = tmp_path / "config.json"
     completed = 0
-    trials = max(TRIALS, 1)
-    for trial in range(trials):
+    trials = TRIALS or 1
+    for trial in range(1, trials + 1):
         name = f"{method[:6]}_{trial}"
         Postgres(server, "postgres").execute(f"CREATE DATABASE {name}")
         warehouse = Postgres(server, name)
         settings = {"batch_size_rows": 1, "load_method": method, "temp_dir": str(tmp_path)}
         config.write_text(json.dumps({**warehouse.config, **settings}))
-        pause = LATEST * (trial + random.random()) / trials  # noqa: S311
-        states = run_until_killed(config, messages(0, 1), pause)
+        states = run_until_killed(config, messages(0, 1), trial)
         assert states == list(range(1, len(states) + 1))
         completed += len(states)
         reached = states[-1] if states else 0
@@ -100,9 +103,9 @@ def test_nothing_is_lost_doubled_or_left_by_a_kill(server, tmp_path, method):
         for table, column in {"keyed": "id", "keyless": "n"}.items():
             rows = warehouse.rows(table)
             found = Counter(row[column] for row in rows)
-            assert found == dict.fromkeys(range(STEPS * ROWS), 1), (trial, pause, table, states)
+            assert found == dict.fromkeys(range(STEPS * ROWS), 1), (trial, table, states)
             loads = {row["load_id"] for row in warehouse.rows("_dlt_loads")}
-            assert {row["_dlt_load_id"] for row in rows} <= loads, (trial, pause, table, states)
+            assert {row["_dlt_load_id"] for row in rows} <= loads, (trial, table, states)
         runs = {row["id"]: row["run"] for row in warehouse.rows("keyed")}
         assert all(runs[n] == 2 for n in range(reached * ROWS, STEPS * ROWS))
         Postgres(server, "postgres").execute(f"DROP DATABASE {name} WITH (FORCE)")

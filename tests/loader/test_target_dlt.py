@@ -79,6 +79,7 @@ def test_an_error_is_one_line_without_the_secret(config, error, tmp_path):
             "takes no credential in destination_config, but create_indexes, credentials",
         ),
         ({"destination": "weaviate"}, "takes no Parquet files"),
+        ({"destination": "mssql"}, "needs its ADBC driver"),
         ({"destination": "filesystem"}, "no bucket_url; set it in destination_config"),
         (
             {"destination": "postgres", "destination_config": {"credentials": {"host": "x"}}},
