@@ -254,7 +254,8 @@ class TargetDuckDB(DatasetTarget):
                     f"wrong settings: with engine 'package' the schema cannot be called as the "
                     f"file, {dataset_name!r}: choose another default_target_schema or path"
                 )
-            config = {"credentials": str(absolute)}
+            limits = {"memory_limit": self.config["memory_limit"]}
+            config = {"credentials": {"database": str(absolute), "global_config": limits}}
             return self._packages("duckdb", config, dataset_name, pipeline_name)
 
         def make(on_wait: Callable[[], None]) -> Engine:
