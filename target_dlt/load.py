@@ -222,6 +222,10 @@ class Load:
         if self._engine is not None:
             LOGGER.info("Loaded %d rows into %s", sum(self._rows.values()), self._engine.place)
 
+    def discard(self) -> None:
+        """Drop what is not committed, temporary files too."""
+        self._spool.clear()
+
     def _has_rows(self) -> bool:
         return bool(self._quarantine) or any(map(self._spool.chunks, self._buffers))
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import os
 import re
-import sys
 import threading
 from contextlib import suppress
 from importlib.util import find_spec
@@ -125,6 +125,7 @@ class DatasetTarget(Target):
         self.logger.addFilter(_is_for_users)
         super().__init__(**kwargs, setup_mapper=False)
         self._load = Load(self._options())
+        super()._setup_signal_handlers()
         # dlt takes a second to import: meanwhile the tap starts up and sends its first pages.
         # No daemon: the interpreter must not end in the middle of importing a C++ library.
         threading.Thread(target=_import, args=(self.engine_module,)).start()
@@ -222,6 +223,9 @@ class DatasetTarget(Target):
         """Commit what is left when the input ends."""
         self._load.finish()
 
+    def _setup_signal_handlers(self) -> None:
+        """Leave signals alone until there is something to tidy up."""
+
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002
         """End the process as a signal does by default: what is not committed is dropped.
 
@@ -229,9 +233,18 @@ class DatasetTarget(Target):
         that still waits for the file is given up.
         """
         if self._load.is_committing:
-            self._load.stop = lambda: sys.exit(128 + signum)
+            self._load.stop = lambda: self._end(128 + signum)
             return
-        sys.exit(128 + signum)
+        self._end(128 + signum)
+
+    def _end(self, code: int) -> None:
+        """End at once.
+
+        An exception could come out in the middle of an import, whose lock would then be held for
+        ever, and the thread that imports the engine would wait for it.
+        """
+        self._load.discard()
+        os._exit(code)
 
 
 class TargetDuckDB(DatasetTarget):

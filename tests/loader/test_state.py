@@ -3,17 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
-import random
-import signal
-import subprocess
-import time
-
-import pytest
 
 from tests.loader.support import (
     INTEGER,
-    SCRIPT,
     STRING,
     load,
     query,
@@ -87,81 +79,3 @@ def _watched(commit, folder, seen):
         commit(self)
 
     return watched
-
-
-ROWS = 4000
-STEP = 50
-
-
-def _messages(start):
-    yield schema("t", {"id": INTEGER, "text": STRING})
-    for n in range(start, ROWS):
-        yield raw_record("t", f'{{"id": {n}, "text": "{"x" * 200}"}}')
-        if n % STEP == STEP - 1:
-            yield state({"next": n + 1})
-
-
-def _run_until_killed(path, start, pause, signum):
-    """Feed the target slowly and end it at some moment; answer the states and the exit code."""
-    config = path.with_suffix(".json")
-    config.write_text(json.dumps({"path": str(path), "batch_size_rows": STEP}))
-    process = subprocess.Popen(
-        [SCRIPT, "--config", str(config)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-    )
-    assert process.stdin is not None
-    assert process.stdout is not None
-    entry, out = process.stdin.fileno(), process.stdout.fileno()
-    os.set_blocking(entry, False)
-    os.set_blocking(out, False)
-    text = "".join(f"{message}\n" for message in _messages(start)).encode()
-    output = b""
-    until = None
-    while until is None or time.monotonic() < until:
-        assert process.poll() is None
-        text = text[_write(entry, text[:20_000]) :]
-        output += _read(out)
-        if output and until is None:  # the first commit is done
-            until = time.monotonic() + pause
-        time.sleep(0.01)
-    process.send_signal(signum)
-    code = process.wait(30)
-    os.set_blocking(out, True)
-    output += process.stdout.read()
-    process.stdin.close()
-    process.stdout.close()
-    return [json.loads(line) for line in output.splitlines()], code
-
-
-def _read(descriptor):
-    try:
-        return os.read(descriptor, 1 << 16)
-    except BlockingIOError:
-        return b""
-
-
-def _write(descriptor, data):
-    try:
-        return os.write(descriptor, data)
-    except BlockingIOError:
-        return 0
-
-
-@pytest.mark.parametrize(
-    ("signum", "trials"), [(signal.SIGKILL, 2), (signal.SIGTERM, 1), (signal.SIGINT, 1)]
-)
-def test_nothing_is_lost_or_doubled_by_an_end_in_the_middle(tmp_path, signum, trials):
-    """The stream has no key: a row that was committed but not told would come twice."""
-    path = tmp_path / "db.duckdb"
-    start = 0
-    for _ in range(trials):
-        states, code = _run_until_killed(path, start, random.uniform(0, 0.4), signum)  # noqa: S311
-        assert code == (-signum if signum == signal.SIGKILL else 128 + signum)
-        start = states[-1]["next"]
-        assert query(path, "SELECT count(*), max(id) + 1 FROM t") == [(start, start)]
-    load(path, _messages(start))
-    assert query(path, "SELECT count(*), count(DISTINCT id) FROM t") == [(ROWS, ROWS)]
-    orphans = "SELECT count(*) FROM t WHERE _dlt_load_id NOT IN (SELECT load_id FROM _dlt_loads)"
-    assert query(path, orphans) == [(0,)]
