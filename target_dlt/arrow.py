@@ -149,6 +149,8 @@ class RecordBuffer:
         if self._validate is not None:
             self._add_slowly(line)
             return
+        if not line.isascii():
+            line.decode()  # what stays JSON text is not looked at by the decoder
         try:
             message = self._decode(line)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):

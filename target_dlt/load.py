@@ -155,7 +155,9 @@ class Load:
         return RecordBuffer(schema, record_validator(schema))
 
     def _take_state(self, message: Message) -> None:
-        self._state.take(bytes(message.value) or b"null")
+        if not (value := bytes(message.value)):
+            raise BadMessageError('a STATE needs "value"')
+        self._state.take(value)
         unsealed_rows = sum(len(buffer.rows) for buffer in self._buffers.values())
         if self._policy.is_due(unsealed_rows):
             self._commit()

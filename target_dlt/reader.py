@@ -7,6 +7,7 @@ the whole line in one pass.
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from collections import Counter
@@ -73,6 +74,8 @@ class SingerLineReader(GenericSingerReader[bytes]):
     @property
     def default_input(self) -> IO[bytes]:
         """Standard input, as bytes, read in large pieces."""
+        if sys.stdin is None:
+            raise LoaderError("standard input is closed: pipe a tap's messages into it")
         return open(sys.stdin.fileno(), "rb", _READ_BYTES, closefd=False)
 
     def deserialize_json(self, line: bytes) -> dict[str, Any]:
@@ -97,7 +100,8 @@ class SingerLineReader(GenericSingerReader[bytes]):
             The number of messages by type.
 
         Raises:
-            LoaderError: With the number of the line in front.
+            BadMessageError: With the number of the line in front.
+            LoaderError: If what was read cannot be loaded.
         """
         counts: Counter[str] = Counter()
         lines = enumerate(_byte_lines(file_input or self.default_input), 1)
@@ -135,7 +139,7 @@ class SingerLineReader(GenericSingerReader[bytes]):
             error.line = number
             self._handler.progress(unreported + len(line))
             return line, number, error
-        except LoaderError as error:
+        except BadMessageError as error:
             error.line = number
             raise
         except (ValueError, RecursionError) as error:
@@ -161,8 +165,8 @@ class SingerLineReader(GenericSingerReader[bytes]):
 
     def _plain(self, line: bytes) -> dict[str, Any]:
         plain = self.deserialize_json(line)
-        if "value" in plain:
-            plain["value"] = msgspec.Raw(msgspec.json.encode(plain["value"]))
+        if "value" in plain:  # again, because only Python's own JSON writes what it alone reads
+            plain["value"] = msgspec.Raw(json.dumps(json.loads(line)["value"]).encode())
         return plain
 
 

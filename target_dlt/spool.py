@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 import pyarrow as pa
 
 from target_dlt.arrow import Chunk
+from target_dlt.errors import LoaderError
 
 
 class Spool:
@@ -30,9 +31,19 @@ class Spool:
         self._files = 0
 
     def add(self, stream: str, chunk: Chunk) -> None:
-        """Keep a chunk of a stream."""
+        """Keep a chunk of a stream.
+
+        Raises:
+            LoaderError: If it cannot be written to a temporary file.
+        """
         if self._used > self._memory_bytes:
-            chunk = Chunk(chunk.columns, self._on_disk(chunk.table))
+            try:
+                chunk = Chunk(chunk.columns, self._on_disk(chunk.table))
+            except OSError as error:
+                raise LoaderError(
+                    "cannot keep rows in a temporary file until they can be committed: "
+                    f"{error.strerror or error} (see the setting temp_dir)"
+                ) from error
         else:
             self._used += chunk.table.nbytes
         self._chunks.setdefault(stream, []).append(chunk)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import sys
 import time
 from dataclasses import dataclass, field
 from typing import Any
 
+from target_dlt.errors import LoaderError
 from target_dlt.values import decode_exactly, storable
 
 
@@ -57,7 +59,12 @@ class StateKeeper:
         self._value: bytes | None = None
 
     def take(self, value: bytes) -> None:
-        """Keep a STATE value; it stands for every record read before it."""
+        """Keep a STATE value; it stands for every record read before it.
+
+        Raises:
+            ValueError: If it is not UTF-8.
+        """
+        value.decode()
         self._value = value
 
     @property
@@ -71,8 +78,33 @@ class StateKeeper:
         return None if self._value is None else storable(decode_exactly(self._value))
 
     def emit(self) -> None:
-        """Write the waiting value to standard output, after the commit it waited for."""
-        if self._value is not None:
-            sys.stdout.write(self._value.decode() + "\n")
-            sys.stdout.flush()
-            self._value = None
+        """Write the waiting value to standard output, after the commit it waited for.
+
+        Raises:
+            LoaderError: If nobody takes it.
+        """
+        if self._value is None:
+            return
+        try:
+            _write(self._value + b"\n")
+        except (OSError, ValueError) as error:
+            raise LoaderError(
+                f"cannot write the STATE to standard output: {error}; "
+                "the rows before it are committed"
+            ) from error
+        self._value = None
+
+
+def _write(line: bytes) -> None:
+    """Write to standard output past all buffers, which would try again when the process ends."""
+    if sys.stdout is None:
+        raise ValueError("it is closed")
+    buffer = getattr(sys.stdout, "buffer", None)
+    raw = getattr(buffer, "raw", buffer)
+    sys.stdout.flush()
+    if not isinstance(raw, io.RawIOBase):  # what stands for it in this process
+        sys.stdout.write(line.decode())
+        return
+    rest = memoryview(line)
+    while rest:  # a signal cuts a write short
+        rest = rest[raw.write(rest) or 0 :]

@@ -17,6 +17,7 @@ from tests.loader.support import (
     column_types,
     load,
     query,
+    raw_record,
     record,
     run,
     schema,
@@ -24,7 +25,7 @@ from tests.loader.support import (
     typed,
 )
 
-ID = schema("t", {"id": INTEGER}, ["id"])
+ID = schema("t", {"id": INTEGER, "tree": typed("object")}, ["id"])
 DEEP = "[" * 100_000
 
 
@@ -32,6 +33,10 @@ DEEP = "[" * 100_000
     ("messages", "error"),
     [
         ([ID, '{"type": "RECORD", '], "line 2: not valid JSON"),
+        ([ID, "\udc80\x01\x00\udcff"], "line 2: not valid JSON"),
+        ([ID, raw_record("t", '{"id": 1, "tree": {"a": "\udcff"}}')], "line 2: .*'utf-8'"),
+        ([ID, raw_record("t", '{"id": 1, "name": "\udcff"}')], "line 2: .*'utf-8'"),
+        ([ID, '{"type": "STATE", "value": {"a": "\udcff"}}'], "line 2: .*'utf-8'"),
         ([ID, "", "nonsense"], "line 3: not valid JSON"),
         ([ID, '{"type":"RECORD","stream":"t","record":{"id":1}'], "line 2: not valid JSON"),
         ([ID, '{"type":"RECORD","stream":"t","record":' + DEEP], "line 2: nested too deeply"),
@@ -51,6 +56,7 @@ DEEP = "[" * 100_000
         (['{"type": "ACTIVATE_VERSION", "stream": "t", "version": 1}'], "line 1: .* before its"),
         ([ID, '{"type": "ACTIVATE_VERSION", "stream": "t"}'], 'line 2: .* and "version"'),
         (['{"type": "STRANGE"}'], "line 1: a message of unknown type 'STRANGE'"),
+        ([ID, state(1), '{"type": "STATE"}'], 'line 3: a STATE needs "value"'),
         (["[]"], "line 1: "),
         (["{}"], "line 1: not a Singer message"),
         ([ID, '{"type": "BATCH", "stream": "t"}'], "line 2: a BATCH needs"),

@@ -25,6 +25,13 @@ def test_the_last_state_comes_out_as_it_went_in(tmp_path, capsys):
     assert capsys.readouterr().out == value + "\n"
 
 
+def test_a_state_that_is_no_strict_json_keeps_its_meaning(tmp_path, capsys):
+    """As Python writes it: Meltano, which reads it back, is written in Python too."""
+    value = {"half a pair": "\ud83d", "number": 1.5, "no": float("inf"), "big": 10**30}
+    load(tmp_path / "db.duckdb", [T, record("t", id=1), state(value)])
+    assert json.loads(capsys.readouterr().out) == value
+
+
 def test_states_come_out_commit_by_commit(tmp_path, capsys, caplog):
     path = tmp_path / "db.duckdb"
     messages = [T]
