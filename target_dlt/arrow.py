@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from array import array
 from dataclasses import dataclass
 from itertools import accumulate
@@ -28,7 +29,7 @@ from target_dlt.values import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from target_dlt.schema import DataType, StreamSchema
 
@@ -56,6 +57,8 @@ _FIELD_TYPES: Mapping[DataType, Any] = {
     "time": str,
 }
 _NULL = msgspec.Raw(b"null")
+_HALF_PAIR = re.compile("[\ud800-\udfff]")
+_UNESCAPED = re.compile(r'[^"\\\x00-\x1f]*')
 # The column of what the tap calls the version of its table, as other Singer loaders name it.
 VERSION = "_sdc_table_version"
 # Up to this many characters, every decimal number without an exponent is an exact double.
@@ -119,10 +122,13 @@ class RecordBuffer:
         for index, name in enumerate(sorted(self._always_null), len(fields)):
             names[f"f{index}"] = name
             fields.append((f"f{index}", None, None))
+        self._check_names(names.values())
+        # msgspec compares names as they are spelled in JSON, so there must be no escape in them.
+        decodable = all(map(_UNESCAPED.fullmatch, names.values()))
         self._record = msgspec.defstruct(
             "Record",
             fields,
-            rename=names,
+            rename=names if decodable else None,
             forbid_unknown_fields=self.schema.keeps_unknown,
             kw_only=True,
             gc=False,
@@ -130,7 +136,9 @@ class RecordBuffer:
         message = msgspec.defstruct(
             "Message", [("record", self._record), ("version", _Int64 | None, None)], gc=False
         )
-        self._decode: Callable[[bytes], Any] = msgspec.json.Decoder(message).decode
+        self._decode: Callable[[bytes], Any] = (
+            msgspec.json.Decoder(message).decode if decodable else _leave_to_the_slow_lane
+        )
 
     def _field(self, field: str, name: str, kind: DataType) -> tuple[str, Any, Any]:
         is_key = name in self.schema.keys
@@ -230,10 +238,18 @@ class RecordBuffer:
         nulls = {n for n in unknown if record[n] is None} - self._always_null
         if not found and not nulls:
             return
+        self._check_names(unknown)
         self.seal()
         self.columns.update(found)
         self._always_null = (self._always_null | nulls) - self.columns.keys()
         self._compile()
+
+    def _check_names(self, names: Iterable[str]) -> None:
+        for name in names:
+            if not name.isascii() and _HALF_PAIR.search(name):
+                raise BadRecordError(
+                    f"stream {self.schema.stream!r}: the name {name!r} has half a surrogate pair"
+                )
 
     def _no_key(self, name: str) -> MissingKeyError:
         return MissingKeyError(
@@ -277,6 +293,10 @@ class RecordBuffer:
         """Hand over the sealed chunks."""
         chunks, self.chunks = self.chunks, []
         return chunks
+
+
+def _leave_to_the_slow_lane(_line: bytes) -> Any:
+    raise msgspec.ValidationError
 
 
 Built = tuple[pa.Array, dict[int, Any]]

@@ -103,7 +103,12 @@ STATE_SECTION = "singer"
 
 @dataclass
 class TableColumn:
-    """A column as the dataset's schema has it; `stored` unless this commit makes it."""
+    """A column as the dataset's schema has it.
+
+    Attributes:
+        stored: Whether the database has it; else this commit makes it.
+        narrow: Whether a hint of another dlt pipeline lets it hold less than its type does.
+    """
 
     name: str
     type: DataType
@@ -112,6 +117,7 @@ class TableColumn:
     key: bool = False
     nullable: bool = True
     stored: bool = True
+    narrow: bool = False
 
 
 @dataclass
@@ -179,10 +185,12 @@ class DatasetSchema:
         ends in a number.
         """
         wanted = self._normalize(stream)
+        if wanted.startswith(self._schema._dlt_tables_prefix):  # noqa: SLF001
+            wanted = f"singer{wanted}"  # else dlt would take it for a table of its own
         for name, table in self._schema.tables.items():
             if table.get(_SOURCE_TABLE, name if name == wanted else None) == stream:
                 return self._read_table(name, stream)
-            if name == wanted and _SOURCE_TABLE not in table and not name.startswith("_dlt"):
+            if name == wanted and _SOURCE_TABLE not in table:
                 return self._read_table(name, stream)
         return Table(self._free_name(wanted, self._schema.tables), stream)
 
@@ -195,6 +203,7 @@ class DatasetSchema:
                 variant=bool(hints.get("variant")),
                 key=bool(hints.get("primary_key")),
                 nullable=bool(hints.get("nullable", True)),
+                narrow=_is_narrow(hints),
             )
             for column, hints in self._schema.get_table_columns(name).items()
             if column not in {LOAD_ID, ROW_ID}
@@ -508,6 +517,15 @@ def _stored_schema(pipeline: Pipeline, name: str) -> Schema | None:
     except DestinationUndefinedEntity:
         return None
     return Schema.from_stored_schema(json.loads(info.schema)) if info else None
+
+
+def _is_narrow(hints: Any) -> bool:
+    ours = _DECIMAL_HINTS.get(hints["data_type"])
+    if ours is None or "precision" not in hints:
+        return "precision" in hints
+    # More digits after the point would be lost by a change; too large numbers are refused by it.
+    scale = hints.get("scale", 0)
+    return bool(scale <= ours["scale"] and (hints["precision"], scale) != tuple(ours.values()))
 
 
 def _hints(column: TableColumn) -> Any:

@@ -82,9 +82,10 @@ def parse_schema(stream: str, schema: JSONSchema, keys: list[str] | None) -> Str
         The typed columns; key properties that the schema does not describe are text.
 
     Raises:
-        ValueError: If the schema has no `properties` and so describes no record.
+        ValueError: If the schema describes no properties of records.
     """
-    properties = schema.get("properties")
+    is_open = schema.get("patternProperties") or schema.get("additionalProperties")
+    properties = schema.get("properties", {} if is_open else None)
     if not isinstance(properties, Mapping):
         raise ValueError('the schema has no "properties"')  # noqa: TRY004
     columns = {name: data_type(sub, root=schema) for name, sub in properties.items()}
@@ -142,7 +143,7 @@ def _alternatives(schema: Any, root: JSONSchema, depth: int) -> Iterator[DataTyp
 def _one_type(name: str, schema: Mapping[str, Any]) -> DataType:
     if name == "string":
         return _FORMATS.get(schema.get("format", ""), "text")
-    if name == "integer" and schema.get("maximum", 0) > _BIGINT_MAX:
+    if name == "integer" and (schema.get("maximum") or 0) > _BIGINT_MAX:
         return "wei"
     return _SCALARS.get(name, "json")
 

@@ -45,8 +45,15 @@ _SQL_TYPES = {
     "wei": "DECIMAL(38,0)",
     "text": "VARCHAR",
     "timestamp": "TIMESTAMPTZ",
+    "time": "TIME",
 }
-_ISO_UTC = "%Y-%m-%dT%H:%M:%S.%fZ"
+# Names of what is inserted: dlt's naming convention makes none like them of a stream or property.
+_BATCH, _ORDER = "#batch", "#order"
+# Columns whose text is not what a cast makes: a string in JSON stands in quotes.
+_AS_TEXT = {
+    "timestamp": "strftime({0} AT TIME ZONE 'UTC', '%Y-%m-%dT%H:%M:%S.%fZ')",
+    "json": "CASE json_type({0}) WHEN 'VARCHAR' THEN {0} ->> '$' ELSE {0}::VARCHAR END",
+}
 
 
 class DuckDBEngine:
@@ -198,11 +205,18 @@ class _File:
 
     def widen(self, table: Table, column: TableColumn, wider: DataType) -> None:
         """Change a column's type, and drop its staging twin."""
-        using = ""
-        if (column.type, wider) == ("timestamp", "text"):
-            using = f" USING strftime({_quote(column.name)} AT TIME ZONE 'UTC', '{_ISO_UTC}')"
-        self._alter(table, column, f"TYPE {_SQL_TYPES[wider]}{using}")
+        # A process that died before the new schema was stored has changed the column already.
+        if not self._is_text(table, column):
+            as_text = _AS_TEXT.get(column.type, "{}").format(_quote(column.name))
+            using = f" USING {as_text}" if wider == "text" else ""
+            self._alter(table, column, f"TYPE {_SQL_TYPES[wider]}{using}")
         self._drop_staging(table)
+
+    def _is_text(self, table: Table, column: TableColumn) -> bool:
+        rows = self._dataset.connection.execute(
+            f"SELECT {_quote(column.name)} FROM {self._dataset.qualified(table.name)} LIMIT 0"  # noqa: S608
+        )
+        return str(rows.description[0][1]) == "VARCHAR"
 
     def allow_null(self, table: Table, column: TableColumn) -> None:
         """Let a column that was part of a key hold NULL."""
@@ -280,32 +294,34 @@ class _Writer:
             return
         batch = self._plan.batch(chunks)
         columns = ", ".join(map(_quote, batch.column_names))
-        self._connection.register("_batch", batch)
+        self._connection.register(_BATCH, batch)
         try:
             where = ""
             if self._plan.keys and self._rules.load_method != "append-only":
                 where = self._delete_older(batch)
             self._connection.execute(
                 f"INSERT INTO {self._target} ({columns}, {_quote(LOAD_ID)}) "  # noqa: S608
-                f"SELECT {columns}, ? FROM _batch{where}",
+                f'SELECT {columns}, ? FROM "{_BATCH}"{where}',
                 [load_id],
             )
         finally:
-            self._connection.unregister("_batch")
+            self._connection.unregister(_BATCH)
 
     def _delete_older(self, batch: pa.Table) -> str:
         """Delete what the batch replaces; answer which of its rows to take: the last of a key."""
         keys = ", ".join(map(_quote, self._plan.keys))
         (distinct,) = self._connection.execute(
-            f"SELECT count(*) FROM (SELECT DISTINCT {keys} FROM _batch)"  # noqa: S608
+            f'SELECT count(*) FROM (SELECT DISTINCT {keys} FROM "{_BATCH}")'  # noqa: S608
         ).fetchall()[0]
         matches = " AND ".join(f"t.{_quote(key)} = b.{_quote(key)}" for key in self._plan.keys)
-        self._connection.execute(f"DELETE FROM {self._target} t USING _batch b WHERE {matches}")  # noqa: S608
+        self._connection.execute(
+            f'DELETE FROM {self._target} t USING "{_BATCH}" b WHERE {matches}'  # noqa: S608
+        )
         if distinct == len(batch):
             return ""
         order = pa.array(range(len(batch)), pa.int64())
-        self._connection.register("_batch", batch.append_column("_order", order))
-        return f" WHERE _order IN (SELECT max(_order) FROM _batch GROUP BY {keys})"  # noqa: S608
+        self._connection.register(_BATCH, batch.append_column(_ORDER, order))
+        return f' WHERE "{_ORDER}" IN (SELECT max("{_ORDER}") FROM "{_BATCH}" GROUP BY {keys})'  # noqa: S608
 
 
 def _quote(name: str) -> str:

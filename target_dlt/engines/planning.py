@@ -15,6 +15,7 @@ from target_dlt.arrow import ARROW_TYPES, VERSION, Chunk, Column
 from target_dlt.dlt_internals import ROW_ID, DatasetSchema, Table, TableColumn
 from target_dlt.errors import LoaderError
 from target_dlt.schema import fits, wider_type
+from target_dlt.values import decode_exactly
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -110,11 +111,12 @@ class StreamPlan:
         column = replace(column, type=self._dataset.column_type(column.type))
         existing = self.table.of_source(column.name)
         if existing is not None and not column.variant:
-            if fits(column.type, existing.type):
+            is_fitting = fits(column.type, existing.type)
+            if is_fitting and not existing.narrow:
                 return existing
             wider = None
             if self._on_type_change == "widen":
-                wider = wider_type(existing.type, column.type)
+                wider = existing.type if is_fitting else wider_type(existing.type, column.type)
             if wider is not None and self._widen(existing, wider):
                 return existing
             if column.name in self.load.schema.keys:
@@ -159,7 +161,7 @@ class StreamPlan:
                 return False
             LOGGER.info("stream %r: column %r becomes %s", self.table.stream, column.name, wider)
             self._database.widen(self.table, column, wider)
-        column.type = wider
+        column.type, column.narrow = wider, False
         return True
 
     def batch(self, chunks: Sequence[Chunk]) -> pa.Table:
@@ -209,11 +211,24 @@ def _overflows(column: Column, target: TableColumn, values: pa.ChunkedArray) -> 
 
 
 def _cast(values: pa.ChunkedArray, kind: DataType, wanted: DataType) -> pa.ChunkedArray:
-    if kind == wanted or (kind, wanted) == ("json", "text"):
+    if kind == wanted:
         return values
+    if (kind, wanted) == ("json", "text"):
+        return _plain_strings(values)
     if (kind, wanted) == ("timestamp", "text"):
         return pc.strftime(values, format="%Y-%m-%dT%H:%M:%SZ")
     return values.cast(ARROW_TYPES[wanted])
+
+
+def _plain_strings(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Take JSON strings out of their quotes, as a text column holds strings; others stay JSON."""
+    if not pc.any(pc.starts_with(values, '"'), min_count=0).as_py():
+        return values
+    texts = [
+        decode_exactly(text.encode()) if text and text[0] == '"' else text
+        for text in values.to_pylist()
+    ]
+    return pa.chunked_array([pa.array(texts, values.type)])
 
 
 def _row_ids(count: int) -> pa.StringArray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from pathlib import Path
 
 import dlt
@@ -107,6 +108,37 @@ def test_a_later_dlt_pipeline_merges_into_our_tables(folder):
     restored = attach(path, "sales", "main", folder)
     assert restored.state["sources"]["singer"]["state"] == {"n": 2}
     assert set(restored.default_schema.get_table_columns("runs")) >= {"id", "name", "more"}
+
+
+def test_columns_of_a_dlt_pipeline_that_hold_less_are_widened(folder):
+    """Precision is a hint of dlt's that no Singer schema has: 1.239 must not become 1.24."""
+    path = folder / "sales.duckdb"
+    pipeline = dlt.pipeline(
+        "sales",
+        destination=dlt.destinations.duckdb(str(path)),
+        dataset_name="main",
+        pipelines_dir=str(folder / "theirs"),
+    )
+    narrow = dlt.resource(
+        [{"id": 1, "price": Decimal("1.25"), "small": 7, "unseen": None}],
+        name="t",
+        write_disposition="merge",
+        primary_key="id",
+        columns={
+            "price": {"data_type": "decimal", "precision": 10, "scale": 2},
+            "small": {"data_type": "bigint", "precision": 32},
+        },
+    )
+    pipeline.run(narrow)
+    decimal = typed("string", format="singer.decimal")
+    properties = {"id": INTEGER, "price": decimal, "small": INTEGER, "unseen": STRING}
+    rows = [record("t", id=2, price="1.239", small=2**40, unseen="x")]
+    load(path, [schema("t", properties, ["id"]), *rows])
+    expected = [(1, Decimal("1.25"), 7, None), (2, Decimal("1.239"), 2**40, "x")]
+    assert query(path, "SELECT id, price, small, unseen FROM t ORDER BY id") == expected
+    stored = attach(path, "sales", "main", folder).default_schema.get_table_columns("t")
+    assert (stored["price"]["precision"], stored["price"]["scale"]) == (38, 9)
+    assert "precision" not in stored["small"]
 
 
 def test_our_stored_documents_are_those_of_a_dlt_pipeline(folder):
