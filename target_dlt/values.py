@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from datetime import date, datetime, time, timezone
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,7 @@ DECIMAL_PRECISION = 38
 _BIGINT = range(-(2**63), 2**63)
 _BIGINT_DIGITS = 19
 _MICROSECOND_DIGITS = 6
+_CLOCK = re.compile(r"(\d\d:\d\d(?::\d\d)?)(?:[.,](\d+))? ?(?:([Zz]|[+-]\d\d)(?::?(\d\d))?)?$")
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 _NON_FINITE = {"nan": b"nan", "inf": b"inf", "-inf": b"-inf"}
 
@@ -227,7 +229,7 @@ def parse_time(text: str) -> time:
 
 def _parse(text: str, kind: Any) -> Any:
     try:
-        parsed = kind.fromisoformat(text)
+        parsed = kind.fromisoformat(_CLOCK.sub(_in_full, text))
     except ValueError:
         raise MisfitError from None
     # fromisoformat cuts what is finer than a microsecond.
@@ -236,3 +238,14 @@ def _parse(text: str, kind: Any) -> Any:
     if digits[_MICROSECOND_DIGITS:].strip("0"):
         raise MisfitError
     return parsed
+
+
+def _in_full(clock: re.Match[str]) -> str:
+    """Spell a time as every version of Python reads it: six digits, an offset in minutes."""
+    seconds, fraction, hours, minutes = clock.groups(default="")
+    if fraction:
+        seconds += f".{fraction[:_MICROSECOND_DIGITS]:0<6}"
+    if hours:
+        hours = "+00" if hours in "Zz" else hours
+        return f"{seconds}{hours}:{minutes or '00'}"
+    return seconds

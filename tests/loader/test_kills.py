@@ -99,7 +99,7 @@ class Loading:
         )
         feeder = threading.Thread(target=_feed, args=(process, list(messages(self.told))))
         feeder.start()
-        watchdog = threading.Timer(60, process.kill)
+        watchdog = threading.Timer(180, process.kill)
         watchdog.start()
         if signum is not None:
             time.sleep(after)

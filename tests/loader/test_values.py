@@ -111,6 +111,26 @@ def test_points_in_time(tmp_path, text, moment):
     assert query(path, 'SELECT "at" FROM t') == [(moment,), (None,)]
 
 
+FORMS = ["T03:04:05Z", " 03:04:05.5Z", "T03:04:05.12+0200", "T03:04:05+02"]
+
+
+def test_points_in_time_beside_one_that_is_none(tmp_path):
+    """Each is read for itself then, as keys always are."""
+    path = tmp_path / "moments.duckdb"
+    rows = [record("t", at=f"2026-01-02{form}", on=f"2026-01-02{form}") for form in FORMS]
+    lines = [schema("t", {"at": MOMENT, "on": MOMENT}, ["on"]), *rows]
+    load(path, [*lines, record("t", at="yesterday", on="2026-01-02T00:00:00.1Z")])
+    found = query(path, 'SELECT "at" FROM t WHERE at__v_text IS NULL ORDER BY ALL')
+    assert [at.isoformat()[11:] for (at,) in found] == [
+        "01:04:05+00:00",
+        "01:04:05.120000+00:00",
+        "03:04:05+00:00",
+        "03:04:05.500000+00:00",
+    ]
+    load(path, [lines[0], record("t", on="2026-01-02T03:04:05Z", at="today")])
+    assert query(path, "SELECT count(*) FROM t") == [(5,)]
+
+
 MISFITS = [
     (INTEGER, "1.5", "v_double", 1.5),
     (INTEGER, '"abc"', "v_text", "abc"),

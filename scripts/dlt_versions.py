@@ -1,0 +1,80 @@
+#!/usr/bin/env python3
+"""Hold the loader to other releases of dlt and DuckDB: `dlt_versions.py [DLT[,DUCKDB]]...`.
+
+Each pair gets an environment of its own, made by uv in a temporary folder, and runs the contract
+tests there. Without arguments: the ends of the ranges that `pyproject.toml` declares.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+ROOT = Path(__file__).parents[1]
+DUCKDB = ("1.4.3", "1.5.6")
+DLT = ("1.31.0", "<2")
+TESTS = (
+    "tests/loader/test_dlt_internals.py",
+    "tests/loader/test_dlt_dataset.py",
+    "tests/loader/test_schema_changes.py",
+    "tests/loader/test_type_changes.py",
+)
+
+
+def main() -> None:
+    """Try each pair, print one line for each, and exit with 1 if one of them failed."""
+    pairs = [argument.partition(",")[::2] for argument in sys.argv[1:]]
+    failed = [pair for pair in pairs or _ends() if not _passes(*pair)]
+    sys.exit(1 if failed else 0)
+
+
+def _ends() -> list[tuple[str, str]]:
+    return [(dlt, duckdb) for dlt in DLT for duckdb in DUCKDB]
+
+
+def _passes(dlt: str, duckdb: str) -> bool:
+    with TemporaryDirectory() as folder:
+        python = str(Path(folder, "bin", "python"))
+        _call("uv", "venv", "--quiet", "--python", sys.executable, folder)
+        # Without the project itself, which may exclude the release that is to be tried.
+        needed = [
+            f"dlt[duckdb,parquet]{_exactly(dlt)}",
+            f"duckdb{_exactly(duckdb or DUCKDB[-1])}",
+            "sqlglot<30.21",
+            "singer-sdk~=0.54.5",
+            "msgspec",
+            "jsonschema",
+            "hypothesis",
+            "pytest",
+            "requests",
+        ]
+        _call("uv", "pip", "install", "--quiet", "--python", python, *needed)
+        frozen = _call("uv", "pip", "freeze", "--python", python)
+        names = [line for line in frozen.splitlines() if line.startswith(("dlt=", "duckdb="))]
+        result = subprocess.run(
+            [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *TESTS],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        lines = result.stdout.splitlines()
+        print(", ".join(names), "-", lines[-1] if lines else result.stderr, flush=True)
+        print("\n".join(line for line in lines if line.startswith(("FAILED", "ERROR"))), flush=True)
+        return result.returncode == 0
+
+
+def _exactly(version: str) -> str:
+    return version if version[0] in "<>=" else f"=={version}"
+
+
+def _call(*command: str) -> str:
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+if __name__ == "__main__":
+    main()
