@@ -51,7 +51,7 @@ def _passes(dlt: str, duckdb: str) -> bool:
             "pytest",
             "requests",
         ]
-        _call("uv", "pip", "install", "--quiet", "--python", python, *needed)
+        _call("uv", "pip", "install", "--quiet", "--python", python, *needed, cwd=folder)
         frozen = _call("uv", "pip", "freeze", "--python", python)
         names = [line for line in frozen.splitlines() if line.startswith(("dlt=", "duckdb="))]
         result = subprocess.run(
@@ -72,8 +72,9 @@ def _exactly(version: str) -> str:
     return version if version[0] in "<>=" else f"=={version}"
 
 
-def _call(*command: str) -> str:
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+def _call(*command: str, cwd: str | None = None) -> str:
+    """Run uv; outside of the project, whose constraints it would heed."""
+    return subprocess.run(command, cwd=cwd, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
 if __name__ == "__main__":

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from decimal import Decimal
 from pathlib import Path
 
@@ -69,6 +72,32 @@ def test_attach_reads_everything_back(folder, file, setting, dataset, name):
     assert pipeline.dataset().row_counts().arrow().to_pylist() == [
         {"table_name": "runs", "row_count": 2}
     ]
+
+
+def test_the_ways_in_which_dlt_reads_a_table(folder):
+    path = folder / "sales.duckdb"
+    load(path, STREAM)
+    dataset = attach(path, "sales", "main", folder).dataset()
+    assert [batch.num_rows for batch in dataset.runs.iter_arrow(chunk_size=1)] == [1, 1]
+    chosen = dataset.runs.select("id", "name").where("id", "eq", 2).order_by("id").limit(1)
+    assert chosen.fetchall() == [(2, "b")]
+    assert dataset("SELECT tree->>'b' FROM runs WHERE id = 1").fetchall() == [("1",)]
+    assert dataset.runs.select("id").max().fetchscalar() == 2
+    command = [
+        str(Path(sys.executable).parent / "dlt"),
+        *("pipeline", "--pipelines-dir", str(folder / "pipelines"), "sales", "info"),
+    ]
+    environment = {
+        **os.environ,
+        "DLT_DATA_DIR": str(folder / "dlt"),
+        "RUNTIME__DLTHUB_TELEMETRY": "false",
+        "DESTINATION__DUCKDB__CREDENTIALS": str(path),
+    }
+    told = subprocess.run(
+        command, capture_output=True, text=True, check=True, timeout=60, env=environment
+    ).stdout
+    assert "default_schema_name: sales" in told
+    assert "runs with 1 table(s)" in told
 
 
 def test_a_schema_named_as_its_file_is_found_in_sql(folder):
