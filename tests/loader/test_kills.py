@@ -33,11 +33,11 @@ pytestmark = pytest.mark.slow
 LOGGER = logging.getLogger(__name__)
 
 TRIALS = int(os.environ.get("KILL_TRIALS", "1"))
-RECORDS = 450
+RECORDS = 270
 STEP = 15
 COMMIT_ROWS = 45
 # Stream, its key, and how many different keys it has: the last stream updates its rows.
-STREAMS = (("plain", (), RECORDS), ("keyed", ("id",), RECORDS), ("changing", ("id",), 40))
+STREAMS = (("plain", (), RECORDS), ("keyed", ("id",), RECORDS), ("changing", ("id",), 30))
 TEXT = "x" * 100
 
 

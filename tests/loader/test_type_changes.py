@@ -73,8 +73,16 @@ def both() -> Iterator[str]:
         yield from second(name)
 
 
-@pytest.mark.parametrize("on_type_change", ["widen", "variant"])
-@pytest.mark.parametrize("how", ["two runs", "one run", "one commit"])
+@pytest.mark.parametrize(
+    ("how", "on_type_change"),
+    [
+        ("two runs", "widen"),
+        ("two runs", "variant"),
+        ("one run", "widen"),
+        ("one commit", "widen"),
+        ("one commit", "variant"),
+    ],
+)
 def test_no_value_is_lost_or_altered(tmp_path: Path, how: str, on_type_change: str) -> None:
     path = tmp_path / "types.duckdb"
     lines = list(both())
