@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import dlt
 import pytest
 
-from benchmarks.loader.wide_records import make_record, properties
+from benchmarks.loader.records import make_record, properties
 from target_dlt.errors import LoaderError
 from tests.loader import postgres
 from tests.loader.support import (
