@@ -1,0 +1,141 @@
+"""Stream maps: streams and records changed by the SDK's expressions before they are loaded."""
+
+from __future__ import annotations
+
+import copy
+import logging
+from typing import TYPE_CHECKING, Any
+
+from singer_sdk.exceptions import MapExpressionError, StreamMapConfigError
+from singer_sdk.mapper import PluginMapper, RemoveRecordTransform
+
+from target_dlt.errors import BadRecordError, LoaderError
+from target_dlt.values import (
+    UnfitError,
+    decode_exactly,
+    decode_quickly,
+    encode_exactly,
+    encode_quickly,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from singer_sdk.mapper import StreamMap
+
+    from target_dlt.shaping import Lane
+
+LOGGER = logging.getLogger("target_dlt")
+_SETTINGS = ("stream_maps", "stream_map_config", "faker_config")
+
+
+class StreamMapper:
+    """Maps the streams of one run.
+
+    Args:
+        config: The target's settings; those of stream maps are used.
+
+    Raises:
+        LoaderError: If the settings make no stream maps.
+    """
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        # The mapper takes options out of what it is given.
+        maps = {name: copy.deepcopy(config[name]) for name in _SETTINGS if config.get(name)}
+        try:
+            self._mapper = PluginMapper(maps, LOGGER)
+        except StreamMapConfigError as error:
+            raise LoaderError(f"wrong settings: stream_maps: {error}") from error
+
+    def schemas(
+        self, stream: str, schema: dict[str, Any], keys: Sequence[str] | None
+    ) -> Iterator[tuple[str, dict[str, Any], list[str]]]:
+        """Map the SCHEMA of a stream.
+
+        Args:
+            stream: The stream as the tap calls it.
+            schema: The JSON schema of its records.
+            keys: Its key properties.
+
+        Yields:
+            Name, JSON schema and keys of each stream that it becomes; none if it is removed.
+
+        Raises:
+            LoaderError: If the stream cannot be mapped as the settings say.
+        """
+        try:
+            self._mapper.register_raw_stream_schema(stream, schema, keys)
+        except (StreamMapConfigError, MapExpressionError, NotImplementedError) as error:
+            raise LoaderError(f"wrong settings: stream_maps: {error}") from error
+        for found in self._maps(stream):
+            mapped = dict(found.transformed_schema)
+            yield found.stream_alias, mapped, list(found.transformed_key_properties or ())
+
+    def _maps(self, stream: str) -> list[StreamMap]:
+        maps = self._mapper.stream_maps.get(stream, [])
+        return [found for found in maps if not isinstance(found, RemoveRecordTransform)]
+
+    def streams(self, stream: str) -> list[str]:
+        """Name the streams that a stream has become."""
+        return [found.stream_alias for found in self._maps(stream)]
+
+    def knows(self, stream: str) -> bool:
+        """Tell whether the stream has had a SCHEMA."""
+        return stream in self._mapper.stream_maps
+
+    def lane(self, stream: str, lanes: Mapping[str, Lane]) -> MappedLane:
+        """Make the way of a stream's records.
+
+        Args:
+            stream: The stream as the tap calls it.
+            lanes: The ways of the streams that it becomes, by name.
+        """
+        return MappedLane(stream, self._maps(stream), lanes)
+
+
+class MappedLane:
+    """Maps the records of one stream and hands them on to the streams that it becomes."""
+
+    def __init__(self, stream: str, maps: Sequence[StreamMap], lanes: Mapping[str, Lane]) -> None:
+        self._stream = stream
+        self._ways = [(found, lanes[found.stream_alias]) for found in maps]
+
+    def add(self, line: bytes) -> None:
+        """Take one RECORD line; see `RecordBuffer.add`."""
+        try:
+            message = decode_quickly(line)
+        except UnfitError:
+            self._take(decode_exactly(line), encode_exactly)
+        else:
+            self._take(message, encode_quickly)
+
+    def add_record(self, record: Any, version: int | None = None) -> None:
+        """Take one decoded record; see `RecordBuffer.add_record`."""
+        self._take({"record": record, "version": version}, encode_exactly)
+
+    def _take(self, message: dict[str, Any], encode: Callable[[Any], bytes]) -> None:
+        record: Any = message.get("record")
+        if not isinstance(record, dict):
+            raise BadRecordError(f"stream {self._stream!r}: a RECORD without a record")
+        lines = [(self._mapped(found, record), lane) for found, lane in self._ways]
+        for mapped, lane in lines:
+            if mapped is not None:
+                lane.add(self._encoded({**message, "record": mapped}, encode))
+
+    def _mapped(self, found: StreamMap, record: dict[str, Any]) -> dict[str, Any] | None:
+        try:
+            return found.transform(dict(record))
+        except MapExpressionError as error:
+            raise BadRecordError(f"stream {self._stream!r}: {error}") from error
+        except Exception as error:  # whatever an expression can raise; its text may hold values
+            raise BadRecordError(
+                f"stream {self._stream!r}: its stream map fails with {type(error).__name__}"
+            ) from error
+
+    def _encoded(self, message: dict[str, Any], encode: Callable[[Any], bytes]) -> bytes:
+        try:
+            return encode(message)
+        except TypeError as error:
+            raise BadRecordError(
+                f"stream {self._stream!r}: its stream map makes what JSON cannot hold"
+            ) from error

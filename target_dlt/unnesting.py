@@ -1,0 +1,226 @@
+"""Nested records as rows of several tables, by the rules of dlt's relational normalizer.
+
+Objects become columns `a__b`, arrays become tables `parent__list` whose rows name their parent.
+Follows dlt 1.31 (`dlt.common.normalizers.json.relational`), to whose rows the tests compare these.
+Here no value is lost where dlt gives two keys one name: the second name ends in a number.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from target_dlt.dlt_internals import (
+    LIST_INDEX,
+    LOAD_ID,
+    PARENT_ID,
+    ROOT_ID,
+    ROW_ID,
+    VALUE,
+    KnownTables,
+    Naming,
+    nested_row_id,
+    new_row_id,
+)
+from target_dlt.names import Level
+from target_dlt.schema import StreamSchema, alternatives, data_type, scalar_type
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from target_dlt.names import Path
+    from target_dlt.schema import DataType, JSONSchema
+
+_SYSTEM = frozenset({LOAD_ID, ROW_ID, PARENT_ID, ROOT_ID, LIST_INDEX})
+_LIST = "list"  # the key that dlt puts a list under which is an item of a list
+
+
+Row = dict[str, Any]
+
+
+class _Table:
+    """One of the tables that the records of a stream go to."""
+
+    def __init__(self, path: Path, known: KnownTables, naming: Naming) -> None:
+        self.path = path
+        self.name = naming.table(known.name, path)
+        self.columns: dict[str, DataType] = {}
+        self._known = known
+        self._naming = naming
+        self._json = known.json_columns.get(path, frozenset())
+        self._lists: dict[Path, _Table] = {}
+        self.level = Level(naming.source, set(_SYSTEM))
+
+    def keeps_json(self, path: Path) -> bool:
+        """Tell whether an object or array under a path of keys stays in its column."""
+        return bool(self._json) and self._naming.column(path) in self._json
+
+    def list_table(self, path: Path) -> _Table:
+        """The table of the arrays under a path of keys."""
+        table = self._lists.get(path)
+        if table is None:
+            wanted = key = self._naming.list_key(path)
+            number = 2
+            while any(key == other.path[-1] for other in self._lists.values()):
+                key, number = f"{wanted}_{number}", number + 1
+            table = self._lists[path] = _Table((*self.path, key), self._known, self._naming)
+        return table
+
+    def below(self, path: Path) -> _Table:
+        """The table that a relative path of `list_key` names."""
+        if not path:
+            return self
+        inner = next(table for table in self._lists.values() if table.path[-1] == path[0])
+        return inner.below(path[1:])
+
+
+class Unnester:
+    """Makes rows of the records of one stream.
+
+    Args:
+        schema: The stream as its SCHEMA message describes it.
+        known: What the dataset has of the stream.
+
+    Attributes:
+        schema: The stream's own table: its objects are laid out, its arrays are not in it.
+    """
+
+    def __init__(self, schema: StreamSchema, known: KnownTables) -> None:
+        naming = Naming()
+        # A key is compared as a whole, so it stays one column.
+        keys = {naming.column((key,)) for key in schema.keys if schema.columns[key] == "json"}
+        kept = known.json_columns.get((), frozenset()) | keys
+        known = replace(known, json_columns={**known.json_columns, (): kept})
+        self._root = _Table((), known, naming)
+        self._document = schema.document
+        properties = schema.document["properties"]
+        self._declared = None if schema.keeps_unknown else {*properties, *schema.keys}
+        self._declare(self._root, schema.document, self._root.level)
+        key_names = [self._key_name(key, key in properties) for key in schema.keys]
+        for name, key in zip(key_names, schema.keys, strict=True):
+            self._root.columns.setdefault(name, schema.columns[key])
+        self.schema: StreamSchema = replace(
+            schema,
+            columns=self._root.columns,
+            keys=tuple(key_names),
+            ids=(ROW_ID,),
+            keeps_unknown=True,  # what is not to be kept is left out of the rows
+        )
+
+    def _key_name(self, key: str, is_property: bool) -> str:
+        """Name the column of a key, which may be that of a nested property, such as `a__b`."""
+        return key if not is_property and key in self._root.columns else self._root.level[key]
+
+    def schema_of(self, path: Path) -> StreamSchema:
+        """The table of rows, as the stream's schema describes it.
+
+        Args:
+            path: What `rows` says of the rows.
+        """
+        if not path:
+            return self.schema
+        columns: dict[str, DataType] = {PARENT_ID: "text", LIST_INDEX: "bigint"}
+        return StreamSchema(
+            self.schema.stream,
+            {**columns, **self._root.below(path).columns},
+            keys=(),
+            keeps_unknown=True,
+            ids=(ROW_ID, ROOT_ID),
+        )
+
+    def _declare(
+        self, table: _Table, node: JSONSchema, level: Level, above: tuple[JSONSchema, ...] = ()
+    ) -> None:
+        """Name and type the columns of declared properties before any record brings others.
+
+        Args:
+            table: What the properties are columns of.
+            node: A schema of objects.
+            level: Where in the table the objects are.
+            above: The schemas that led here, in which one that contains itself would come again.
+        """
+        if any(node is other for other in above):
+            return
+        inside = (*above, node)
+        for key, sub in (node.get("properties") or {}).items():
+            path = (*level.path, key)
+            if table.keeps_json(path):
+                table.columns[level[key]] = data_type(sub, root=self._document)
+                continue
+            scalar = scalar_type(sub, root=self._document)
+            if scalar is not None:
+                table.columns[level[key]] = scalar
+            for kind, found in alternatives(sub, self._document):
+                if kind == "object":
+                    self._declare(table, found, level.below(key), inside)
+                elif kind == "array":
+                    self._declare_items(table.list_table(path), found, inside)
+
+    def _declare_items(
+        self, table: _Table, node: JSONSchema, above: tuple[JSONSchema, ...]
+    ) -> None:
+        items = node.get("items")
+        if not isinstance(items, dict) or not items or any(node is other for other in above):
+            return
+        inside = (*above, node)
+        scalar = scalar_type(items, root=self._document)
+        if scalar is not None:
+            table.columns[table.level[VALUE]] = scalar
+        for kind, found in alternatives(items, self._document):
+            if kind == "object":
+                self._declare(table, found, table.level, inside)
+            elif kind == "array":
+                self._declare_items(table.list_table((_LIST,)), found, inside)
+
+    def rows(self, record: Mapping[str, Any]) -> Iterator[tuple[Path, Row]]:
+        """Make rows of a record.
+
+        Args:
+            record: A decoded record.
+
+        Yields:
+            The path of a table below the stream's own, which is empty, and a row by property of
+            `schema_of`: first the record's own row, then those of its arrays.
+        """
+        if self._declared is not None:
+            record = {key: record[key] for key in record if key in self._declared}
+        row, lists = self._lay_out(self._root, record)
+        row_id = row[ROW_ID] = new_row_id()
+        yield (), row
+        for table, items in lists:
+            yield from self._items(table, items, row_id, row_id)
+
+    def _items(
+        self, table: _Table, items: list[Any], parent_id: str, root_id: str
+    ) -> Iterator[tuple[Path, Row]]:
+        for index, item in enumerate(items):
+            lists: list[tuple[_Table, list[Any]]] = []
+            if type(item) is dict:
+                row, lists = self._lay_out(table, item)
+            elif type(item) is list:
+                row, lists = self._lay_out(table, {_LIST: item})
+            else:
+                row = {table.level[VALUE]: item}
+            row_id = nested_row_id(parent_id, table.name, index)
+            row.update({ROW_ID: row_id, PARENT_ID: parent_id, ROOT_ID: root_id, LIST_INDEX: index})
+            yield table.path, row
+            for inner, values in lists:
+                yield from self._items(inner, values, row_id, root_id)
+
+    def _lay_out(
+        self, table: _Table, record: Mapping[str, Any]
+    ) -> tuple[Row, list[tuple[_Table, list[Any]]]]:
+        row: Row = {}
+        lists: list[tuple[_Table, list[Any]]] = []
+        waiting: list[tuple[Mapping[str, Any], Level]] = [(record, table.level)]
+        while waiting:
+            node, level = waiting.pop()
+            for key, value in node.items():
+                kind = type(value)
+                if kind is dict and not table.keeps_json((*level.path, key)):
+                    waiting.append((value, level.below(key)))
+                elif kind is list and not table.keeps_json((*level.path, key)):
+                    lists.append((table.list_table((*level.path, key)), value))
+                else:
+                    row[level[key]] = value
+        return row, lists
