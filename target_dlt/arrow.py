@@ -31,6 +31,7 @@ from target_dlt.values import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from target_dlt.names import Path
     from target_dlt.schema import DataType, StreamSchema
 
 ARROW_TYPES: Mapping[DataType, pa.DataType] = {
@@ -76,10 +77,18 @@ class Column:
 
 @dataclass(frozen=True)
 class Chunk:
-    """Rows of one stream in Arrow; the n-th column of the table is the n-th of `columns`."""
+    """Rows of one stream in Arrow; the n-th column of the table is the n-th of `columns`.
+
+    Attributes:
+        columns: What the columns of the table hold.
+        table: The rows; behind the columns those of `StreamSchema.ids`, by name.
+        path: Where in the records the rows were: the keys of the tables of arrays; empty for the
+            records themselves.
+    """
 
     columns: tuple[Column, ...]
     table: pa.Table
+    path: Path = ()
 
 
 class RecordBuffer:
@@ -94,11 +103,18 @@ class RecordBuffer:
     Args:
         schema: What the SCHEMA message says.
         validate: Called with each decoded record; raises BadRecordError for those to refuse.
+        path: Where in the records the rows are, as in `Chunk`.
     """
 
-    def __init__(self, schema: StreamSchema, validate: Callable[[Any], None] | None = None) -> None:
+    def __init__(
+        self,
+        schema: StreamSchema,
+        validate: Callable[[Any], None] | None = None,
+        path: Path = (),
+    ) -> None:
         self.schema = schema
         self._validate = validate
+        self._path = path
         self.columns: dict[str, DataType] = dict(schema.columns)
         self.rows: list[Any] = []
         self.chunks: list[Chunk] = []
@@ -107,6 +123,10 @@ class RecordBuffer:
         self._version: int | None = None
         self._key_checks: list[tuple[str, str, Callable[[Any], object]]] = []
         self._compile()
+
+    def __len__(self) -> int:
+        """Count the rows that are in no chunk yet."""
+        return len(self.rows)
 
     def _compile(self) -> None:
         fields: list[tuple[str, Any, Any]] = []
@@ -123,6 +143,7 @@ class RecordBuffer:
             names[f"f{index}"] = name
             fields.append((f"f{index}", None, None))
         self._check_names(names.values())
+        fields += [(name, str, msgspec.NODEFAULT) for name in self.schema.ids]
         # msgspec compares names as they are spelled in JSON, so there must be no escape in them.
         decodable = all(map(_UNESCAPED.fullmatch, names.values()))
         self._record = msgspec.defstruct(
@@ -223,7 +244,7 @@ class RecordBuffer:
                 if name in self.schema.keys:
                     raise self._wrong_key(name) from None
                 misfits[name] = value
-        row = self._record(**values)
+        row = self._record(**values, **{name: record[name] for name in self.schema.ids})
         self._check_keys(row)
         for name, value in misfits.items():
             self._set_aside(name, len(self.rows), value)
@@ -233,7 +254,8 @@ class RecordBuffer:
         """Make columns of the keys outside the schema, before the record that brings them."""
         if not self.schema.keeps_unknown:
             return
-        unknown = [name for name in record if name not in self.columns]
+        known = {*self.columns, *self.schema.ids}
+        unknown = [name for name in record if name not in known]
         found = {n: infer_type(record[n]) for n in unknown if record[n] is not None}
         nulls = {n for n in unknown if record[n] is None} - self._always_null
         if not found and not nulls:
@@ -287,7 +309,10 @@ class RecordBuffer:
             arrays.append(pa.repeat(pa.scalar(self._version, pa.int64()), len(rows)))
             columns.append(Column(VERSION, "bigint"))
         names = [f"c{index}" for index in range(len(arrays))]
-        self.chunks.append(Chunk(tuple(columns), pa.Table.from_arrays(arrays, names=names)))
+        names += self.schema.ids
+        arrays += [pa.array(map(attrgetter(name), rows), pa.string()) for name in self.schema.ids]
+        table = pa.Table.from_arrays(arrays, names=names)
+        self.chunks.append(Chunk(tuple(columns), table, self._path))
 
     def take_chunks(self) -> list[Chunk]:
         """Hand over the sealed chunks."""

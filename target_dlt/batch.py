@@ -22,7 +22,8 @@ from target_dlt.values import decode_exactly
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from target_dlt.arrow import RecordBuffer
+    from target_dlt.mapping import MappedLane
+    from target_dlt.shaping import Lane
 
 _ROWS_AT_ONCE = 1000
 
@@ -35,7 +36,7 @@ class Encoding(msgspec.Struct):
 
 
 def add_file(
-    buffer: RecordBuffer,
+    buffer: Lane | MappedLane,
     url: str,
     encoding: Mapping[str, Any],
     version: int | None,
@@ -87,7 +88,7 @@ def _open(url: str, compression: str | None = None) -> Iterator[IO[bytes]]:
 
 
 def _add_lines(
-    buffer: RecordBuffer,
+    buffer: Lane | MappedLane,
     url: str,
     compression: str | None,
     version: int | None,
@@ -106,7 +107,7 @@ def _add_lines(
 
 
 def _add_parquet(
-    buffer: RecordBuffer,
+    buffer: Lane | MappedLane,
     url: str,
     version: int | None,
     on_bad: Callable[[int, BadRecordError, Any], None],

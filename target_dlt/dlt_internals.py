@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING, Any, cast
@@ -32,10 +33,15 @@ from dlt.common.destination.exceptions import (  # noqa: E402
     UnknownDestinationModule,
 )
 from dlt.common.exceptions import TerminalValueError  # noqa: E402
+from dlt.common.normalizers.json.helpers import get_nested_row_hash  # noqa: E402
+from dlt.common.normalizers.json.relational import DataItemNormalizer  # noqa: E402
+from dlt.common.normalizers.utils import generate_dlt_id  # noqa: E402
 from dlt.common.schema import Schema  # noqa: E402
 from dlt.common.schema.utils import (  # noqa: E402
     dlt_id_column,
     dlt_load_id_column,
+    get_merge_strategy,
+    get_nested_tables,
     new_table,
     normalize_schema_name,
     pipeline_state_table,
@@ -56,33 +62,46 @@ from dlt.pipeline.state_sync import (  # noqa: E402
     state_doc,
 )
 
+from target_dlt.errors import LoaderError  # noqa: E402
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping
-    from pathlib import Path
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path as FilePath
 
     import duckdb
     from dlt.common.destination.client import WithStateSync
     from dlt.common.storages.live_schema_storage import LiveSchemaStorage
 
+    from target_dlt.names import Path
     from target_dlt.schema import DataType
 
 __all__ = [
+    "LIST_INDEX",
     "LOAD_ID",
+    "NESTED_COLUMNS",
+    "PARENT_ID",
+    "ROOT_ID",
     "ROW_ID",
     "STATE_SECTION",
+    "VALUE",
     "DatabaseException",
     "Dataset",
     "DatasetSchema",
     "Destination",
     "DestinationUndefinedEntity",
+    "KnownTables",
+    "Naming",
     "Pipeline",
     "Table",
     "TableColumn",
     "UnknownDestinationModule",
     "dlt",
     "make_tables",
+    "nested_row_id",
     "new_load_id",
+    "new_row_id",
     "normalize_dataset_name",
+    "one_connection",
     "open_pipeline",
     "takes_files",
     "types_not_taken",
@@ -91,6 +110,18 @@ __all__ = [
 
 LOAD_ID = "_dlt_load_id"
 ROW_ID = "_dlt_id"
+PARENT_ID: str = DataItemNormalizer.C_DLT_PARENT_ID
+ROOT_ID: str = DataItemNormalizer.C_DLT_ROOT_ID
+LIST_INDEX: str = DataItemNormalizer.C_DLT_LIST_IDX
+VALUE: str = DataItemNormalizer.C_VALUE
+# What the rows of an array are known by, with the hints by which dlt finds them.
+NESTED_COLUMNS: Mapping[str, dict[str, bool]] = {
+    ROOT_ID: {"root_key": True},
+    PARENT_ID: {"parent_key": True},
+    LIST_INDEX: {},
+}
+# The one strategy of dlt's merges in which the ids of rows are random, as here.
+_RANDOM_IDS = "delete-insert"
 _DECIMAL_HINTS: Mapping[str, dict[str, int]] = {
     "decimal": {"precision": 38, "scale": 9},
     "wei": {"precision": 38, "scale": 0},
@@ -99,6 +130,7 @@ _DECIMAL_HINTS: Mapping[str, dict[str, int]] = {
 _SOURCE_COLUMN = "x-singer-property"
 _SOURCE_TABLE = "x-singer-stream"
 STATE_SECTION = "singer"
+_SEPARATOR = "__"
 
 
 @dataclass
@@ -126,14 +158,16 @@ class Table:
 
     Attributes:
         name: Its name.
-        stream: Name of the stream it holds.
-        columns: Its columns by name.
+        stream: The stream; of the table of an array, what its name should be.
+        columns: By name, without those of every table.
+        parent: The table whose rows have the arrays, if this is the table of an array.
         format: The format it is stored in, if the destination has several and it is stored.
     """
 
     name: str
     stream: str
     columns: dict[str, TableColumn] = field(default_factory=dict)
+    parent: str | None = None
     format: str | None = None
 
     @property
@@ -148,6 +182,54 @@ class Table:
             if column.source == source and sought == variant_type:
                 return column
         return None
+
+
+@dataclass(frozen=True)
+class KnownTables:
+    """What the dataset has of a stream, that decides how its records are unnested.
+
+    Attributes:
+        name: Name of the stream's table.
+        json_columns: By path of table, the names of columns in which JSON stays as it is.
+    """
+
+    name: str
+    json_columns: Mapping[Path, frozenset[str]] = field(default_factory=dict)
+
+
+class Naming:
+    """The names that dlt gives to nested columns and tables."""
+
+    def __init__(self) -> None:
+        self._naming: Any = Schema("naming").naming
+
+    def _part(self, key: str, normalize: Callable[[str], str]) -> str:
+        return normalize(key) if key.strip() else str(DataItemNormalizer.EMPTY_KEY_IDENTIFIER)
+
+    def column(self, path: Path) -> str:
+        """The name of the column under a path of keys."""
+        parts = (self._part(key, self._naming.normalize_path) for key in path)
+        return str(self._naming.shorten_fragments(*parts))
+
+    def source(self, path: Path) -> str:
+        """A name for a path of keys that is normalised to the name of its column.
+
+        It is as close to the keys as can be, so that two paths rarely get the same.
+        """
+        plain = _SEPARATOR.join(path)
+        name = self.column(path)
+        return plain if plain.strip() and self._naming.normalize_path(plain) == name else name
+
+    def list_key(self, path: Path) -> str:
+        """What the array under a path of keys adds to the name of its table."""
+        *parents, key = path
+        parts = [self._part(parent, self._naming.normalize_path) for parent in parents]
+        last = self._part(key, self._naming.normalize_tables_path)
+        return str(self._naming.make_path(*parts, last))
+
+    def table(self, root: str, path: Path) -> str:
+        """The name of the table under a path of `list_key`."""
+        return str(self._naming.shorten_fragments(root, *path))
 
 
 class DatasetSchema:
@@ -178,23 +260,79 @@ class DatasetSchema:
         """The names of all tables but dlt's own."""
         return [str(table["name"]) for table in self._schema.data_tables()]
 
-    def table_of(self, stream: str) -> Table:
+    def table_of(self, stream: str, base: str | None = None) -> Table:
         """Find the table of a stream, or a fresh name for one.
 
         Two streams whose names normalise to the same table get two tables: the second one's name
         ends in a number.
+
+        Args:
+            stream: Name of the stream.
+            base: What to make the table's name of, if it is not that.
         """
-        wanted = self._normalize(stream)
+        wanted = self._normalize(base or stream)
         if wanted.startswith(self._schema._dlt_tables_prefix):  # noqa: SLF001
             wanted = f"singer{wanted}"  # else dlt would take it for a table of its own
         for name, table in self._schema.tables.items():
+            if table.get("parent"):
+                continue
             if table.get(_SOURCE_TABLE, name if name == wanted else None) == stream:
                 return self._read_table(name, stream)
             if name == wanted and _SOURCE_TABLE not in table:
                 return self._read_table(name, stream)
         return Table(self._free_name(wanted, self._schema.tables), stream)
 
-    def _read_table(self, name: str, stream: str) -> Table:
+    def nested_table_of(self, parent: str, key: str) -> Table:
+        """Find the table of the arrays under a key, or a fresh name for one.
+
+        Args:
+            parent: Name of the table whose rows have the arrays.
+            key: The last part of the table's path; see `Naming.list_key`.
+        """
+        wanted = str(self._schema.naming.shorten_fragments(parent, key))
+        for table in self._children(parent):
+            if table.get(_SOURCE_TABLE, table["name"]) == wanted:
+                return self._read_table(table["name"], wanted, parent)
+        return Table(self._free_name(wanted, self._schema.tables), wanted, parent=parent)
+
+    def _children(self, parent: str) -> list[Any]:
+        return [table for table in self._schema.tables.values() if table.get("parent") == parent]
+
+    def nested_tables(self, root: str) -> list[tuple[str, str]]:
+        """List the tables of arrays below a table, each with its parent, parents first."""
+        found = get_nested_tables(self._schema.tables, root, include_self=False)
+        return [(str(t["name"]), str(t["parent"])) for t in found if PARENT_ID in t["columns"]]
+
+    def known_tables(self, stream: str, base: str | None = None) -> KnownTables:
+        """Tell what decides how the records of a stream are unnested.
+
+        Args:
+            stream: Name of the stream.
+            base: What to make the table's name of, if it is not that.
+
+        Raises:
+            LoaderError: If dlt merges the stream's table in a way that unnesting cannot follow.
+        """
+        name = self.table_of(stream, base).name
+        known = name in self._schema.tables
+        strategy = get_merge_strategy(self._schema.tables, name) if known else None
+        if strategy not in {None, _RANDOM_IDS}:
+            raise LoaderError(
+                f"stream {stream!r}: table {name!r} is merged by dlt's strategy {strategy!r}, "
+                "whose ids of rows are hashes; nesting 'tables' cannot go on with it"
+            )
+        return KnownTables(name, dict(self._json_columns(name, ())))
+
+    def _json_columns(self, name: str, path: Path) -> Iterator[tuple[Path, frozenset[str]]]:
+        columns = self._schema.tables.get(name, {}).get("columns", {})
+        yield path, frozenset(c for c, hints in columns.items() if hints.get("data_type") == "json")
+        for child in self._children(name):
+            wanted = str(child.get(_SOURCE_TABLE, child["name"]))
+            yield from self._json_columns(
+                child["name"], (*path, wanted.removeprefix(f"{name}{_SEPARATOR}"))
+            )
+
+    def _read_table(self, name: str, stream: str, parent: str | None = None) -> Table:
         columns = {
             column: TableColumn(
                 column,
@@ -208,7 +346,7 @@ class DatasetSchema:
             for column, hints in self._schema.get_table_columns(name).items()
             if column not in {LOAD_ID, ROW_ID}
         }
-        return Table(name, stream, columns, self._schema.tables[name].get("table_format"))
+        return Table(name, stream, columns, parent, self._schema.tables[name].get("table_format"))
 
     def column_name(
         self, table: Table, source: str, *, variant_type: DataType | None = None
@@ -243,19 +381,29 @@ class DatasetSchema:
 
     def stage(self, table: Table) -> None:
         """Take a table, new or changed, into the schema."""
-        merges = any(column.key for column in table.columns.values())
-        hints = [_hints(column) for column in table.columns.values()]
+        hints = [
+            _hints(column) | (NESTED_COLUMNS.get(column.name, {}) if table.parent else {})
+            for column in table.columns.values()
+        ]
         known = self._schema.tables.get(table.name, {}).get("columns", {})
-        partial: Any = new_table(
-            table.name,
-            write_disposition="merge" if merges else "append",
-            columns=[
-                *hints,
-                *(c for c in (dlt_load_id_column(), dlt_id_column()) if c["name"] not in known),
-            ],
-            resource=table.name,
-        )
-        partial.update({_SOURCE_TABLE: table.stream, **self._hints})
+        partial: Any
+        if table.parent is None:
+            merges = any(column.key for column in table.columns.values())
+            partial = new_table(
+                table.name,
+                write_disposition="merge" if merges else "append",
+                columns=[*hints, *_missing(known, dlt_load_id_column(), dlt_id_column())],
+                resource=table.name,
+            )
+        else:
+            partial = new_table(
+                table.name,
+                parent_table_name=table.parent,
+                columns=[*hints, *_missing(known, dlt_id_column())],
+            )
+        if table.parent is None or table.stream != table.name:
+            partial[_SOURCE_TABLE] = table.stream
+        partial.update(self._hints)
         partial["x-normalizer"] = {"seen-data": True}
         self._schema.update_table(partial, normalize_identifiers=False)
         for column in table.columns.values():
@@ -409,7 +557,7 @@ class Dataset:
 
 
 def open_pipeline(
-    name: str, destination: Destination[Any, Any], dataset_name: str, folder: Path
+    name: str, destination: Destination[Any, Any], dataset_name: str, folder: FilePath
 ) -> tuple[Pipeline, str]:
     """Make a pipeline in a folder of its own, with state and schema as the destination has them.
 
@@ -528,6 +676,27 @@ def _is_narrow(hints: Any) -> bool:
     return bool(scale <= ours["scale"] and (hints["precision"], scale) != tuple(ours.values()))
 
 
+@contextmanager
+def one_connection(
+    datasets: Iterable[Dataset], connection: duckdb.DuckDBPyConnection
+) -> Iterator[None]:
+    """Let several datasets of one database use one connection, so that they share a transaction.
+
+    Args:
+        datasets: The datasets; open.
+        connection: That of one of them.
+    """
+    clients = [dataset._client.sql_client for dataset in datasets]  # noqa: SLF001
+    own = [client._conn for client in clients]  # noqa: SLF001
+    try:
+        for client in clients:
+            client._conn = connection  # noqa: SLF001
+        yield
+    finally:
+        for client, previous in zip(clients, own, strict=True):
+            client._conn = previous  # noqa: SLF001
+
+
 def _hints(column: TableColumn) -> Any:
     hints: dict[str, Any] = {
         "name": column.name,
@@ -544,6 +713,10 @@ def _hints(column: TableColumn) -> Any:
     return hints
 
 
+def _missing(known: Mapping[str, Any], *columns: Any) -> Sequence[Any]:
+    return [column for column in columns if column["name"] not in known]
+
+
 def normalize_dataset_name(name: str) -> str:
     """Apply dlt's naming convention to the name of a dataset."""
     return str(Schema("naming").naming.normalize_table_identifier(name))
@@ -552,3 +725,19 @@ def normalize_dataset_name(name: str) -> str:
 def new_load_id() -> str:
     """Make the id of a new load; ids grow with time."""
     return create_load_id()
+
+
+def new_row_id() -> str:
+    """Make the id of a row that is no item of an array; ids are random."""
+    return generate_dlt_id()
+
+
+def nested_row_id(parent_id: str, table: str, index: int) -> str:
+    """Make the id of an item of an array.
+
+    Args:
+        parent_id: Id of the row that has the array.
+        table: Name of the items' table.
+        index: Place in the array, from 0.
+    """
+    return get_nested_row_hash(parent_id, table, index)

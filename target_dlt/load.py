@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from target_dlt import quarantine
-from target_dlt.arrow import RecordBuffer
 from target_dlt.engines.base import Activation, StreamLoad
 from target_dlt.errors import BadMessageError, BadRecordError, RecordBeforeSchemaError
 from target_dlt.schema import StreamSchema, parse_schema
@@ -18,11 +18,14 @@ from target_dlt.state import CommitPolicy, StateKeeper
 from target_dlt.values import decode_exactly
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from target_dlt.engines.base import Engine
+    from target_dlt.dlt_internals import KnownTables
+    from target_dlt.engines.base import Engine, NestingEngine
+    from target_dlt.mapping import MappedLane, StreamMapper
     from target_dlt.reader import Message
+    from target_dlt.shaping import Lane, Shaping
 
 LOGGER = logging.getLogger("target_dlt")
 _MEBIBYTE = 1 << 20
@@ -34,7 +37,11 @@ class Options:
 
     Attributes:
         make_engine: Makes the engine, when it is first needed; it is given a function to call
-            again and again while it waits, which may raise to give up.
+            again and again while it waits, which may raise to give up. If records are unnested,
+            it is a `NestingEngine`.
+        mapper: Changes streams and records before all else; None if nothing is to be changed.
+        shaping: In which shape records are loaded.
+        activates: Whether ACTIVATE_VERSION messages are heeded.
     """
 
     make_engine: Callable[[Callable[[], None]], Engine]
@@ -44,6 +51,18 @@ class Options:
     primary_key_required: bool
     validate_records: bool
     temp_dir: Path | None
+    mapper: StreamMapper | None
+    shaping: Shaping
+    activates: bool
+
+
+@contextmanager
+def _told(stream: str) -> Iterator[None]:
+    """Tell in one line what a schema is not as JSON schemas are."""
+    try:
+        yield
+    except (ValueError, TypeError, AttributeError) as error:
+        raise BadMessageError(f"stream {stream!r}: {error}") from error
 
 
 class Load:
@@ -66,7 +85,8 @@ class Load:
 
     def __init__(self, options: Options) -> None:
         self._options = options
-        self._buffers: dict[str, RecordBuffer] = {}
+        self._schemas: dict[str, StreamSchema] = {}
+        self._lanes: dict[str, Lane] = {}
         self._new_schemas: dict[str, StreamSchema] = {}
         self._replaced: set[str] = set()
         self._activations: dict[str, list[Activation]] = {}
@@ -87,10 +107,13 @@ class Load:
         Raises:
             RecordBeforeSchemaError: If the stream has had no SCHEMA.
         """
-        buffer = self._buffers.get(stream)
-        if buffer is None:
-            raise RecordBeforeSchemaError(f"stream {stream!r}: a RECORD before its SCHEMA")
-        return buffer.add
+        return self._lane(stream, "RECORD").add
+
+    def _lane(self, stream: str, kind: str) -> Lane | MappedLane:
+        mapper = self._options.mapper
+        if not (stream in self._lanes if mapper is None else mapper.knows(stream)):
+            raise RecordBeforeSchemaError(f"stream {stream!r}: a {kind} before its SCHEMA")
+        return self._lanes[stream] if mapper is None else mapper.lane(stream, self._lanes)
 
     def bad_record(self, line: bytes, number: int, error: BadRecordError) -> None:
         """Keep a record that cannot become a row, or end the load with its error.
@@ -129,36 +152,56 @@ class Load:
         stream = message.stream
         if not stream or message.schema is None:
             raise BadMessageError('a SCHEMA needs "stream" and "schema"')
-        try:
-            schema = parse_schema(stream, message.schema, message.key_properties)
-        except (ValueError, TypeError, AttributeError) as error:
-            raise BadMessageError(f"stream {stream!r}: {error}") from error
-        known = self._buffers.get(stream)
+        mapper = self._options.mapper
+        if mapper is None:
+            self._open(stream, message.schema, message.key_properties)
+            return
+        for mapped in mapper.schemas(stream, message.schema, message.key_properties):
+            self._open(*mapped)
+
+    def _open(self, stream: str, document: dict[str, Any], keys: list[str] | None) -> None:
+        """Take the records of a stream as a schema describes them, from now on."""
+        with _told(stream):
+            schema = parse_schema(stream, document, keys)
+        known = self._schemas.get(stream)
+        if known == schema:
+            return
         if known is not None:
-            if known.schema == schema:
-                return
             self._seal(stream)
-            if known.schema.keys != schema.keys and self._spool.chunks(stream):
+            if known.keys != schema.keys and self._spool.chunks(stream):
                 self._commit()  # rows are merged by the key they came with
-        self._buffers[stream] = self._make_buffer(schema)
+        with _told(stream):
+            self._lanes[stream] = self._make_lane(schema)
+        self._schemas[stream] = schema
         self._new_schemas[stream] = schema
 
-    def _make_buffer(self, schema: StreamSchema) -> RecordBuffer:
+    def _make_lane(self, schema: StreamSchema) -> Lane:
         if self._options.primary_key_required and not schema.keys:
             raise BadMessageError(
                 f"stream {schema.stream!r}: no key_properties, and primary_key_required is true"
             )
-        if not self._options.validate_records:
-            return RecordBuffer(schema)
-        from target_dlt.validation import record_validator  # noqa: PLC0415
+        validate = None
+        if self._options.validate_records:
+            from target_dlt.validation import record_validator  # noqa: PLC0415
 
-        return RecordBuffer(schema, record_validator(schema))
+            validate = record_validator(schema)
+        return self._options.shaping.lane(schema, validate, self._known_tables)
+
+    def _known_tables(self, stream: str) -> KnownTables:
+        return cast("NestingEngine", self._open_engine()).known_tables(stream)
+
+    def _open_engine(self) -> Engine:
+        if self._engine is None:
+            self._engine = self._options.make_engine(
+                lambda: self.stop()  # noqa: PLW0108 (it is set when a signal comes)
+            )
+        return self._engine
 
     def _take_state(self, message: Message) -> None:
         if not (value := bytes(message.value)):
             raise BadMessageError('a STATE needs "value"')
         self._state.take(value)
-        unsealed_rows = sum(len(buffer.rows) for buffer in self._buffers.values())
+        unsealed_rows = sum(map(len, self._lanes.values()))
         if self._policy.is_due(unsealed_rows):
             self._commit()
 
@@ -166,13 +209,14 @@ class Load:
         stream = message.stream
         if not stream or message.version is None:
             raise BadMessageError('an ACTIVATE_VERSION needs "stream" and "version"')
-        if stream not in self._buffers:
-            raise RecordBeforeSchemaError(
-                f"stream {stream!r}: an ACTIVATE_VERSION before its SCHEMA"
-            )
-        self._seal(stream)
-        activation = Activation(message.version, len(self._spool.chunks(stream)))
-        self._activations.setdefault(stream, []).append(activation)
+        self._lane(stream, "ACTIVATE_VERSION")
+        if not self._options.activates:
+            return
+        mapper = self._options.mapper
+        for name in [stream] if mapper is None else mapper.streams(stream):
+            self._seal(name)
+            activation = Activation(message.version, len(self._spool.chunks(name)))
+            self._activations.setdefault(name, []).append(activation)
 
     def _batch(self, message: Message) -> None:
         from target_dlt.batch import add_file  # noqa: PLC0415
@@ -180,8 +224,7 @@ class Load:
         stream = message.stream
         if not stream or message.encoding is None or message.manifest is None:
             raise BadMessageError('a BATCH needs "stream", "encoding" and "manifest"')
-        if stream not in self._buffers:
-            raise RecordBeforeSchemaError(f"stream {stream!r}: a BATCH before its SCHEMA")
+        lane = self._lane(stream, "BATCH")
 
         def on_bad(number: int, error: BadRecordError, record: Any) -> None:
             if not self._options.quarantines:
@@ -189,9 +232,7 @@ class Load:
             self._set_aside(stream, number, error, record)
 
         for url in message.manifest:
-            for size in add_file(
-                self._buffers[stream], url, message.encoding, message.version, on_bad=on_bad
-            ):
+            for size in add_file(lane, url, message.encoding, message.version, on_bad=on_bad):
                 self.progress(size)
 
     def progress(self, read_bytes: int) -> None:
@@ -203,14 +244,14 @@ class Load:
             self._seal_all()
 
     def _seal_all(self) -> None:
-        for stream in self._buffers:
+        for stream in self._lanes:
             self._seal(stream)
         self._unsealed_bytes = 0
 
     def _seal(self, stream: str) -> None:
-        buffer = self._buffers[stream]
-        buffer.seal()
-        for chunk in buffer.take_chunks():
+        lane = self._lanes[stream]
+        lane.seal()
+        for chunk in lane.take_chunks():
             self._policy.add(len(chunk.table), 0)
             self._spool.add(stream, chunk)
 
@@ -227,25 +268,25 @@ class Load:
     def discard(self) -> None:
         """Drop what is not committed, temporary files too."""
         self._spool.clear()
+        if self._engine is not None:
+            self._engine.discard()
 
     def _has_rows(self) -> bool:
-        return bool(self._quarantine) or any(map(self._spool.chunks, self._buffers))
+        return bool(self._quarantine) or any(map(self._spool.chunks, self._lanes))
 
     def _commit(self) -> None:
         started = time.monotonic()
         self._seal_all()
-        if self._engine is None:
-            self._engine = self._options.make_engine(
-                lambda: self.stop()  # noqa: PLW0108 (it is set when a signal comes)
-            )
+        engine = self._open_engine()
         loads = [
             StreamLoad(
-                buffer.schema,
+                lane.schema,
                 chunks,
                 self._activations.get(stream, ()),
                 replaces=self._options.replaces and stream not in self._replaced,
+                nested=self._spool.nested_chunks(stream),
             )
-            for stream, buffer in self._buffers.items()
+            for stream, lane in self._lanes.items()
             if (chunks := self._spool.chunks(stream))
             or stream in self._new_schemas
             or stream in self._activations
@@ -254,7 +295,7 @@ class Load:
             loads.append(StreamLoad(quarantine.SCHEMA, refused))
         self.is_committing = True
         try:
-            self._engine.commit(loads, self._state.value, self._state.emit)
+            engine.commit(loads, self._state.value, self._state.emit)
         finally:
             self.is_committing = False
         self.stop()

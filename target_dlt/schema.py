@@ -61,6 +61,7 @@ class StreamSchema:
         keeps_unknown: Whether record keys outside the schema are loaded (the default of JSON
             schema); with `additionalProperties: false` they are left out.
         document: The JSON schema itself.
+        ids: Properties, beside the columns, whose values are dlt's ids of the rows.
     """
 
     stream: str
@@ -68,6 +69,7 @@ class StreamSchema:
     keys: tuple[str, ...]
     keeps_unknown: bool
     document: JSONSchema = field(default_factory=dict)
+    ids: tuple[str, ...] = ()
 
 
 def parse_schema(stream: str, schema: JSONSchema, keys: list[str] | None) -> StreamSchema:
@@ -108,7 +110,21 @@ def data_type(schema: Any, *, root: JSONSchema) -> DataType:
         A dlt data type: `json` for objects, arrays and anything undescribed, `text` for mixed
         scalars.
     """
-    found = set(_alternatives(schema, root, depth=0))
+    return _common_type({_one_type(*found) for found in alternatives(schema, root)})
+
+
+def scalar_type(schema: Any, *, root: JSONSchema) -> DataType | None:
+    """Find the column type of the values that are no object and no array; None if there are none.
+
+    Args:
+        schema: Schema of one property, as in `data_type`.
+        root: The schema that local references point into.
+    """
+    found = {_one_type(*found) for found in alternatives(schema, root)} - {"json"}
+    return _common_type(found) if found else None
+
+
+def _common_type(found: set[DataType]) -> DataType:
     if not found or "json" in found:
         return "json"
     if found == {"text", "timestamp"} or len(found) == 1:
@@ -120,24 +136,36 @@ def data_type(schema: Any, *, root: JSONSchema) -> DataType:
     return "decimal" if found <= {"bigint", "double", "decimal", "wei"} else "text"
 
 
-def _alternatives(schema: Any, root: JSONSchema, depth: int) -> Iterator[DataType]:
+def alternatives(
+    schema: Any, root: JSONSchema, depth: int = 0
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """List what a value may be, through unions and references.
+
+    Args:
+        schema: Schema of one property, as in `data_type`.
+        root: The schema that local references point into.
+        depth: How many unions and references led here.
+
+    Yields:
+        A type of JSON but null (`object` for anything undescribed), and the schema that says so.
+    """
     if not isinstance(schema, Mapping) or depth > 20:  # noqa: PLR2004
-        yield "json"
+        yield "object", {}
         return
     if isinstance(reference := schema.get("$ref"), str):
-        yield from _alternatives(_resolve(reference, root), root, depth + 1)
+        yield from alternatives(_resolve(reference, root), root, depth + 1)
         return
     branches = [b for union in ("anyOf", "oneOf", "allOf") for b in schema.get(union, ())]
     for branch in branches:
         if branch != {"type": "null"}:
-            yield from _alternatives(branch, root, depth + 1)
+            yield from alternatives(branch, root, depth + 1)
     types = schema.get("type", ())
     names = {types} if isinstance(types, str) else set(types)
     if not names and not branches:
         values = schema.get("enum", [schema["const"]] if "const" in schema else [])
         names = {_json_type(value) for value in values} or {"object"}
     for name in names - {"null"}:
-        yield _one_type(name, schema)
+        yield name, schema
 
 
 def _one_type(name: str, schema: Mapping[str, Any]) -> DataType:

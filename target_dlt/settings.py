@@ -2,7 +2,29 @@
 
 from __future__ import annotations
 
+import difflib
+from typing import TYPE_CHECKING, Any
+
 from singer_sdk import typing as th
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from jsonschema import ValidationError
+
+#: JSON types in the words of an error message.
+_TYPE_WORDS = {
+    "array": 'a JSON array, like ["a", "b"]',
+    "boolean": "true or false",
+    "integer": "a whole number",
+    "object": "a JSON object",
+    "string": "text",
+}
+#: What the patterns of settings mean.
+_PATTERN_WORDS = {
+    "memory_limit": "a size, like 512MB or 4GB",
+    "pipeline_name": "made of letters, digits, _ and -",
+}
 
 #: Of every target.
 COMMON = (
@@ -92,6 +114,93 @@ COMMON = (
             "system's folder for temporary files."
         ),
     ),
+    th.Property(
+        "process_activate_version_messages",
+        th.BooleanType,
+        default=True,
+        title="Process ACTIVATE_VERSION messages",
+        description="Whether ACTIVATE_VERSION messages are heeded; see `hard_delete`.",
+    ),
+    th.Property(
+        "add_metadata_columns",
+        th.BooleanType,
+        default=False,
+        title="Add metadata columns",
+        description=(
+            "Add `_sdc_extracted_at` (as the tap says), `_sdc_batched_at` (when the record was "
+            "read here) and `_sdc_deleted_at` to every row of a stream."
+        ),
+    ),
+    th.Property(
+        "add_record_metadata",
+        th.BooleanType,
+        default=False,
+        title="Add record metadata",
+        description=(
+            "Add those, and `_sdc_received_at`, `_sdc_sequence`, `_sdc_table_version` and "
+            "`_sdc_sync_started_at`, as targets of the Meltano SDK do."
+        ),
+    ),
+    th.Property(
+        "flattening_enabled",
+        th.BooleanType,
+        default=False,
+        title="Flatten objects",
+        description=(
+            "Turn nested objects into columns of their own, `a__b`, named as the Meltano SDK "
+            "names them. Needs `flattening_max_depth`. Arrays stay JSON."
+        ),
+    ),
+    th.Property(
+        "flattening_max_depth",
+        th.IntegerType(minimum=0),
+        title="Flattening depth",
+        description="How many levels of nested objects to flatten.",
+    ),
+    th.Property(
+        "flattening_max_key_length",
+        th.IntegerType(minimum=1),
+        title="Flattening name length",
+        description=(
+            "Longest name of a flattened column; names of the outer levels are shortened to fit."
+        ),
+    ),
+    th.Property(
+        "flattening_separator",
+        th.StringType,
+        title="Flattening separator",
+        description="What joins the names of the levels. Default: two underscores.",
+    ),
+    th.Property(
+        "stream_maps",
+        th.ObjectType(),
+        title="Stream maps",
+        description=(
+            "Rename, filter, compute, hash or remove streams and their properties before they are "
+            "loaded. See https://sdk.meltano.com/en/latest/stream_maps.html."
+        ),
+    ),
+    th.Property(
+        "stream_map_config",
+        th.ObjectType(),
+        title="Stream map configuration",
+        description="Values that the expressions in stream_maps can use, as `config`.",
+    ),
+    th.Property(
+        "faker_config",
+        th.ObjectType(),
+        title="Faker configuration",
+        description=(
+            "Seed and locale of `fake` in the expressions of stream_maps. Needs the package faker "
+            "in the plugin's environment."
+        ),
+    ),
+    th.Property(
+        "batch_config",
+        th.ObjectType(),
+        title="Batch configuration",
+        description="Accepted and without effect: a BATCH message says how its files are written.",
+    ),
 )
 
 #: Of target-duckdb alone.
@@ -152,6 +261,89 @@ DUCKDB = (
             "package, as target-dlt does. Both go on with what the other one wrote."
         ),
     ),
+    th.Property(
+        "nesting",
+        th.StringType,
+        default="json",
+        allowed_values=["json", "tables"],
+        title="Nesting",
+        description=(
+            "Where nested values go: into columns of type JSON, or, as dlt does it, objects into "
+            "columns `a__b` and arrays into tables `parent__list`."
+        ),
+    ),
+    th.Property(
+        "data_flattening_max_level",
+        th.IntegerType(minimum=0),
+        default=0,
+        title="Flattening depth (alias)",
+        description=(
+            "Another name for `flattening_max_depth`, as other DuckDB loaders call it; more than "
+            "0 enables flattening."
+        ),
+    ),
+    th.Property(
+        "database",
+        th.StringType,
+        title="MotherDuck database",
+        description=(
+            "The MotherDuck database to load into, if `path` is `md:` or names another one. "
+            "`dbname` is another name for this setting. Without effect on a file."
+        ),
+    ),
+    th.Property(
+        "dbname",
+        th.StringType,
+        title="MotherDuck database (alias)",
+        description="Another name for `database`, as other DuckDB loaders call it.",
+    ),
+    th.Property(
+        "token",
+        th.StringType,
+        secret=True,
+        title="MotherDuck token",
+        description=(
+            "The access token of MotherDuck. Default: the environment's `MOTHERDUCK_TOKEN` or "
+            "`motherduck_token`."
+        ),
+    ),
+    th.Property(
+        "schema_mapping",
+        th.ObjectType(),
+        title="Schema mapping",
+        description=(
+            'DuckDB schemas by the first part of a stream\'s name: `{"public": {"target_schema": '
+            '"raw"}}` loads the stream `public-orders` into `raw.orders`. Each is a dlt dataset. '
+            "Streams whose first part is not named go to `default_target_schema`."
+        ),
+    ),
+    th.Property(
+        "settings",
+        th.ObjectType(),
+        title="DuckDB settings",
+        description=(
+            'Settings of DuckDB, such as `{"threads": 4}`; each is SET on the connection. The '
+            "time zone stays UTC."
+        ),
+    ),
+    th.Property(
+        "flush_all_streams",
+        th.BooleanType,
+        title="Flush all streams",
+        description="Accepted and without effect: all streams are always committed together.",
+    ),
+    th.Property(
+        "delimiter",
+        th.StringType,
+        title="Delimiter",
+        description="Accepted and without effect: no CSV files are written.",
+    ),
+    th.Property(
+        "quotechar",
+        th.StringType,
+        title="Quote character",
+        description="Accepted and without effect: no CSV files are written.",
+    ),
 )
 
 #: Of target-dlt alone.
@@ -211,3 +403,50 @@ DLT = (
         ),
     ),
 )
+
+
+def explain(error: ValidationError, schema: Mapping[str, Any]) -> list[str]:
+    """Put a validation error into lines that name the setting and what it must be.
+
+    Args:
+        error: An error of the settings.
+        schema: The JSON schema of all settings.
+
+    Returns:
+        Texts without a value of a setting that may be secret.
+    """
+    path = [str(part) for part in error.absolute_path]
+    if error.validator == "additionalProperties" and not path:
+        instance: dict[str, Any] = dict(error.instance)  # type: ignore[arg-type]
+        unknown = sorted(instance.keys() - schema["properties"].keys())
+        return [_unknown(name, schema["properties"]) for name in unknown]
+    if error.validator == "required" and not path:
+        missing = set(error.validator_value) - dict(error.instance).keys()  # type: ignore[arg-type]
+        return [f"{name!r} is missing" for name in sorted(missing)]
+    name = ".".join(path)
+    setting: Mapping[str, Any] = schema["properties"].get(path[0], {}) if path else {}
+    may_hold_secrets = setting.get("secret") or "object" in setting.get("type", ())
+    shown = "" if may_hold_secrets else f", not {error.instance!r}"
+    return [f"{name!r} must be {_expected(error, name)}{shown}"]
+
+
+def _unknown(name: str, known: Mapping[str, Any]) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    hint = f"; did you mean {close[0]!r}?" if close else ""
+    return f"there is no setting {name!r}{hint}"
+
+
+def _expected(error: ValidationError, name: str) -> str:
+    expected: Any = error.validator_value
+    if error.validator == "enum":
+        return f"one of {', '.join(map(str, expected))}"
+    if error.validator == "type":
+        types = [expected] if isinstance(expected, str) else expected
+        words = " or ".join(_TYPE_WORDS.get(kind, kind) for kind in types if kind != "null")
+        least = dict(error.schema).get("minimum")  # type: ignore[arg-type]
+        return words if least is None else f"{words} of at least {least}"
+    if error.validator == "minimum":
+        return f"a whole number of at least {expected}"
+    if error.validator == "pattern" and name in _PATTERN_WORDS:
+        return _PATTERN_WORDS[name]
+    return f"what its schema says ({error.validator}: {expected})"

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from target_dlt.arrow import Chunk
 from target_dlt.errors import LoaderError
+
+if TYPE_CHECKING:
+    from target_dlt.arrow import Chunk
+    from target_dlt.names import Path as KeyPath
 
 
 class Spool:
-    """Holds chunks by stream, in order of arrival.
+    """Holds chunks by table, in order of arrival.
 
     A tap may send any number of records before its next STATE; all of them belong to one commit.
 
@@ -27,7 +32,7 @@ class Spool:
         self._parent = folder
         self._used = 0
         self._folder: TemporaryDirectory[str] | None = None
-        self._chunks: dict[str, list[Chunk]] = {}
+        self._chunks: dict[tuple[str, KeyPath], list[Chunk]] = {}
         self._files = 0
 
     def add(self, stream: str, chunk: Chunk) -> None:
@@ -38,7 +43,7 @@ class Spool:
         """
         if self._used > self._memory_bytes:
             try:
-                chunk = Chunk(chunk.columns, self._on_disk(chunk.table))
+                chunk = replace(chunk, table=self._on_disk(chunk.table))
             except OSError as error:
                 raise LoaderError(
                     "cannot keep rows in a temporary file until they can be committed: "
@@ -46,7 +51,7 @@ class Spool:
                 ) from error
         else:
             self._used += chunk.table.nbytes
-        self._chunks.setdefault(stream, []).append(chunk)
+        self._chunks.setdefault((stream, chunk.path), []).append(chunk)
 
     def _on_disk(self, table: pa.Table) -> pa.Table:
         if self._folder is None:
@@ -59,8 +64,13 @@ class Spool:
             return pa.ipc.open_file(source).read_all()
 
     def chunks(self, stream: str) -> list[Chunk]:
-        """The chunks of a stream that wait for the commit."""
-        return self._chunks.get(stream, [])
+        """The chunks of a stream's own table that wait for the commit."""
+        return self._chunks.get((stream, ()), [])
+
+    def nested_chunks(self, stream: str) -> dict[KeyPath, list[Chunk]]:
+        """The chunks of the tables below the stream's own, by path."""
+        found = self._chunks.items()
+        return {path: chunks for (name, path), chunks in found if name == stream and path}
 
     def clear(self) -> None:
         """Forget all chunks, after their commit."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import os
 import re
 import threading
 from contextlib import suppress
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -14,33 +16,41 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 from singer_sdk import Target
 from singer_sdk import typing as th
+from singer_sdk.configuration._dict_config import parse_environment_config
 from singer_sdk.exceptions import ConfigValidationError
+from singer_sdk.helpers._classproperty import classproperty
 from singer_sdk.helpers.capabilities import (
     PluginCapabilities,
     TargetCapabilities,
 )
+from singer_sdk.plugin_base import JSONSchemaValidator
 
 from target_dlt.engines.base import Rules
 from target_dlt.errors import LoaderError
+from target_dlt.flattening import FlatteningOptions
 from target_dlt.load import Load, Options
+from target_dlt.location import dataset_names, locate, notes
+from target_dlt.metadata import SDK, STITCH, RowMetadata
 from target_dlt.reader import SingerLineReader
-from target_dlt.settings import COMMON, DLT, DUCKDB
+from target_dlt.settings import COMMON, DLT, DUCKDB, explain
+from target_dlt.shaping import Shaping
 
 if TYPE_CHECKING:
-    import logging
     from collections.abc import Callable
     from types import FrameType
 
     from singer_sdk.plugin_base import _ConfigInput
 
     from target_dlt.engines.base import Engine, TableFormat
+    from target_dlt.location import DatasetNames, Location
+    from target_dlt.mapping import StreamMapper
 
     EngineMaker = Callable[[Callable[[], None]], Engine]
 
+LOGGER = logging.getLogger("target_dlt")
+
 #: How the lines begin that the SDK logs in every run, beside what the target says itself.
 _SDK_NARRATION = ("Parsing env var", "Skipping parse of env", "Reader '%s' completed")
-#: What a DuckDB file has behind the checksum it begins with.
-_MAGIC = b"DUCK"
 #: What the extra of a destination or table format installs.
 _NEEDED = {
     "postgres": ("psycopg2", "adbc_driver_postgresql"),
@@ -53,50 +63,9 @@ def _is_for_users(record: logging.LogRecord) -> bool:
     return not str(record.msg).startswith(_SDK_NARRATION)
 
 
-def _without_secret(error: str, config_jsonschema: dict[str, Any]) -> str:
-    """Leave the value of a secret setting out of an error that quotes it."""
-    for name, schema in config_jsonschema["properties"].items():
-        if schema.get("secret") and f"config['{name}']" in error:
-            return f"the value of {name!r} is not of its type, {schema['type'][0]}"
-    return error
-
-
 def _import(module: str) -> None:
     with suppress(ImportError):  # told when the engine is needed
         importlib.import_module(module)
-
-
-def _checked(path: str) -> Path:
-    """Check before a long sync that a path can be that of a DuckDB file.
-
-    Args:
-        path: As the settings have it.
-
-    Returns:
-        The absolute path; its folder exists.
-
-    Raises:
-        LoaderError: If it names something that is no file on this machine, or another kind of file.
-    """
-    if re.match(r"\w{2,}:|:", path):
-        raise LoaderError(
-            f"wrong settings: 'path' names no file: {path!r} (MotherDuck, other databases and "
-            "files of the cloud are not supported)"
-        )
-    absolute = Path(path).expanduser().absolute()
-    if absolute.is_dir():
-        raise LoaderError(f"{absolute} is a folder: `path` names the DuckDB file itself")
-    try:
-        absolute.parent.mkdir(parents=True, exist_ok=True)
-        begin = b""
-        if absolute.exists():
-            with absolute.open("rb") as file:
-                begin = file.read(12)
-    except OSError as error:
-        raise LoaderError(f"cannot use {absolute}: {error.strerror}") from error
-    if begin and begin[8:] != _MAGIC:
-        raise LoaderError(f"{absolute} is not a DuckDB file: choose another path")
-    return absolute
 
 
 def _pipeline_name(name: str) -> str:
@@ -116,6 +85,10 @@ class DatasetTarget(Target):
         PluginCapabilities.ABOUT,
         PluginCapabilities.STRUCTURED_LOGGING,
         PluginCapabilities.BATCH,
+        PluginCapabilities.STREAM_MAPS,
+        PluginCapabilities.FLATTENING,
+        PluginCapabilities.ACTIVATE_VERSION,
+        TargetCapabilities.VALIDATE_RECORDS,
         TargetCapabilities.TARGET_SCHEMA,
         TargetCapabilities.SOFT_DELETE,
         TargetCapabilities.HARD_DELETE,
@@ -134,6 +107,27 @@ class DatasetTarget(Target):
     @classmethod
     def append_builtin_config(cls, config_jsonschema: dict[str, Any]) -> None:
         """Declare no setting of the SDK beyond those this target honours itself."""
+
+    @classproperty
+    def _env_var_config(cls) -> dict[str, Any]:  # noqa: N805
+        """Read the settings of the environment; one that cannot be read is told as it is."""
+        found: dict[str, Any] = {}
+        for name, schema in cls.config_jsonschema["properties"].items():
+            prefix = cls._env_var_prefix
+            try:
+                found |= parse_environment_config({"properties": {name: schema}}, prefix)
+            except ValueError:
+                found[name] = os.environ[f"{prefix}{name.upper()}"]
+        return found
+
+    def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
+        """Validate the settings; errors are in words."""
+        schema = self.config_jsonschema
+        found = JSONSchemaValidator(schema).iter_errors(self._config)
+        errors = [text for error in found for text in explain(error, schema)]
+        if errors and raise_errors:
+            raise ConfigValidationError("wrong settings", errors=errors, schema=schema)
+        return errors
 
     @classmethod
     def cb_config(
@@ -160,8 +154,7 @@ class DatasetTarget(Target):
                 about=about, about_format=about_format, config=config, file_input=file_input
             )
         except ConfigValidationError as error:
-            told = (_without_secret(text, cls.config_jsonschema) for text in error.errors)
-            raise LoaderError("wrong settings: " + "; ".join(told)) from None
+            raise LoaderError("wrong settings: " + "; ".join(error.errors)) from None
 
     def _options(self) -> Options:
         temp_dir = self._temp_dir()
@@ -175,11 +168,48 @@ class DatasetTarget(Target):
             primary_key_required=self.config["primary_key_required"],
             validate_records=self.config["validate_records"],
             temp_dir=temp_dir,
+            mapper=self._mapper_of_streams(),
+            shaping=self._shaping(),
+            activates=self.config["process_activate_version_messages"],
         )
 
     def _temp_dir(self) -> Path | None:
         folder = self.config.get("temp_dir")
         return Path(folder).expanduser() if folder else None
+
+    def _mapper_of_streams(self) -> StreamMapper | None:
+        if not self.config.get("stream_maps"):
+            return None
+        from target_dlt.mapping import StreamMapper  # noqa: PLC0415 (few use it)
+
+        return StreamMapper(self.config)
+
+    def _shaping(self) -> Shaping:
+        if self.config.get("batch_config"):
+            LOGGER.warning("'batch_config' has no effect: a BATCH message says what its files are")
+        metadata = None
+        if self.config["add_record_metadata"]:
+            metadata = RowMetadata(SDK)
+        elif self.config["add_metadata_columns"]:
+            metadata = RowMetadata(STITCH)
+        return Shaping(self._flattening(), metadata=metadata)
+
+    def _flattening(self) -> FlatteningOptions | None:
+        """Find out how far to flatten; None if not at all."""
+        config = self.config
+        depth = config.get("flattening_max_depth")
+        if not config["flattening_enabled"]:
+            return None
+        if depth is None:
+            raise LoaderError(
+                "wrong settings: 'flattening_max_depth' is missing: flattening_enabled needs it"
+            )
+        names = {
+            "max_key_length": config.get("flattening_max_key_length"),
+            "separator": config.get("flattening_separator"),
+        }
+        given: dict[str, Any] = {name: value for name, value in names.items() if value is not None}
+        return FlatteningOptions(depth, **given) if depth else None
 
     def _engine_maker(self) -> EngineMaker:
         """Check the settings of the destination; answer what makes the engine for it.
@@ -254,36 +284,69 @@ class TargetDuckDB(DatasetTarget):
     config_jsonschema = th.PropertiesList(*DUCKDB, *COMMON, additional_properties=False).to_dict()
     engine_module = "target_dlt.engines.duckdb"
 
+    def _shaping(self) -> Shaping:
+        shaping = super()._shaping()
+        level = self.config["data_flattening_max_level"]
+        if level and not self.config["flattening_enabled"]:
+            shaping = replace(shaping, flattening=FlatteningOptions(level))
+        if self.config["nesting"] == "json":
+            return shaping
+        if shaping.flattening is not None:
+            raise LoaderError(
+                "wrong settings: nesting 'tables' flattens objects already: leave out flattening"
+            )
+        return replace(shaping, unnests=True)
+
     def _engine_maker(self) -> EngineMaker:
-        path = self.config.get("path") or self.config.get("filepath")
-        if not path:
-            raise LoaderError("wrong settings: 'path', the DuckDB file to load into, is missing")
-        absolute = _checked(path)
-        dataset_name = self.config["default_target_schema"]
-        pipeline_name = self.config.get("pipeline_name") or _pipeline_name(absolute.stem)
+        location = locate(self.config)
+        for note in notes(location, self.config):
+            LOGGER.warning(note)
+        pipeline_name = self.config.get("pipeline_name") or _pipeline_name(location.stem)
+        datasets = dataset_names(self.config)
+        settings = self.config.get("settings") or {}
+        if settings:
+            from target_dlt.engines.duckdb import check_settings  # noqa: PLC0415 (imports dlt)
+
+            check_settings(settings)
         if self.config["engine"] == "package":
-            if dataset_name.lower() == absolute.stem.lower():
-                raise LoaderError(
-                    f"wrong settings: with engine 'package' the schema cannot be called as the "
-                    f"file, {dataset_name!r}: choose another default_target_schema or path"
-                )
-            limits = {"memory_limit": self.config["memory_limit"]}
-            config = {"credentials": {"database": str(absolute), "global_config": limits}}
-            return self._packages("duckdb", config, dataset_name, pipeline_name)
+            return self._package_engine(location, datasets, pipeline_name)
 
         def make(on_wait: Callable[[], None]) -> Engine:
             from target_dlt.engines.duckdb import DuckDBEngine  # noqa: PLC0415
 
             return DuckDBEngine(
-                absolute,
-                dataset_name,
+                location,
+                datasets,
                 pipeline_name,
-                memory_limit=self.config["memory_limit"],
+                settings={"memory_limit": self.config["memory_limit"], **settings},
                 rules=self._rules(),
                 on_wait=on_wait,
             )
 
         return make
+
+    def _package_engine(
+        self, location: Location, datasets: DatasetNames, pipeline_name: str
+    ) -> EngineMaker:
+        """Check what load packages cannot do, and answer what makes their engine."""
+        refused = [name for name in ("schema_mapping", "settings") if self.config.get(name)]
+        if self.config["nesting"] == "tables":
+            refused.append("nesting 'tables'")
+        if not location.is_file:
+            refused.append(f"path {location.name!r}")
+        if refused:
+            raise LoaderError(
+                f"wrong settings: engine 'package' does not go with {', '.join(refused)}: "
+                "leave out one of the two"
+            )
+        if datasets.default.lower() == location.stem.lower():
+            raise LoaderError(
+                "wrong settings: with engine 'package' the schema cannot be called as the file, "
+                f"{datasets.default!r}: choose another default_target_schema or path"
+            )
+        limits = {"memory_limit": self.config["memory_limit"]}
+        config = {"credentials": {"database": location.address, "global_config": limits}}
+        return self._packages("duckdb", config, datasets.default, pipeline_name)
 
 
 class TargetDlt(DatasetTarget):

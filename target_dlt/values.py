@@ -16,6 +16,7 @@ from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import simplejson  # type: ignore[import-untyped]
 
 if TYPE_CHECKING:
     from target_dlt.schema import DataType
@@ -28,6 +29,10 @@ _MICROSECOND_DIGITS = 6
 _CLOCK = re.compile(r"(\d\d:\d\d(?::\d\d)?)(?:[.,](\d+))? ?(?:([Zz]|[+-]\d\d)(?::?(\d\d))?)?$")
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 _NON_FINITE = {"nan": b"nan", "inf": b"inf", "-inf": b"-inf"}
+
+
+class UnfitError(ValueError):
+    """The text is not strict JSON; it may be what Python writes."""
 
 
 class MisfitError(ValueError):
@@ -58,6 +63,32 @@ def decode_exactly(text: bytes) -> Any:
         RecursionError: If it is nested too deeply.
     """
     return _loads(text.decode("utf-8").strip())
+
+
+_decode = msgspec.json.Decoder(float_hook=Decimal).decode
+
+
+def decode_quickly(text: bytes) -> Any:
+    """Decode strict JSON several times faster than, and to the same values as, `decode_exactly`.
+
+    Raises:
+        UnfitError: If it is not JSON as msgspec takes it.
+    """
+    try:
+        return _decode(text)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise UnfitError from error
+
+
+def encode_quickly(value: Any) -> bytes:
+    """Encode a value that `decode_quickly` decoded; nothing of it changes."""
+    return _encode(value)
+
+
+def encode_exactly(value: Any) -> bytes:
+    """Encode a value so that `decode_exactly` decodes the same; it may not be strict JSON."""
+    text: str = simplejson.dumps(value, use_decimal=True, allow_nan=True)
+    return text.encode()
 
 
 def to_json(value: Any) -> bytes:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from target_dlt.arrow import Chunk
+    from target_dlt.dlt_internals import KnownTables
+    from target_dlt.names import Path
     from target_dlt.schema import StreamSchema
 
 LoadMethod = Literal["upsert", "append-only", "overwrite"]
@@ -47,12 +49,21 @@ class Activation:
 
 @dataclass(frozen=True)
 class StreamLoad:
-    """What one commit brings of one stream; no chunks: only the table is made."""
+    """What one commit brings of one stream; no chunks: only the table is made.
+
+    Attributes:
+        schema: The stream's own table.
+        chunks: Its rows, in order of arrival.
+        activations: What makes older rows go.
+        replaces: Whether all rows that are there go first.
+        nested: The rows of tables below, by path; see `Chunk.path`.
+    """
 
     schema: StreamSchema
     chunks: Sequence[Chunk]
     activations: Sequence[Activation] = ()
     replaces: bool = False
+    nested: Mapping[Path, Sequence[Chunk]] = field(default_factory=dict)
 
 
 class Engine(Protocol):
@@ -72,4 +83,18 @@ class Engine(Protocol):
 
         Raises:
             LoaderError: If it could not be written.
+        """
+
+    def discard(self) -> None:
+        """Remove the temporary files of the run; nothing is committed any more."""
+
+
+class NestingEngine(Engine, Protocol):
+    """An engine that takes the rows of nested tables too."""
+
+    def known_tables(self, stream: str) -> KnownTables:
+        """Read what the dataset has of a stream, before the first commit.
+
+        Raises:
+            LoaderError: If it cannot be read.
         """

@@ -12,22 +12,28 @@ import pyarrow as pa
 
 from target_dlt.dlt_internals import (
     LOAD_ID,
+    PARENT_ID,
+    ROOT_ID,
+    ROW_ID,
     DatabaseException,
     Dataset,
+    DatasetSchema,
+    KnownTables,
     Table,
     TableColumn,
     new_load_id,
     normalize_dataset_name,
+    one_connection,
 )
-from target_dlt.engines.planning import EXACT_IN_DOUBLE, StreamPlan
+from target_dlt.engines.planning import EXACT_IN_DOUBLE, StreamPlan, plan_nested
 from target_dlt.errors import LoaderError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from target_dlt.arrow import Chunk
     from target_dlt.engines.base import Rules, StreamLoad
+    from target_dlt.location import DatasetNames, Location
     from target_dlt.schema import DataType
 
 LOGGER = logging.getLogger("target_dlt")
@@ -37,7 +43,7 @@ _LOCK_POLL_SECONDS = 0.25
 _DEFAULT_SCHEMA = "main"
 _CHECKPOINT = "16MB"
 # Inserting from Arrow is serial: more threads only cost CPU time.
-_CONFIG = {"threads": "1"}
+_SETTINGS = {"threads": "1"}
 _SQL_TYPES = {
     "bigint": "BIGINT",
     "double": "DOUBLE",
@@ -54,6 +60,8 @@ _AS_TEXT = {
     "timestamp": "strftime({0} AT TIME ZONE 'UTC', '%Y-%m-%dT%H:%M:%S.%fZ')",
     "json": "CASE json_type({0}) WHEN 'VARCHAR' THEN {0} ->> '$' ELSE {0}::VARCHAR END",
 }
+# Names that dlt's naming convention makes of no stream.
+_GONE, _ITEMS = "#gone", "#items"
 
 
 class DuckDBEngine:
@@ -64,126 +72,211 @@ class DuckDBEngine:
     nothing but rows, the pipeline's state and the load.
 
     Args:
-        path: The DuckDB file; it and its folders are created.
-        dataset_name: Name of the DuckDB schema. If it is the file's own catalog name, which
+        location: The database; a file is created.
+        names: The names of the DuckDB schemas. If one is the file's own catalog name, which
             DuckDB could not tell apart in `name.table`, the tables are put into the catalog's
             main schema: `name.table` and `dlt.attach(dataset_name=name)` then find them there.
         pipeline_name: dlt's name for the pipeline.
-        memory_limit: DuckDB's limit, such as "1GB".
+        settings: What to SET on the connection.
         rules: What to do with rows and columns that are there.
         on_wait: Called again and again while the file is in use; may raise to give up.
     """
 
     def __init__(  # noqa: PLR0913
         self,
-        path: Path,
-        dataset_name: str,
+        location: Location,
+        names: DatasetNames,
         pipeline_name: str,
         *,
-        memory_limit: str,
+        settings: Mapping[str, Any],
         rules: Rules,
         on_wait: Callable[[], None],
     ) -> None:
-        self._path = path
-        self._dataset_name = normalize_dataset_name(dataset_name)
+        self._location = location
+        self._names = names
         self._pipeline_name = pipeline_name
-        self._memory_limit = memory_limit
+        self._settings = settings
         self._rules = rules
         self._load_ids: list[str] = []
         self._on_wait = on_wait
+        self._known: dict[str, DatasetSchema] = {}
 
     @property
     def place(self) -> str:
         """Path and dataset."""
-        return f"{self._path}, dataset {self._dataset_name}"
+        names = {self._names.default, *self._names.mapping.values()}
+        datasets = ", ".join(sorted(map(normalize_dataset_name, names)))
+        return f"{self._location.name}, dataset {datasets}"
+
+    def discard(self) -> None:
+        """See `Engine`; all this one keeps is in the database."""
+
+    def known_tables(self, stream: str) -> KnownTables:
+        """Read what the database has of a stream before the first commit; see `NestingEngine`."""
+        name, table = self._names.of(stream)
+        if name not in self._known:
+            with self._open() as datasets:
+                self._known[name] = datasets(name).schema
+        return self._known[name].known_tables(stream, table)
 
     def commit(self, loads: Sequence[StreamLoad], state: Any, emit: Callable[[], None]) -> None:
         """Write all rows and the state they complete, or nothing; see `Engine`."""
-        with self._open() as dataset:
-            self._write(dataset, loads, state)
+        with self._open() as datasets:
+            self._write(datasets, loads, state)
             emit()
 
     @contextmanager
-    def _open(self) -> Iterator[Dataset]:
-        """Open the file for one commit, as soon as no other process holds it."""
+    def _open(self) -> Iterator[Callable[[str], Dataset]]:
+        """Connect for one commit, as soon as no other process holds the file.
+
+        Yields:
+            A function that opens a dataset by name, or answers the one that is open.
+        """
         connection = self._connect()
+        opened: dict[str, Dataset] = {}
+
+        def dataset(name: str) -> Dataset:
+            final = normalize_dataset_name(name)
+            if final not in opened:
+                schema = self._schema_in(connection, final)
+                opened[final] = Dataset(connection, self._pipeline_name, final, schema)
+            return opened[final]
+
         try:
-            schema = self._schema_in(connection)
-            dataset = Dataset(connection, self._pipeline_name, self._dataset_name, schema)
             try:
                 yield dataset
             finally:
-                dataset.close()
+                for one in opened.values():
+                    one.close()
         except (duckdb.Error, DatabaseException) as error:
-            raise LoaderError(f"{self._path}: {_first_line(error)}") from error
+            raise LoaderError(f"{self._location.name}: {self._told(error)}") from error
         finally:
             connection.close()
 
-    def _write(self, dataset: Dataset, loads: Sequence[StreamLoad], state: Any) -> None:
-        file = _File(dataset)
-        plans = [StreamPlan(dataset.schema, file, load, self._rules) for load in loads]
-        dataset.apply()
+    def _told(self, error: Exception) -> str:
+        return self._location.without_secrets(_first_line(error))
+
+    def _write(
+        self, datasets: Callable[[str], Dataset], loads: Sequence[StreamLoad], state: Any
+    ) -> None:
+        main = datasets(self._names.default)
+        used = {main: 0}
+        writers: list[_Writer] = []
+        for load in loads:
+            name, table = self._names.of(load.schema.stream)
+            dataset = datasets(name)
+            used[dataset] = 0
+            writers.append(self._planned(dataset, load, table))
+        for dataset in used:
+            dataset.apply()
         # dlt defers checkpoints; done at once they spare writing large commits to the WAL as well.
-        dataset.connection.execute(f"SET checkpoint_threshold = '{_CHECKPOINT}'")
+        connection = main.connection
+        if self._location.is_file:
+            connection.execute(f"SET checkpoint_threshold = '{_CHECKPOINT}'")
         load_id = new_load_id()
         self._load_ids.append(load_id)
-        connection = dataset.connection
-        connection.begin()
-        try:
-            for plan in plans:
-                _Writer(dataset, plan, self._rules).write(self._load_ids)
-            dataset.record_load(load_id, state)
-            connection.commit()
-        except BaseException:
-            _roll_back(connection)
-            raise
+        with one_connection(used, connection):
+            connection.begin()
+            try:
+                for writer in writers:
+                    writer.write(self._load_ids)
+                for dataset in used:
+                    dataset.record_load(load_id, state)
+                connection.commit()
+            except BaseException:
+                _roll_back(connection)
+                raise
+
+    def _planned(self, dataset: Dataset, load: StreamLoad, table: str) -> _Writer:
+        schema, columns = dataset.schema, _File(dataset)
+        plan = StreamPlan(
+            schema, columns, load, self._rules, schema.table_of(load.schema.stream, table)
+        )
+        nested = plan_nested(schema, columns, plan, self._rules)
+        return _Writer(dataset, plan, nested, self._rules)
 
     def _connect(self) -> duckdb.DuckDBPyConnection:
+        name = self._location.name
         deadline = time.monotonic() + _LOCK_WAIT_SECONDS
         waiting = False
         while True:
             try:
                 connection = duckdb.connect(
-                    str(self._path), config={"memory_limit": self._memory_limit, **_CONFIG}
+                    self._location.address, config=dict(self._location.config)
                 )
             except duckdb.Error as error:  # noqa: PERF203
                 if "Could not set lock" not in str(error):
-                    raise LoaderError(f"cannot open {self._path}: {_first_line(error)}") from error
+                    raise LoaderError(f"cannot open {name}: {self._told(error)}") from error
                 if time.monotonic() > deadline:
                     raise LoaderError(
-                        f"{self._path} is in use by another process: {_first_line(error)}"
+                        f"{name} is in use by another process: {_first_line(error)}"
                     ) from error
                 if not waiting:
                     LOGGER.warning(
                         "%s is in use by another process; waiting up to %d s for it",
-                        self._path,
+                        name,
                         _LOCK_WAIT_SECONDS,
                     )
                     waiting = True
                 time.sleep(_LOCK_POLL_SECONDS)
                 self._on_wait()
             else:
-                opened = "SELECT path FROM duckdb_databases() WHERE NOT internal"
-                if connection.execute(opened).fetchall() == [(None,)]:
-                    # By its ending the file is of another format, which DuckDB opens as a view.
-                    raise LoaderError(f"{self._path} is not a DuckDB file: choose another path")
-                connection.execute("SET timezone = 'UTC'")
+                self._set_up(connection)
                 return connection
 
-    def _schema_in(self, connection: duckdb.DuckDBPyConnection) -> str:
+    def _set_up(self, connection: duckdb.DuckDBPyConnection) -> None:
+        opened = "SELECT path FROM duckdb_databases() WHERE NOT internal"
+        if self._location.is_file and connection.execute(opened).fetchall() == [(None,)]:
+            # By its ending the file is of another format, which DuckDB opens as a view.
+            raise LoaderError(f"{self._location.name} is not a DuckDB file: choose another path")
+        for name, value in {**_SETTINGS, **self._settings, "timezone": "UTC"}.items():
+            _set(connection, name, value)
+
+    def _schema_in(self, connection: duckdb.DuckDBPyConnection, name: str) -> str:
         (catalog,) = connection.execute("SELECT current_database()").fetchall()[0]
-        if str(catalog).lower() != self._dataset_name.lower():
-            return self._dataset_name
+        if str(catalog).lower() != name.lower():
+            return name
         taken = connection.execute(
             "SELECT 1 FROM duckdb_schemas() WHERE database_name = ? AND schema_name ILIKE ?",
-            [catalog, self._dataset_name],
+            [catalog, name],
         ).fetchall()
         if taken:
             raise LoaderError(
-                f"{self._path} has a schema of the file's own name, {self._dataset_name!r}, which "
+                f"{self._location.name} has a schema of the file's own name, {name!r}, which "
                 "DuckDB cannot tell apart: choose another default_target_schema or path"
             )
         return _DEFAULT_SCHEMA
+
+
+def check_settings(settings: Mapping[str, Any]) -> None:
+    """Try settings of DuckDB before a long sync.
+
+    Args:
+        settings: Values by name.
+
+    Raises:
+        LoaderError: If there is no such setting, or it does not take its value.
+    """
+    if any(name.lower() == "timezone" for name in settings):
+        LOGGER.warning("'settings.timezone' has no effect: the time zone stays UTC")
+    with duckdb.connect() as connection:
+        for name, value in settings.items():
+            _set(connection, name, value)
+
+
+def _set(connection: duckdb.DuckDBPyConnection, name: str, value: Any) -> None:
+    text = str(value).replace("'", "''")
+    try:
+        connection.execute(f"SET {_quote(name)} = '{text}'")
+    except duckdb.CatalogException as error:
+        message = str(error).splitlines()
+        hint = f" ({message[-1]})" if len(message) > 1 else ""
+        raise LoaderError(f"wrong settings: DuckDB has no setting {name!r}{hint}") from error
+    except duckdb.Error as error:  # its text may hold the value, which may be a secret
+        raise LoaderError(
+            f"wrong settings: DuckDB does not take the value of 'settings.{name}' "
+            f"({type(error).__name__})"
+        ) from error
 
 
 class _File:
@@ -248,13 +341,24 @@ class _File:
 
 
 class _Writer:
-    """Writes what was planned for one stream, in the open transaction."""
+    """Writes what was planned for one stream, in the open transaction.
 
-    def __init__(self, dataset: Dataset, plan: StreamPlan, rules: Rules) -> None:
-        self._connection = dataset.connection
+    Where rows are deleted, those of tables below go with them, whoever wrote them.
+    """
+
+    def __init__(
+        self, dataset: Dataset, plan: StreamPlan, nested: Sequence[StreamPlan], rules: Rules
+    ) -> None:
+        self._dataset = dataset
         self._plan = plan
+        self._nested_plans = nested
+        self._nested_tables = dataset.schema.nested_tables(plan.table.name)
         self._rules = rules
         self._target = dataset.qualified(plan.table.name)
+
+    @property
+    def _connection(self) -> duckdb.DuckDBPyConnection:
+        return self._dataset.connection
 
     def write(self, load_ids: Sequence[str]) -> None:
         """Write chunks and activations, in order.
@@ -264,7 +368,7 @@ class _Writer:
         """
         load = self._plan.load
         if load.replaces:
-            self._connection.execute(f"DELETE FROM {self._target}")  # noqa: S608
+            self._delete("")
         written = 0
         for activation in load.activations:
             self._insert(load.chunks[written : activation.after], load_ids[-1])
@@ -273,8 +377,9 @@ class _Writer:
         self._insert(load.chunks[written:], load_ids[-1])
         mark = self._plan.deleted_at
         if self._rules.hard_delete and mark is not None:
-            gone = f"{_quote(mark.name)} IS NOT NULL"
-            self._connection.execute(f"DELETE FROM {self._target} WHERE {gone}")  # noqa: S608
+            self._delete(f"WHERE {_quote(mark.name)} IS NOT NULL")
+        for plan in self._nested_plans:
+            self._insert_nested(plan, load_ids[-1])
 
     def _activate(self, version: int, load_ids: Sequence[str]) -> None:
         """Delete or mark what is older; rows without a version unless this run brought them."""
@@ -282,12 +387,49 @@ class _Writer:
         assert versions is not None  # noqa: S101 (the plan of a load with activations has it)
         column = _quote(versions.name)
         older = f"({column} < ? OR {column} IS NULL AND {_quote(LOAD_ID)} NOT IN ?)"
+        parameters = [version, list(load_ids)]
         if self._rules.hard_delete or mark is None:
-            change = f"DELETE FROM {self._target} WHERE {older}"  # noqa: S608
+            self._delete(f"WHERE {older}", parameters)
         else:
             name = _quote(mark.name)
             change = f"UPDATE {self._target} SET {name} = now() WHERE {name} IS NULL AND {older}"  # noqa: S608
-        self._connection.execute(change, [version, list(load_ids)])
+            self._connection.execute(change, parameters)
+
+    def _delete(self, condition: str, parameters: Sequence[Any] = ()) -> None:
+        """Delete rows of the stream's table, called `t` in the condition, and all below them."""
+        statement = f"DELETE FROM {self._target} t {condition}"  # noqa: S608
+        if not self._nested_tables:
+            self._connection.execute(statement, parameters)
+            return
+        name = self._plan.table.name
+        gone = {name: self._deleted_ids(f"{statement} RETURNING t.{_quote(ROW_ID)}", parameters)}
+        for table, parent in self._nested_tables:
+            self._connection.register(_GONE, gone[parent])
+            gone[table] = self._deleted_ids(
+                f'DELETE FROM {self._dataset.qualified(table)} t USING "{_GONE}" g '  # noqa: S608
+                f"WHERE t.{_quote(PARENT_ID)} = g.id RETURNING t.{_quote(ROW_ID)}"
+            )
+            self._connection.unregister(_GONE)
+
+    def _deleted_ids(self, statement: str, parameters: Sequence[Any] = ()) -> pa.Table:
+        rows = self._connection.execute(statement, parameters).fetchall()
+        return pa.table({"id": pa.array((row_id for (row_id,) in rows), pa.string())})
+
+    def _insert_nested(self, plan: StreamPlan, load_id: str) -> None:
+        """Insert the items of arrays of those rows of this load that have stayed."""
+        batch = plan.batch(plan.load.chunks)
+        names = [name for name in batch.column_names if name in {*plan.table.columns, ROW_ID}]
+        columns = ", ".join(map(_quote, names))
+        self._connection.register(_ITEMS, batch)
+        try:
+            self._connection.execute(
+                f"INSERT INTO {self._dataset.qualified(plan.table.name)} ({columns}) "  # noqa: S608
+                f'SELECT {columns} FROM "{_ITEMS}" WHERE {_quote(ROOT_ID)} IN '
+                f"(SELECT {_quote(ROW_ID)} FROM {self._target} WHERE {_quote(LOAD_ID)} = ?)",
+                [load_id],
+            )
+        finally:
+            self._connection.unregister(_ITEMS)
 
     def _insert(self, chunks: Sequence[Chunk], load_id: str) -> None:
         if not chunks:
@@ -314,9 +456,7 @@ class _Writer:
             f'SELECT count(*) FROM (SELECT DISTINCT {keys} FROM "{_BATCH}")'  # noqa: S608
         ).fetchall()[0]
         matches = " AND ".join(f"t.{_quote(key)} = b.{_quote(key)}" for key in self._plan.keys)
-        self._connection.execute(
-            f'DELETE FROM {self._target} t USING "{_BATCH}" b WHERE {matches}'  # noqa: S608
-        )
+        self._delete(f'USING "{_BATCH}" b WHERE {matches}')
         if distinct == len(batch):
             return ""
         order = pa.array(range(len(batch)), pa.int64())

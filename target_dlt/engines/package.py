@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from itertools import zip_longest
 from pathlib import Path
@@ -136,6 +136,11 @@ class PackageEngine:
         return (
             f"{self._pipeline.destination.destination_name}, dataset {self._pipeline.dataset_name}"
         )
+
+    def discard(self) -> None:
+        """See `Engine`."""
+        with suppress(OSError):
+            self._folder.cleanup()
 
     @contextmanager
     def _errors(self) -> Iterator[None]:

@@ -12,15 +12,24 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from target_dlt.arrow import ARROW_TYPES, VERSION, Chunk, Column
-from target_dlt.dlt_internals import ROW_ID, DatasetSchema, Table, TableColumn
+from target_dlt.dlt_internals import (
+    NESTED_COLUMNS,
+    ROOT_ID,
+    ROW_ID,
+    DatasetSchema,
+    Table,
+    TableColumn,
+)
+from target_dlt.engines.base import StreamLoad
 from target_dlt.errors import LoaderError
-from target_dlt.schema import fits, wider_type
+from target_dlt.schema import StreamSchema, fits, wider_type
 from target_dlt.values import decode_exactly
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from target_dlt.engines.base import Rules, StreamLoad
+    from target_dlt.engines.base import Rules
+    from target_dlt.names import Path
     from target_dlt.schema import DataType
 
 LOGGER = logging.getLogger("target_dlt")
@@ -53,6 +62,7 @@ class StreamPlan:
         database: What the dataset is in.
         load: What the commit brings.
         rules: What to do where column and values differ.
+        table: The table of an array, if it is not the stream's own that is planned.
 
     Attributes:
         load: What the commit brings.
@@ -66,13 +76,18 @@ class StreamPlan:
     """
 
     def __init__(
-        self, dataset: DatasetSchema, database: Database, load: StreamLoad, rules: Rules
+        self,
+        dataset: DatasetSchema,
+        database: Database,
+        load: StreamLoad,
+        rules: Rules,
+        table: Table | None = None,
     ) -> None:
         self.load = load
         self._dataset = dataset
         self._database = database
         self._on_type_change = rules.on_type_change
-        self.table = dataset.table_of(load.schema.stream)
+        self.table = table or dataset.table_of(load.schema.stream)
         self.version: TableColumn | None = None
         is_new = not self.table.columns
         self._make_columns()
@@ -93,12 +108,15 @@ class StreamPlan:
         for name, kind in self.load.schema.columns.items():
             self._column_for(Column(name, kind))
         for chunk in self.load.chunks:
-            for column, values in zip(chunk.columns, chunk.table.columns, strict=True):
+            for column, values in zip(chunk.columns, chunk.table.columns, strict=False):
                 if _overflows(column, self._column_for(column), values):
                     self._column_for(Column(column.name, "bigint", variant=True))
 
     def _mark_keys(self, *, is_new: bool) -> None:
         for column in self.table.columns.values():
+            if self.table.parent is not None and column.name in NESTED_COLUMNS:
+                column.nullable = not is_new and column.nullable
+                continue
             column.key = column.source in self.load.schema.keys and not column.variant
             if is_new and column.key:
                 column.nullable = False
@@ -176,11 +194,14 @@ class StreamPlan:
         rows = pa.concat_tables(
             [self._conform(chunk) for chunk in chunks], promote_options="default"
         )
+        if ROW_ID in rows.column_names:
+            return rows
         return rows.append_column(ROW_ID, _row_ids(len(rows)))
 
     def _conform(self, chunk: Chunk) -> pa.Table:
-        arrays: dict[str, pa.ChunkedArray] = {}
-        for column, values in zip(chunk.columns, chunk.table.columns, strict=True):
+        ids = self.load.schema.ids
+        arrays: dict[str, pa.ChunkedArray] = {name: chunk.table.column(name) for name in ids}
+        for column, values in zip(chunk.columns, chunk.table.columns, strict=False):
             for name, array in self._place(column, values):
                 arrays[name] = pc.coalesce(arrays[name], array) if name in arrays else array
         return pa.table(arrays)
@@ -237,3 +258,29 @@ def _row_ids(count: int) -> pa.StringArray:
     text = b64encode(os.urandom((count + 1) // 2 * 21))
     offsets = pa.array(range(0, count * width + 1, width), pa.int32()).buffers()[1]
     return pa.StringArray.from_buffers(count, offsets, pa.py_buffer(text))
+
+
+def plan_nested(
+    dataset: DatasetSchema, database: Database, own: StreamPlan, rules: Rules
+) -> list[StreamPlan]:
+    """Plan the tables of a stream's arrays, each after its parent.
+
+    Args:
+        dataset: The dataset's schema; it has the tables afterwards.
+        database: What the dataset is in.
+        own: The plan of the stream's own table.
+        rules: What to do where column and values differ.
+    """
+    plans: list[StreamPlan] = []
+    tables: dict[Path, Table] = {(): own.table}
+    for path in sorted(own.load.nested, key=len):
+        table = tables[path] = dataset.nested_table_of(tables[path[:-1]].name, path[-1])
+        columns: dict[str, DataType] = {}
+        if own.keys and (not table.columns or table.of_source(ROOT_ID)):
+            columns[ROOT_ID] = "text"  # where dlt's merges look for it
+        schema = StreamSchema(
+            own.load.schema.stream, columns, (), keeps_unknown=True, ids=(ROW_ID, ROOT_ID)
+        )
+        load = StreamLoad(schema, own.load.nested[path])
+        plans.append(StreamPlan(dataset, database, load, rules, table))
+    return plans

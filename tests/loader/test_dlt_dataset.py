@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import re
 import subprocess
 import sys
@@ -253,3 +254,29 @@ def test_the_documented_way_to_another_destination(folder, monkeypatch):
         (1, "a", 1767323045.0, "1"),
         (2, "b", None, None),
     ]
+
+
+def test_the_documented_way_to_compact_a_file(folder, monkeypatch):
+    import duckdb  # noqa: PLC0415
+
+    text = Path(__file__).parents[2].joinpath("docs", "loader.md").read_text()
+    (program,) = re.findall(
+        r"```sql\n(.*?)```", text.partition("Compacting a file\n")[2], re.DOTALL
+    )
+    monkeypatch.chdir(folder)
+    path = folder / "output" / "warehouse.duckdb"
+    items = schema("Runs", {**PROPERTIES, "items": typed("array")}, ["id"])
+    digits = random.Random(1)  # noqa: S311 (text that DuckDB cannot make small)
+    texts = [f"{digits.getrandbits(1_000_000):x}" for _ in range(8)]
+    rows = [record("Runs", id=n, name=text, items=[1, 2]) for n, text in enumerate(texts)]
+    for some in (rows, rows[2:]):  # two old rows stay beside six that are gone
+        load(path, [items, *some], nesting="tables", default_target_schema="raw")
+    with duckdb.connect() as connection:
+        connection.execute(program)
+    compact = folder / "output" / "compact.duckdb"
+    assert compact.stat().st_size < path.stat().st_size
+    compact.rename(path)
+    load(path, [items, rows[0], state(9)], nesting="tables", default_target_schema="raw")
+    assert query(path, "SELECT count(*) FROM raw.runs__items") == [(16,)]
+    restored = attach(path, "warehouse", "raw", folder)
+    assert restored.state["sources"]["singer"]["state"] == 9

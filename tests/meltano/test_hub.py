@@ -24,7 +24,7 @@ SCRIPT = ROOT / "scripts/hub.py"
 SECRETS = {
     "tap-cloudapis": {"dbt_token", "pulumi_token"},
     "target-dlt": {"destination_config"},
-    "target-duckdb": set(),
+    "target-duckdb": {"token"},
 }
 
 # The JSON schemas that Meltano Hub holds its definitions and its API to.

@@ -1,0 +1,180 @@
+"""The database to load into: a DuckDB file, or a database of MotherDuck."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlencode
+
+from target_dlt.errors import LoaderError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+#: What a DuckDB file has behind the checksum it begins with.
+_MAGIC = b"DUCK"
+_MOTHERDUCK = re.compile(r"(?:md|motherduck):/*([^?]*)(?:\?(.*))?$")
+_MOTHERDUCK_DEFAULT = "my_db"
+_TOKEN_NAMES = ("motherduck_token", "token")
+_AGENT = "tap-cloudapis"
+
+
+@dataclass(frozen=True)
+class Location:
+    """A database that DuckDB connects to.
+
+    Attributes:
+        name: What to call it; without secrets.
+        stem: The name of the database itself.
+        address: What DuckDB connects to.
+        is_file: Whether it is a file on this machine.
+        config: DuckDB's configuration for it; may hold a secret.
+    """
+
+    name: str
+    stem: str
+    address: str
+    is_file: bool
+    config: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def without_secrets(self, text: str) -> str:
+        """Take the token out of a text."""
+        for value in self.config.values():
+            text = text.replace(value, "***")
+        return text
+
+
+def locate(config: Mapping[str, Any]) -> Location:
+    """Find the database that the settings name, and check what can be checked before a long sync.
+
+    Args:
+        config: The settings of target-duckdb.
+
+    Returns:
+        The database; the folder of a file exists.
+
+    Raises:
+        LoaderError: If the settings name no database, or one that cannot be used.
+    """
+    path = config.get("path") or config.get("filepath")
+    if not path:
+        raise LoaderError("wrong settings: 'path', the DuckDB file to load into, is missing")
+    if found := _MOTHERDUCK.match(path):
+        return _motherduck(found[1], found[2] or "", config)
+    absolute = _checked(path)
+    return Location(str(absolute), absolute.stem, str(absolute), is_file=True)
+
+
+def notes(location: Location, config: Mapping[str, Any]) -> Iterator[str]:
+    """Say which settings have no effect here.
+
+    Args:
+        location: The database.
+        config: The settings of target-duckdb.
+
+    Yields:
+        What happens instead, by setting.
+    """
+    if location.is_file:
+        database = config.get("database") or config.get("dbname")
+        if database and database.lower() != location.stem.lower():
+            yield f"'database' has no effect: a file holds one database, {location.stem!r}"
+        if config.get("token"):
+            yield "'token' has no effect: the path names a file, not a MotherDuck database"
+    for name in ("delimiter", "quotechar"):
+        if config.get(name) is not None:
+            yield f"{name!r} has no effect: no CSV files are written"
+    if config.get("flush_all_streams") is False:
+        yield "'flush_all_streams' has no effect: all streams are always committed together"
+    mapping = config.get("schema_mapping") or {}
+    if any(isinstance(entry, dict) and entry.get("indices") for entry in mapping.values()):
+        yield "'indices' in schema_mapping have no effect: no indexes are made"
+
+
+@dataclass(frozen=True)
+class DatasetNames:
+    """Which dataset and table a stream goes to.
+
+    Attributes:
+        default: The dataset of streams that the mapping does not name.
+        mapping: Datasets by the first part of a stream's name, as in `public-orders`.
+    """
+
+    default: str
+    mapping: Mapping[str, str] = field(default_factory=dict)
+
+    def of(self, stream: str) -> tuple[str, str]:
+        """Answer the name of a stream's dataset, and the one to make its table's name of."""
+        if not self.mapping:
+            return self.default, stream
+        parts = stream.split("-")
+        if len(parts) == 1:
+            return self.default, stream
+        place, table = (0, parts[1:]) if len(parts) == 2 else (1, parts[2:])  # noqa: PLR2004
+        return self.mapping.get(parts[place], self.default), "_".join(table)
+
+
+def dataset_names(config: Mapping[str, Any]) -> DatasetNames:
+    """Read which datasets the settings name.
+
+    Args:
+        config: The settings of target-duckdb.
+
+    Raises:
+        LoaderError: If the mapping of schemas does not name one.
+    """
+    mapping: dict[str, str] = {}
+    for name, entry in (config.get("schema_mapping") or {}).items():
+        target = entry.get("target_schema") if isinstance(entry, dict) else None
+        if not isinstance(target, str) or not target:
+            raise LoaderError(
+                f"wrong settings: 'schema_mapping.{name}' must be a JSON object with "
+                '"target_schema", the name of a schema'
+            )
+        mapping[name] = target
+    return DatasetNames(config["default_target_schema"], mapping)
+
+
+def _motherduck(name: str, query: str, config: Mapping[str, Any]) -> Location:
+    parameters = {key: values[-1] for key, values in parse_qs(query).items()}
+    given = [parameters.pop(key, None) for key in _TOKEN_NAMES]
+    token = (
+        config.get("token")
+        or next(filter(None, given), None)
+        or os.environ.get("MOTHERDUCK_TOKEN")
+        or os.environ.get("motherduck_token")  # noqa: SIM112 (DuckDB reads both)
+    )
+    database = config.get("database") or config.get("dbname") or name or _MOTHERDUCK_DEFAULT
+    if not token:
+        raise LoaderError(
+            f"wrong settings: 'token' is missing: md:{database} is a database of MotherDuck "
+            "(its token can also be in the environment's MOTHERDUCK_TOKEN)"
+        )
+    address = f"md:{database}" + (f"?{urlencode(parameters)}" if parameters else "")
+    settings = {"motherduck_token": token, "custom_user_agent": _AGENT}
+    return Location(f"md:{database}", database, address, is_file=False, config=settings)
+
+
+def _checked(path: str) -> Path:
+    if re.match(r"\w{2,}:|:", path):
+        raise LoaderError(
+            f"wrong settings: 'path' names no file: '{path.partition(':')[0]}:...' (other "
+            "databases and files of the cloud are not supported)"
+        )
+    absolute = Path(path).expanduser().absolute()
+    if absolute.is_dir():
+        raise LoaderError(f"{absolute} is a folder: `path` names the DuckDB file itself")
+    try:
+        absolute.parent.mkdir(parents=True, exist_ok=True)
+        begin = b""
+        if absolute.exists():
+            with absolute.open("rb") as file:
+                begin = file.read(12)
+    except OSError as error:
+        raise LoaderError(f"cannot use {absolute}: {error.strerror}") from error
+    if begin and begin[8:] != _MAGIC:
+        raise LoaderError(f"{absolute} is not a DuckDB file: choose another path")
+    return absolute
