@@ -56,8 +56,11 @@ def test_about_and_version():
 @pytest.mark.parametrize(
     ("config", "error"),
     [
-        ({}, "wrong settings: 'destination' is a required property"),
-        ({"destination": "postgres", "destination_config": NOWHERE}, "not of its type, object"),
+        ({}, "wrong settings: 'destination' is missing"),
+        (
+            {"destination": "postgres", "destination_config": NOWHERE},
+            "'destination_config' must be a JSON object",
+        ),
         ({"destination": "postgres", "destination_config": {"credentials": NOWHERE}}, "refused"),
     ],
 )
