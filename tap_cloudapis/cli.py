@@ -33,8 +33,8 @@ def _end(code: str | int | None) -> None:
     status = int(code is not None) if not isinstance(code, int) else code
     atexit._run_exitfuncs()  # noqa: SLF001 - what else is to be done at the end of a process
     try:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        for stream in filter(None, (sys.stdout, sys.stderr)):  # None where it came closed
+            stream.flush()
     except OSError:
         status = status or 1
     os._exit(status)
