@@ -10,13 +10,7 @@ from singer_sdk.exceptions import MapExpressionError, StreamMapConfigError
 from singer_sdk.mapper import PluginMapper, RemoveRecordTransform
 
 from target_dlt.errors import BadRecordError, LoaderError
-from target_dlt.values import (
-    UnfitError,
-    decode_exactly,
-    decode_quickly,
-    encode_exactly,
-    encode_quickly,
-)
+from target_dlt.shaping import DecodedRecords
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -93,30 +87,17 @@ class StreamMapper:
         return MappedLane(stream, self._maps(stream), lanes)
 
 
-class MappedLane:
+class MappedLane(DecodedRecords):
     """Maps the records of one stream and hands them on to the streams that it becomes."""
 
     def __init__(self, stream: str, maps: Sequence[StreamMap], lanes: Mapping[str, Lane]) -> None:
-        self._stream = stream
+        self.stream = stream
         self._ways = [(found, lanes[found.stream_alias]) for found in maps]
 
-    def add(self, line: bytes) -> None:
-        """Take one RECORD line; see `RecordBuffer.add`."""
-        try:
-            message = decode_quickly(line)
-        except UnfitError:
-            self._take(decode_exactly(line), encode_exactly)
-        else:
-            self._take(message, encode_quickly)
-
-    def add_record(self, record: Any, version: int | None = None) -> None:
-        """Take one decoded record; see `RecordBuffer.add_record`."""
-        self._take({"record": record, "version": version}, encode_exactly)
-
-    def _take(self, message: dict[str, Any], encode: Callable[[Any], bytes]) -> None:
-        record: Any = message.get("record")
-        if not isinstance(record, dict):
-            raise BadRecordError(f"stream {self._stream!r}: a RECORD without a record")
+    def take(
+        self, record: dict[str, Any], message: Mapping[str, Any], encode: Callable[[Any], bytes]
+    ) -> None:
+        """Take one record; see `DecodedRecords`."""
         lines = [(self._mapped(found, record), lane) for found, lane in self._ways]
         for mapped, lane in lines:
             if mapped is not None:
@@ -126,10 +107,10 @@ class MappedLane:
         try:
             return found.transform(dict(record))
         except MapExpressionError as error:
-            raise BadRecordError(f"stream {self._stream!r}: {error}") from error
+            raise BadRecordError(f"stream {self.stream!r}: {error}") from error
         except Exception as error:  # whatever an expression can raise; its text may hold values
             raise BadRecordError(
-                f"stream {self._stream!r}: its stream map fails with {type(error).__name__}"
+                f"stream {self.stream!r}: its stream map fails with {type(error).__name__}"
             ) from error
 
     def _encoded(self, message: dict[str, Any], encode: Callable[[Any], bytes]) -> bytes:
@@ -137,5 +118,5 @@ class MappedLane:
             return encode(message)
         except TypeError as error:
             raise BadRecordError(
-                f"stream {self._stream!r}: its stream map makes what JSON cannot hold"
+                f"stream {self.stream!r}: its stream map makes what JSON cannot hold"
             ) from error

@@ -42,6 +42,47 @@ class Shape(Protocol):
         """The table of rows under a path."""
 
 
+class DecodedRecords:
+    """A lane's side that looks into records: decodes lines for `take`, and encodes them again.
+
+    Attributes:
+        stream: Name of the stream.
+    """
+
+    stream: str
+
+    def add(self, line: bytes) -> None:
+        """Take one RECORD line; see `RecordBuffer.add`."""
+        try:
+            message = decode_quickly(line)
+        except UnfitError:
+            self._take(decode_exactly(line), encode_exactly)
+        else:
+            self._take(message, encode_quickly)
+
+    def add_record(self, record: Any, version: int | None = None) -> None:
+        """Take one decoded record; see `RecordBuffer.add_record`."""
+        self._take({"record": record, "version": version}, encode_exactly)
+
+    def _take(self, message: dict[str, Any], encode: Callable[[Any], bytes]) -> None:
+        record = message.get("record")
+        if not isinstance(record, dict):
+            raise BadRecordError(f"stream {self.stream!r}: a RECORD without a record")
+        self.take(record, message, encode)
+
+    def take(
+        self, record: dict[str, Any], message: Mapping[str, Any], encode: Callable[[Any], bytes]
+    ) -> None:
+        """Take one record.
+
+        Args:
+            record: The record.
+            message: The message it came in.
+            encode: Encodes a message as exactly as this one was decoded.
+        """
+        raise NotImplementedError
+
+
 class Lane(Protocol):
     """The way of one stream's records into chunks; `RecordBuffer` is the plain one."""
 
@@ -78,7 +119,7 @@ class _AsIs:
         return self.schema
 
 
-class ShapedBuffer:
+class ShapedBuffer(DecodedRecords):
     """Takes the RECORD lines of one stream and turns them into Arrow chunks of other shape.
 
     Args:
@@ -94,28 +135,16 @@ class ShapedBuffer:
         self._metadata = metadata
         self._validate = validate
         self.schema = shape.schema if metadata is None else metadata.declared(shape.schema)
+        self.stream = self.schema.stream
         self._buffers: dict[Path, RecordBuffer] = {}
 
     def __len__(self) -> int:
         return sum(len(buffer) for buffer in self._buffers.values())
 
-    def add(self, line: bytes) -> None:
-        """Take one RECORD line; see `RecordBuffer.add`."""
-        try:
-            message = decode_quickly(line)
-        except UnfitError:
-            self._take(decode_exactly(line), encode_exactly)
-        else:
-            self._take(message, encode_quickly)
-
-    def add_record(self, record: Any, version: int | None = None) -> None:
-        """Take one decoded record; see `RecordBuffer.add_record`."""
-        self._take({"record": record, "version": version}, encode_exactly)
-
-    def _take(self, message: Mapping[str, Any], encode: Callable[[Any], bytes]) -> None:
-        record: Any = message.get("record")
-        if not isinstance(record, dict):
-            raise BadRecordError(f"stream {self.schema.stream!r}: a RECORD without a record")
+    def take(
+        self, record: dict[str, Any], message: Mapping[str, Any], encode: Callable[[Any], bytes]
+    ) -> None:
+        """Take one record; see `DecodedRecords`."""
         if self._validate is not None:
             self._validate(record)
         rows = self._shape.rows(record)
