@@ -74,6 +74,10 @@ class Spool:
 
     def clear(self) -> None:
         """Forget all chunks, after their commit."""
+        # Emptied one by one: an exception that dlt keeps holds the frames of a commit, and their
+        # lists of chunks with them.
+        for chunks in self._chunks.values():
+            chunks.clear()
         self._chunks.clear()
         self._used = 0
         if self._folder is not None:
