@@ -27,6 +27,7 @@ logging.getLogger("dlt").setLevel(logging.CRITICAL)
 
 import dlt  # noqa: E402
 from dlt.common.configuration.container import Container  # noqa: E402
+from dlt.common.configuration.utils import TraceLogContext  # noqa: E402
 from dlt.common.destination import Destination  # noqa: E402
 from dlt.common.destination.exceptions import (  # noqa: E402
     DestinationUndefinedEntity,
@@ -437,15 +438,17 @@ class Dataset:
         self.pipeline_name = pipeline_name
         self.dataset_name = dataset_name
         self._schema_name = schema_name or dataset_name
-        self._destination = duckdb_destination(connection)
+        _log_no_lookups()
+        self._destination = duckdb_destination(connection, staging_config=None)
+        self._config = DuckDbClientConfiguration()._bind_dataset_name(self._schema_name)  # noqa: SLF001
+        self._config.local_dir = os.curdir  # nothing is kept there
         self._schema = Schema(normalize_schema_name(pipeline_name))
         self._client = self._make_client()
         self._client.sql_client.open_connection()
         self._state = self._restore()
 
     def _make_client(self) -> Any:
-        config = DuckDbClientConfiguration()._bind_dataset_name(self._schema_name)  # noqa: SLF001
-        return self._destination.client(self._schema, config)
+        return self._destination.client(self._schema, self._config)
 
     def _restore(self) -> Any:
         state = self._stored_state()
@@ -490,6 +493,11 @@ class Dataset:
         return cast("duckdb.DuckDBPyConnection", self._client.sql_client.native_connection)
 
     @property
+    def client(self) -> Any:
+        """Dlt's client of the dataset, on that connection."""
+        return self._client
+
+    @property
     def schema(self) -> DatasetSchema:
         """The dataset's schema; `apply` brings what it has got to the database."""
         return DatasetSchema(self._schema)
@@ -497,21 +505,6 @@ class Dataset:
     def qualified(self, table: str) -> str:
         """Quote a table's name with its schema, for SQL."""
         return str(self._client.sql_client.make_qualified_table_name(table))
-
-    def staging_qualified(self, table: str) -> str:
-        """Quote the name of the table's twin in dlt's staging dataset, for SQL."""
-        with self._client.sql_client.with_staging_dataset():
-            return self.qualified(table)
-
-    @property
-    def staging_name(self) -> str:
-        """Name of the schema in which dlt's merges stage their rows."""
-        return str(self._client.sql_client.staging_dataset_name)
-
-    @property
-    def version_table(self) -> str:
-        """Name of the table of schema versions."""
-        return str(self._schema.version_table_name)
 
     def apply(self) -> None:
         """Create what the schema has and the database has not; store the schema's version.
@@ -556,6 +549,15 @@ class Dataset:
         )
 
 
+def _log_no_lookups() -> None:
+    """Let dlt keep no log, in this thread, of the settings that it looks up.
+
+    It grows with each commit. An entry holds the exception of a setting that was not found, which
+    holds the frames of all callers, and these the rows of their commit.
+    """
+    Container()[TraceLogContext].logging_enabled = False
+
+
 def open_pipeline(
     name: str, destination: Destination[Any, Any], dataset_name: str, folder: FilePath
 ) -> tuple[Pipeline, str]:
@@ -573,6 +575,7 @@ def open_pipeline(
     Returns:
         The pipeline, and the name of the schema among its `schemas`.
     """
+    _log_no_lookups()
     pipeline = dlt.pipeline(
         name, pipelines_dir=str(folder), destination=destination, dataset_name=dataset_name
     )

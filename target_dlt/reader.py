@@ -11,6 +11,7 @@ import json
 import re
 import sys
 from collections import Counter
+from itertools import chain
 from typing import IO, TYPE_CHECKING, Annotated, Any, Protocol
 
 import msgspec
@@ -21,7 +22,6 @@ from target_dlt.values import decode_exactly
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
-from itertools import chain
 
 _RECORD_LINE = re.compile(rb'\{\s*"type"\s*:\s*"RECORD"\s*,\s*"stream"\s*:\s*"([^"\\]+)"\s*,')
 _MAX_SHOWN = 60

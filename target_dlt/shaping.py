@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
@@ -42,7 +43,7 @@ class Shape(Protocol):
         """The table of rows under a path."""
 
 
-class DecodedRecords:
+class DecodedRecords(ABC):
     """A lane's side that looks into records: decodes lines for `take`, and encodes them again.
 
     Attributes:
@@ -70,6 +71,7 @@ class DecodedRecords:
             raise BadRecordError(f"stream {self.stream!r}: a RECORD without a record")
         self.take(record, message, encode)
 
+    @abstractmethod
     def take(
         self, record: dict[str, Any], message: Mapping[str, Any], encode: Callable[[Any], bytes]
     ) -> None:
@@ -80,7 +82,6 @@ class DecodedRecords:
             message: The message it came in.
             encode: Encodes a message as exactly as this one was decoded.
         """
-        raise NotImplementedError
 
 
 class Lane(Protocol):

@@ -74,8 +74,8 @@ class Spool:
 
     def clear(self) -> None:
         """Forget all chunks, after their commit."""
-        # Emptied one by one: an exception that dlt keeps holds the frames of a commit, and their
-        # lists of chunks with them.
+        # Emptied one by one: exceptions within dlt hold the frames of a commit, and so its lists
+        # of chunks, until the garbage collector finds their cycles.
         for chunks in self._chunks.values():
             chunks.clear()
         self._chunks.clear()

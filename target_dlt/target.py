@@ -7,6 +7,7 @@ import logging
 import os
 import re
 import threading
+from abc import abstractmethod
 from contextlib import suppress
 from dataclasses import replace
 from importlib.util import find_spec
@@ -211,13 +212,13 @@ class DatasetTarget(Target):
         given: dict[str, Any] = {name: value for name, value in names.items() if value is not None}
         return FlatteningOptions(depth, **given) if depth else None
 
+    @abstractmethod
     def _engine_maker(self) -> EngineMaker:
         """Check the settings of the destination; answer what makes the engine for it.
 
         Raises:
             LoaderError: If a setting is wrong.
         """
-        raise NotImplementedError
 
     def _packages(
         self,

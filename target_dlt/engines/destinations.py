@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import re
 import warnings
+from abc import ABC, abstractmethod
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from target_dlt.arrow import ARROW_TYPES
 from target_dlt.dlt_internals import LOAD_ID, DestinationUndefinedEntity, types_not_taken
-from target_dlt.engines.planning import EXACT_IN_DOUBLE, Database
+from target_dlt.engines.columns import SqlColumns
 from target_dlt.errors import LoaderError
 
 if TYPE_CHECKING:
@@ -27,54 +28,59 @@ if TYPE_CHECKING:
     from target_dlt.schema import DataType
 
 _LOAD_ID_IN_NAME = re.compile(r"\d{10}\.\d+")
-_TYPES = {
-    "duckdb": {
-        "double": "DOUBLE",
-        "decimal": "DECIMAL(38,9)",
-        "wei": "DECIMAL(38,0)",
-        "text": "VARCHAR",
-        "timestamp": "TIMESTAMP WITH TIME ZONE",
-    },
-    "postgres": {
-        "double": "double precision",
-        "decimal": "numeric(38,9)",
-        "wei": "numeric(38,0)",
-        "text": "varchar",
-        "timestamp": "timestamp with time zone",
-    },
-}
-_TIMESTAMP_AS_TEXT = {
-    "duckdb": "strftime({} AT TIME ZONE 'UTC', '%Y-%m-%dT%H:%M:%S.%fZ')",
-    "postgres": """to_char({} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')""",
-}
 
 
-class Storage(Database, Protocol):
-    """The tables of one dataset.
+class Storage(ABC):
+    """The tables of one dataset; a `planning.Database`, too.
+
+    Args:
+        pipeline: Its destination and dataset are known.
+        schema_name: Name of dlt's schema of the tables.
 
     Attributes:
         merges: Whether rows can be replaced by key.
         as_text: Types whose values are loaded into columns of text.
     """
 
-    merges: bool
-    as_text: Collection[DataType]
+    merges = True
+    as_text: Collection[DataType] = ()
 
-    def add_columns(self, table: Table) -> None:
-        """Add the new columns of a table, where that must be done before rows come."""
+    def __init__(self, pipeline: Pipeline, schema_name: str) -> None:
+        self._pipeline = pipeline
+        self._schema_name = schema_name
 
+    def _client(self) -> Any:
+        return self._pipeline.destination_client(self._schema_name)
+
+    def add_columns(self, table: Table) -> None:  # noqa: B027 (dlt itself does it in most)
+        """Add the new columns of a table before rows come, where dlt does not do so in time."""
+
+    @abstractmethod
+    def widen(self, table: Table, column: TableColumn, wider: DataType) -> bool:
+        """See `planning.Database`."""
+
+    @abstractmethod
+    def allow_null(self, table: Table, column: TableColumn) -> None:
+        """See `planning.Database`."""
+
+    @abstractmethod
     def completed_loads(self) -> set[str]:
         """The ids of the loads that dlt completed."""
 
+    @abstractmethod
     def loads_of(self, table: str) -> set[str]:
         """The ids of the loads that the rows of a table came with."""
 
     def remove_loads(self, table: str, load_ids: Collection[str]) -> None:
         """Delete the rows that came with some loads."""
+        if load_ids:
+            self.delete(table, f"{self.quote(LOAD_ID)} IN ({quoted_list(load_ids)})")
 
+    @abstractmethod
     def quote(self, name: str) -> str:
         """Quote a column's name for the conditions below, which are plain SQL."""
 
+    @abstractmethod
     def delete(self, table: str, where: str) -> None:
         """Delete rows.
 
@@ -82,6 +88,7 @@ class Storage(Database, Protocol):
             CannotChangeRowsError: If this is not possible here.
         """
 
+    @abstractmethod
     def mark(self, table: str, column: str, where: str) -> None:
         """Set a timestamp column to the time it is now.
 
@@ -121,121 +128,58 @@ def quoted_list(values: Collection[str]) -> str:
     return ", ".join(f"'{value}'" for value in sorted(values))
 
 
-class _Sql:
-    """Tables of a database, changed by SQL; types only where their change is known to be exact."""
-
-    merges = True
+class _Sql(Storage):
+    """Tables of a database, changed by SQL."""
 
     def __init__(self, pipeline: Pipeline, schema_name: str) -> None:
-        self._pipeline = pipeline
-        self._schema_name = schema_name
-        self._kind = pipeline.destination.destination_type.rpartition(".")[2]
+        super().__init__(pipeline, schema_name)
+        kind = pipeline.destination.destination_type.rpartition(".")[2]
+        self._columns = SqlColumns(kind, self._client)
         as_text = types_not_taken(pipeline.destination, ARROW_TYPES, "parquet")
-        if self._kind == "sqlalchemy":  # it would encode JSON given as text a second time
+        if kind == "sqlalchemy":  # it would encode JSON given as text a second time
             as_text.add("json")
-        self.as_text: Collection[DataType] = as_text
+        self.as_text = as_text
 
-    def _client(self) -> Any:
-        return self._pipeline.sql_client(self._schema_name)
+    def widen(self, table: Table, column: TableColumn, wider: DataType) -> bool:
+        return self._columns.widen(table, column, wider)
 
-    def add_columns(self, table: Table) -> None:
-        """Nothing to do: dlt does."""
+    def allow_null(self, table: Table, column: TableColumn) -> None:
+        self._columns.allow_null(table, column)
 
     def completed_loads(self) -> set[str]:
-        return self._column("_dlt_loads", "load_id")
+        return self._values("_dlt_loads", "load_id")
 
     def loads_of(self, table: str) -> set[str]:
-        return self._column(table, LOAD_ID)
+        return self._values(table, LOAD_ID)
 
-    def _column(self, table: str, column: str) -> set[str]:
-        with self._client() as client:
-            name = client.make_qualified_table_name(table)
-            sql = f"SELECT DISTINCT {client.escape_column_name(column)} FROM {name}"  # noqa: S608
+    def _values(self, table: str, column: str) -> set[str]:
+        with self._sql() as sql:
+            name = sql.make_qualified_table_name(table)
+            query = f"SELECT DISTINCT {sql.escape_column_name(column)} FROM {name}"  # noqa: S608
             try:
-                return {row[0] for row in client.execute_sql(sql)}
+                return {row[0] for row in sql.execute_sql(query)}
             except DestinationUndefinedEntity:
                 return set()
 
-    def remove_loads(self, table: str, load_ids: Collection[str]) -> None:
-        if load_ids:
-            self.delete(table, f"{self.quote(LOAD_ID)} IN ({quoted_list(load_ids)})")
+    def _sql(self) -> Any:
+        return self._pipeline.sql_client(self._schema_name)
 
     def quote(self, name: str) -> str:
-        return str(self._client().escape_column_name(name))
+        return str(self._sql().escape_column_name(name))
 
     def delete(self, table: str, where: str) -> None:
-        with self._client() as client:
-            name = client.make_qualified_table_name(table)
-            client.execute_sql(f"DELETE FROM {name} WHERE {where}")  # noqa: S608
+        with self._sql() as sql:
+            name = sql.make_qualified_table_name(table)
+            sql.execute_sql(f"DELETE FROM {name} WHERE {where}")  # noqa: S608
 
     def mark(self, table: str, column: str, where: str) -> None:
-        with self._client() as client:
-            name = client.make_qualified_table_name(table)
-            client.execute_sql(
-                f"UPDATE {name} SET {self.quote(column)} = CURRENT_TIMESTAMP WHERE {where}"  # noqa: S608
-            )
-
-    def can_widen(self, table: Table, column: TableColumn, wider: DataType) -> bool:
-        if self._kind not in _TYPES:
-            return False
-        if (column.type, wider) != ("bigint", "double"):
-            return True
-        with self._client() as client:
-            name = client.make_qualified_table_name(table.name)
-            rows = client.execute_sql(
-                f"SELECT 1 FROM {name} WHERE {self.quote(column.name)} "  # noqa: S608
-                f"NOT BETWEEN {-EXACT_IN_DOUBLE} AND {EXACT_IN_DOUBLE} LIMIT 1"
-            )
-        return not rows
-
-    def widen(self, table: Table, column: TableColumn, wider: DataType) -> None:
-        name, wanted = self.quote(column.name), _TYPES[self._kind][wider]
-        using = f"CAST({name} AS {wanted})"
-        if (column.type, wider) == ("timestamp", "text"):
-            using = _TIMESTAMP_AS_TEXT[self._kind].format(name)
-        elif (column.type, wider) == ("date", "timestamp"):
-            using = f"CAST({name} AS TIMESTAMP) AT TIME ZONE 'UTC'"
-        self._alter(table, column, f"TYPE {wanted} USING {using}")
-        self._drop_staging(table)
-
-    def allow_null(self, table: Table, column: TableColumn) -> None:
-        self._alter(table, column, "DROP NOT NULL")
-        self._drop_staging(table)
-
-    def _alter(self, table: Table, column: TableColumn, change: str) -> None:
-        with self._client() as client:
-            name = client.make_qualified_table_name(table.name)
-            client.execute_sql(
-                f"ALTER TABLE {name} ALTER COLUMN {self.quote(column.name)} {change}"
-            )
-
-    def _drop_staging(self, table: Table) -> None:
-        """Drop the staging twin: dlt never alters its columns and would narrow later merges."""
-        with self._client() as client, client.with_staging_dataset():
-            try:
-                versions = client.make_qualified_table_name("_dlt_version")
-                client.execute_sql(f"DELETE FROM {versions}")  # noqa: S608
-            except DestinationUndefinedEntity:
-                return  # no merge has been here
-            twin = client.make_qualified_table_name(table.name)
-            client.execute_sql(f"DROP TABLE IF EXISTS {twin}")
+        with self._sql() as sql:
+            name, marked = sql.make_qualified_table_name(table), sql.escape_column_name(column)
+            sql.execute_sql(f"UPDATE {name} SET {marked} = CURRENT_TIMESTAMP WHERE {where}")  # noqa: S608
 
 
-class _Filesystem:
+class _Filesystem(Storage):
     """What the tables in a bucket or folder have in common, whatever their format."""
-
-    merges = True
-    as_text: Collection[DataType] = ()
-
-    def __init__(self, pipeline: Pipeline, schema_name: str) -> None:
-        self._pipeline = pipeline
-        self._schema_name = schema_name
-
-    def _client(self) -> Any:
-        return self._pipeline.destination_client(self._schema_name)
-
-    def add_columns(self, table: Table) -> None:
-        """Nothing to do: dlt does, or each file has its own."""
 
     def _files(self, table: str) -> list[str]:
         try:
@@ -250,11 +194,8 @@ class _Filesystem:
     def quote(self, name: str) -> str:
         return f'"{name}"'
 
-    def can_widen(self, table: Table, column: TableColumn, wider: DataType) -> bool:  # noqa: ARG002
+    def widen(self, table: Table, column: TableColumn, wider: DataType) -> bool:  # noqa: ARG002
         return False
-
-    def widen(self, table: Table, column: TableColumn, wider: DataType) -> None:
-        raise NotImplementedError
 
     def allow_null(self, table: Table, column: TableColumn) -> None:
         """Nothing to do: our files say of no column that it is never NULL."""
@@ -281,24 +222,34 @@ class _Files(_Filesystem):
         raise CannotChangeRowsError("Parquet files are never changed")
 
 
-class _Delta(_Filesystem):
-    """Delta tables, changed by the deltalake library; the format has no times of day."""
+class _OpenTables(_Filesystem):
+    """Tables of files with a log of their changes, by which rows can be replaced."""
 
-    as_text: Collection[DataType] = frozenset({"time"})
+    table_format: TableFormat
 
     def _table(self, name: str) -> Any:
-        return self._client().load_open_table("delta", name)
+        return self._client().load_open_table(self.table_format, name)
 
     def loads_of(self, table: str) -> set[str]:
         try:
-            rows = self._table(table).to_pyarrow_table(columns=[LOAD_ID])
+            found = self._table(table)
         except DestinationUndefinedEntity:
             return set()
-        return set(rows[LOAD_ID].unique().to_pylist())
+        return set(self._load_ids(found).unique().to_pylist())
 
-    def remove_loads(self, table: str, load_ids: Collection[str]) -> None:
-        if load_ids:
-            self.delete(table, f"{self.quote(LOAD_ID)} IN ({quoted_list(load_ids)})")
+    @abstractmethod
+    def _load_ids(self, table: Any) -> pa.ChunkedArray:
+        """Read the column of load ids."""
+
+
+class _Delta(_OpenTables):
+    """Delta tables, changed by the deltalake library; the format has no times of day."""
+
+    as_text = frozenset({"time"})
+    table_format = "delta"
+
+    def _load_ids(self, table: Any) -> pa.ChunkedArray:
+        return table.to_pyarrow_table(columns=[LOAD_ID])[LOAD_ID]
 
     def delete(self, table: str, where: str) -> None:
         self._table(table).delete(where)
@@ -307,11 +258,10 @@ class _Delta(_Filesystem):
         self._table(table).update(new_values={column: datetime.now(timezone.utc)}, predicate=where)
 
 
-class _Iceberg(_Filesystem):
+class _Iceberg(_OpenTables):
     """Iceberg tables, changed by pyiceberg: rows to mark are read and written anew."""
 
-    def _table(self, name: str) -> Any:
-        return self._client().load_open_table("iceberg", name)
+    table_format = "iceberg"
 
     def add_columns(self, table: Table) -> None:
         """Add columns with a snapshot of their own: an upsert compares with the last one's."""
@@ -326,16 +276,8 @@ class _Iceberg(_Filesystem):
             update.union_by_name(pa.schema(new))
         iceberg.append(iceberg.schema().as_arrow().empty_table())
 
-    def loads_of(self, table: str) -> set[str]:
-        try:
-            rows = self._table(table).scan(selected_fields=(LOAD_ID,)).to_arrow()
-        except DestinationUndefinedEntity:
-            return set()
-        return set(rows[LOAD_ID].unique().to_pylist())
-
-    def remove_loads(self, table: str, load_ids: Collection[str]) -> None:
-        if load_ids:
-            self.delete(table, f"{self.quote(LOAD_ID)} IN ({quoted_list(load_ids)})")
+    def _load_ids(self, table: Any) -> pa.ChunkedArray:
+        return table.scan(selected_fields=(LOAD_ID,)).to_arrow()[LOAD_ID]
 
     def delete(self, table: str, where: str) -> None:
         with warnings.catch_warnings():

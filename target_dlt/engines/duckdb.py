@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -19,13 +19,12 @@ from target_dlt.dlt_internals import (
     Dataset,
     DatasetSchema,
     KnownTables,
-    Table,
-    TableColumn,
     new_load_id,
     normalize_dataset_name,
     one_connection,
 )
-from target_dlt.engines.planning import EXACT_IN_DOUBLE, StreamPlan, plan_nested
+from target_dlt.engines.columns import SqlColumns
+from target_dlt.engines.planning import StreamPlan, plan_nested
 from target_dlt.errors import LoaderError
 
 if TYPE_CHECKING:
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
     from target_dlt.arrow import Chunk
     from target_dlt.engines.base import Rules, StreamLoad
     from target_dlt.location import DatasetNames, Location
-    from target_dlt.schema import DataType
 
 LOGGER = logging.getLogger("target_dlt")
 
@@ -44,24 +42,8 @@ _DEFAULT_SCHEMA = "main"
 _CHECKPOINT = "16MB"
 # Inserting from Arrow is serial: more threads only cost CPU time.
 _SETTINGS = {"threads": "1"}
-_SQL_TYPES = {
-    "bigint": "BIGINT",
-    "double": "DOUBLE",
-    "decimal": "DECIMAL(38,9)",
-    "wei": "DECIMAL(38,0)",
-    "text": "VARCHAR",
-    "timestamp": "TIMESTAMPTZ",
-    "time": "TIME",
-}
-# Names of what is inserted: dlt's naming convention makes none like them of a stream or property.
-_BATCH, _ORDER = "#batch", "#order"
-# Columns whose text is not what a cast makes: a string in JSON stands in quotes.
-_AS_TEXT = {
-    "timestamp": "strftime({0} AT TIME ZONE 'UTC', '%Y-%m-%dT%H:%M:%S.%fZ')",
-    "json": "CASE json_type({0}) WHEN 'VARCHAR' THEN {0} ->> '$' ELSE {0}::VARCHAR END",
-}
-# Names that dlt's naming convention makes of no stream.
-_GONE, _ITEMS = "#gone", "#items"
+# Names of what is registered: dlt's naming convention makes none like them of a stream or property.
+_BATCH, _ORDER, _GONE, _ITEMS = "#batch", "#order", "#gone", "#items"
 
 
 class DuckDBEngine:
@@ -188,7 +170,8 @@ class DuckDBEngine:
                 raise
 
     def _planned(self, dataset: Dataset, load: StreamLoad, table: str) -> _Writer:
-        schema, columns = dataset.schema, _File(dataset)
+        schema = dataset.schema
+        columns = SqlColumns("duckdb", lambda: nullcontext(dataset.client))
         plan = StreamPlan(
             schema, columns, load, self._rules, schema.table_of(load.schema.stream, table)
         )
@@ -277,67 +260,6 @@ def _set(connection: duckdb.DuckDBPyConnection, name: str, value: Any) -> None:
             f"wrong settings: DuckDB does not take the value of 'settings.{name}' "
             f"({type(error).__name__})"
         ) from error
-
-
-class _File:
-    """Changes columns of the opened file."""
-
-    def __init__(self, dataset: Dataset) -> None:
-        self._dataset = dataset
-
-    def can_widen(self, table: Table, column: TableColumn, wider: DataType) -> bool:
-        """Tell whether a column can become wider and keep every value it holds."""
-        if (column.type, wider) != ("bigint", "double"):
-            return True
-        query = (
-            f"SELECT 1 FROM {self._dataset.qualified(table.name)} "  # noqa: S608
-            f"WHERE {_quote(column.name)} NOT BETWEEN {-EXACT_IN_DOUBLE} AND {EXACT_IN_DOUBLE} "
-            "LIMIT 1"
-        )
-        return not self._dataset.connection.execute(query).fetchall()
-
-    def widen(self, table: Table, column: TableColumn, wider: DataType) -> None:
-        """Change a column's type, and drop its staging twin."""
-        # A process that died before the new schema was stored has changed the column already.
-        if not self._is_text(table, column):
-            as_text = _AS_TEXT.get(column.type, "{}").format(_quote(column.name))
-            using = f" USING {as_text}" if wider == "text" else ""
-            self._alter(table, column, f"TYPE {_SQL_TYPES[wider]}{using}")
-        self._drop_staging(table)
-
-    def _is_text(self, table: Table, column: TableColumn) -> bool:
-        rows = self._dataset.connection.execute(
-            f"SELECT {_quote(column.name)} FROM {self._dataset.qualified(table.name)} LIMIT 0"  # noqa: S608
-        )
-        return str(rows.description[0][1]) == "VARCHAR"
-
-    def allow_null(self, table: Table, column: TableColumn) -> None:
-        """Let a column that was part of a key hold NULL."""
-        self._alter(table, column, "DROP NOT NULL")
-
-    def _alter(self, table: Table, column: TableColumn, change: str) -> None:
-        self._dataset.connection.execute(
-            f"ALTER TABLE {self._dataset.qualified(table.name)} "
-            f"ALTER COLUMN {_quote(column.name)} {change}"
-        )
-
-    def _drop_staging(self, table: Table) -> None:
-        """Drop the staging twin: dlt never alters its types and would narrow later merges."""
-        connection = self._dataset.connection
-        staging = self._dataset.staging_name
-        found = {
-            row[0]
-            for row in connection.execute(
-                "SELECT table_name FROM duckdb_tables() "
-                "WHERE schema_name = ? AND database_name = current_database()",
-                [staging],
-            ).fetchall()
-        }
-        if table.name in found:
-            connection.execute(f"DROP TABLE {self._dataset.staging_qualified(table.name)}")
-        if self._dataset.version_table in found:
-            versions = self._dataset.staging_qualified(self._dataset.version_table)
-            connection.execute(f"DELETE FROM {versions}")  # noqa: S608
 
 
 class _Writer:

@@ -330,13 +330,16 @@ def _rounds(loads: Sequence[StreamLoad]) -> list[list[StreamLoad]]:
 
 
 def _parts(load: StreamLoad) -> Iterator[StreamLoad]:
+    if not load.activations:
+        yield load
+        return
     done = 0
     replaces = load.replaces
     for activation in load.activations:
         chunks = load.chunks[done : activation.after]
         yield replace(load, chunks=chunks, activations=(activation,), replaces=replaces)
         done, replaces = activation.after, False
-    if done < len(load.chunks) or not load.activations:
+    if done < len(load.chunks):
         yield replace(load, chunks=load.chunks[done:], activations=(), replaces=replaces)
 
 

@@ -41,11 +41,12 @@ DELETED_AT = "_sdc_deleted_at"
 class Database(Protocol):
     """Changes columns that the database has already; before the commit's rows are written."""
 
-    def can_widen(self, table: Table, column: TableColumn, wider: DataType) -> bool:
-        """Tell whether a column can become wider and keep every value it holds."""
+    def widen(self, table: Table, column: TableColumn, wider: DataType) -> bool:
+        """Change a column's type, where dlt stages rows for the table as well.
 
-    def widen(self, table: Table, column: TableColumn, wider: DataType) -> None:
-        """Change a column's type, where dlt stages rows for the table as well."""
+        Returns:
+            Whether it was changed; it is not if a value it holds would be lost.
+        """
 
     def allow_null(self, table: Table, column: TableColumn) -> None:
         """Let a column that was part of a key hold NULL."""
@@ -175,10 +176,9 @@ class StreamPlan:
 
     def _widen(self, column: TableColumn, wider: DataType) -> bool:
         if column.stored:
-            if not self._database.can_widen(self.table, column, wider):
+            if not self._database.widen(self.table, column, wider):
                 return False
-            LOGGER.info("stream %r: column %r becomes %s", self.table.stream, column.name, wider)
-            self._database.widen(self.table, column, wider)
+            LOGGER.info("stream %r: column %r is now %s", self.table.stream, column.name, wider)
         column.type, column.narrow = wider, False
         return True
 

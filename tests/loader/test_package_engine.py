@@ -196,6 +196,7 @@ def test_columns_are_widened_in_the_table_and_where_merges_are_staged(warehouse)
         "at": (MOMENT, "2026-01-02T03:04:05+01:00", "2026-01-02T02:04:05.000000Z"),
         "flag": (typed("boolean"), True, "true"),
         "tree": (typed("object"), {"a": 1.50}, '{"a": 1.5}'),
+        "word": (typed("object", "string"), "pine", "pine"),
     }
     second: dict[str, tuple[Any, Any, Any]] = {
         "count": (NUMBER, 1.5, 1.5),
@@ -204,6 +205,7 @@ def test_columns_are_widened_in_the_table_and_where_merges_are_staged(warehouse)
         "at": (STRING, "soon", "soon"),
         "flag": (STRING, "maybe", "maybe"),
         "tree": (STRING, "oak", "oak"),
+        "word": (STRING, "fir", "fir"),
     }
     for key, columns in enumerate([first, first, second], 1):
         types = {name: column[0] for name, column in columns.items()}
@@ -215,6 +217,20 @@ def test_columns_are_widened_in_the_table_and_where_merges_are_staged(warehouse)
         for name, column in columns.items():
             assert (name, rows[key][name]) == (name, column[2])
     assert [rows[key]["big__v_double"] for key in (2, 3)] == [None, 1.5]
+
+
+@pytest.mark.parametrize("kind", ["duckdb", in_postgres])
+def test_a_column_is_not_widened_twice_after_a_kill(warehouse):
+    """A process may die after the database has changed a column, before the schema is stored."""
+
+    def messages(key, kind, at):
+        columns = {"id": INTEGER, "moment": kind}
+        return [schema("t", columns, ["id"]), record("t", id=key, moment=at)]
+
+    load_dlt(messages(1, MOMENT, "2026-01-02T03:04:05Z"), **warehouse.config)
+    warehouse.execute("ALTER TABLE raw.t ALTER COLUMN moment TYPE varchar USING 'as it was'")
+    load_dlt(messages(2, STRING, "soon"), **warehouse.config)
+    assert [row["moment"] for row in warehouse.rows("t")] == ["as it was", "soon"]
 
 
 @pytest.mark.parametrize("kind", ["delta"])

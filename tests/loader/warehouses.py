@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from abc import ABC, abstractmethod
 from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -28,7 +29,7 @@ DATASET = "raw"
 
 
 @dataclass
-class Warehouse:
+class Warehouse(ABC):
     """A destination of target-dlt.
 
     Attributes:
@@ -37,13 +38,13 @@ class Warehouse:
 
     config: dict[str, Any]
 
+    @abstractmethod
     def rows(self, table: str) -> Rows:
         """All rows of a table, by column name."""
-        raise NotImplementedError
 
+    @abstractmethod
     def copy_rows(self, table: str, load_id: str) -> None:
         """Add a table's rows once more, as a load of that id would have left them."""
-        raise NotImplementedError
 
 
 class DuckDB(Warehouse):

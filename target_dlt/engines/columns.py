@@ -1,0 +1,138 @@
+"""Columns that a database has already, changed by SQL so that they keep every value they hold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from target_dlt.dlt_internals import DestinationUndefinedEntity
+from target_dlt.engines.planning import EXACT_IN_DOUBLE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from contextlib import AbstractContextManager
+
+    from target_dlt.dlt_internals import Table, TableColumn
+    from target_dlt.schema import DataType
+
+
+@dataclass(frozen=True)
+class _Dialect:
+    """What a database calls types, and how it writes those values as text that a cast does not."""
+
+    types: Mapping[DataType, str]
+    timestamp_as_text: str
+    json_as_text: str  # a string in JSON stands in quotes
+
+    def conversion(self, name: str, kind: DataType, wider: DataType) -> str:
+        """Write the value of a column as one of the wider type."""
+        if (kind, wider) == ("timestamp", "text"):
+            return self.timestamp_as_text.format(name)
+        if (kind, wider) == ("json", "text"):
+            return self.json_as_text.format(name)
+        if (kind, wider) == ("date", "timestamp"):
+            return f"CAST({name} AS TIMESTAMP) AT TIME ZONE 'UTC'"
+        return f"CAST({name} AS {self.types[wider]})"
+
+
+_DIALECTS = {
+    "duckdb": _Dialect(
+        {
+            "bigint": "BIGINT",
+            "double": "DOUBLE",
+            "decimal": "DECIMAL(38,9)",
+            "wei": "DECIMAL(38,0)",
+            "text": "VARCHAR",
+            "timestamp": "TIMESTAMP WITH TIME ZONE",
+            "time": "TIME",
+        },
+        "strftime({0} AT TIME ZONE 'UTC', '%Y-%m-%dT%H:%M:%S.%fZ')",
+        "CASE json_type({0}) WHEN 'VARCHAR' THEN {0} ->> '$' ELSE CAST({0} AS VARCHAR) END",
+    ),
+    "postgres": _Dialect(
+        {
+            "bigint": "bigint",
+            "double": "double precision",
+            "decimal": "numeric(38,9)",
+            "wei": "numeric(38,0)",
+            "text": "varchar",
+            "timestamp": "timestamp with time zone",
+            "time": "time without time zone",
+        },
+        """to_char({0} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')""",
+        "CASE json_typeof(CAST({0} AS json)) WHEN 'string' THEN CAST({0} AS json) #>> '{{}}' "
+        "ELSE CAST({0} AS varchar) END",
+    ),
+}
+
+
+class SqlColumns:
+    """The columns of one dataset's tables; see `planning.Database`.
+
+    Types are changed only in the databases whose changes are known to be exact.
+
+    Args:
+        kind: dlt's name of the database.
+        open_client: Opens dlt's client of the dataset.
+    """
+
+    def __init__(self, kind: str, open_client: Callable[[], AbstractContextManager[Any]]) -> None:
+        self._dialect = _DIALECTS.get(kind)
+        self._open_client = open_client
+
+    def widen(self, table: Table, column: TableColumn, wider: DataType) -> bool:
+        """Change a column's type, and drop the staging twin of its table, if no value is lost."""
+        if self._dialect is None:
+            return False
+        with self._open_client() as client:
+            if (column.type, wider) == ("bigint", "double") and _has_large(client, table, column):
+                return False
+            # A process that died before the new schema was stored has changed the column already.
+            if column.type == wider or _stored_type(client, table, column) != wider:
+                name = client.sql_client.escape_column_name(column.name)
+                using = self._dialect.conversion(name, column.type, wider)
+                change = f"TYPE {self._dialect.types[wider]} USING {using}"
+                _alter(client.sql_client, table, column, change)
+            _drop_staging(client.sql_client, table)
+        return True
+
+    def allow_null(self, table: Table, column: TableColumn) -> None:
+        """Let a column that was part of a key hold NULL."""
+        with self._open_client() as client:
+            _alter(client.sql_client, table, column, "DROP NOT NULL")
+            _drop_staging(client.sql_client, table)
+
+
+def _has_large(client: Any, table: Table, column: TableColumn) -> bool:
+    """Tell whether a column of integers holds some that a double does not."""
+    sql = client.sql_client
+    rows = sql.execute_sql(
+        f"SELECT 1 FROM {sql.make_qualified_table_name(table.name)} "  # noqa: S608
+        f"WHERE {sql.escape_column_name(column.name)} "
+        f"NOT BETWEEN {-EXACT_IN_DOUBLE} AND {EXACT_IN_DOUBLE} LIMIT 1"
+    )
+    return bool(rows)
+
+
+def _stored_type(client: Any, table: Table, column: TableColumn) -> str | None:
+    _, columns = client.get_storage_table(table.name)
+    kind: str | None = columns.get(column.name, {}).get("data_type")
+    return kind
+
+
+def _alter(sql: Any, table: Table, column: TableColumn, change: str) -> None:
+    sql.execute_sql(
+        f"ALTER TABLE {sql.make_qualified_table_name(table.name)} "
+        f"ALTER COLUMN {sql.escape_column_name(column.name)} {change}"
+    )
+
+
+def _drop_staging(sql: Any, table: Table) -> None:
+    """Drop the staging twin: dlt never alters its columns and would narrow later merges."""
+    with sql.with_staging_dataset():
+        try:
+            versions = sql.make_qualified_table_name("_dlt_version")
+            sql.execute_sql(f"DELETE FROM {versions}")  # noqa: S608
+        except DestinationUndefinedEntity:
+            return  # no merge has been here
+        sql.execute_sql(f"DROP TABLE IF EXISTS {sql.make_qualified_table_name(table.name)}")
