@@ -260,10 +260,14 @@ class Load:
         self._seal_all()
         if self._new_schemas or self._activations or self._state.is_pending or self._has_rows():
             self._commit()
-        for stream, rows in sorted(self._rows.items()):
-            LOGGER.info("stream %r: %d rows", stream, rows)
         if self._engine is not None:
-            LOGGER.info("Loaded %d rows into %s", sum(self._rows.values()), self._engine.place)
+            self._sum_up(self._engine.place)
+
+    def _sum_up(self, place: str) -> None:
+        width = max(map(len, self._rows), default=0)
+        for stream, rows in sorted(self._rows.items()):
+            LOGGER.info("%-*s %11s rows", width, stream, f"{rows:,}")
+        LOGGER.info("Loaded %s rows into %s", f"{sum(self._rows.values()):,}", place)
 
     def discard(self) -> None:
         """Drop what is not committed, temporary files too."""
@@ -309,11 +313,11 @@ class Load:
             self._rows[load.schema.stream] += count
             rows += count
         LOGGER.info(
-            "Committed %d rows (%.1f MiB of messages) in %.1f s, %.0f rows/s",
-            rows,
+            "Committed %s rows (%.1f MiB of messages) in %.1f s, %s rows/s",
+            f"{rows:,}",
             self._commit_bytes / _MEBIBYTE,
             seconds,
-            rows / max(seconds, 1e-3),
+            f"{rows / max(seconds, 1e-3):,.0f}",
         )
         self._spool.clear()
         self._new_schemas.clear()

@@ -281,8 +281,13 @@ def test_an_input_without_messages_ends_quietly(tmp_path):
     assert problems(result) == []
 
 
-def test_the_last_line_names_the_file(tmp_path):
-    result = run(config={"path": "x.duckdb"}, folder=tmp_path, messages=MESSAGES, cwd=tmp_path)
-    assert result.stderr.splitlines()[-1].endswith(
-        f"Loaded 1 rows into {tmp_path / 'x.duckdb'}, dataset main"
-    )
+def test_the_last_lines_sum_up(tmp_path):
+    messages = [*MESSAGES, schema("another", {"id": INTEGER}, ["id"])]
+    messages += [record("another", id=n) for n in range(1234)]
+    result = run(config={"path": "x.duckdb"}, folder=tmp_path, messages=messages, cwd=tmp_path)
+    lines = [line.rpartition("| ")[2] for line in result.stderr.splitlines()[-3:]]
+    assert lines == [
+        "another       1,234 rows",
+        "t                 1 rows",
+        f"Loaded 1,235 rows into {tmp_path / 'x.duckdb'}, dataset main",
+    ]
