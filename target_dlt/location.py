@@ -54,7 +54,7 @@ def locate(config: Mapping[str, Any]) -> Location:
         config: The settings of target-duckdb.
 
     Returns:
-        The database; the folder of a file exists.
+        The database; the folder of a file exists, and both may be written.
 
     Raises:
         LoaderError: If the settings name no database, or one that cannot be used.
@@ -171,10 +171,14 @@ def _checked(path: str) -> Path:
         absolute.parent.mkdir(parents=True, exist_ok=True)
         begin = b""
         if absolute.exists():
-            with absolute.open("rb") as file:
+            with absolute.open("r+b") as file:
                 begin = file.read(12)
     except OSError as error:
-        raise LoaderError(f"cannot use {absolute}: {error.strerror}") from error
+        raise LoaderError(f"cannot write {absolute}: {error.strerror}") from error
     if begin and begin[8:] != _MAGIC:
         raise LoaderError(f"{absolute} is not a DuckDB file: choose another path")
+    if not os.access(absolute.parent, os.W_OK | os.X_OK):
+        raise LoaderError(
+            f"cannot write {absolute}: DuckDB makes files in its folder, which is read-only"
+        )
     return absolute
