@@ -5,13 +5,18 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
+MELTANO = str(BIN / "meltano")
 HUB = ROOT / "hub"
 OURS = ("tap-cloudapis", "tap-cloudapis-demo", "target-duckdb")
 
@@ -24,39 +29,82 @@ class Project:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._file = folder / "meltano.yml"
         document = yaml.safe_load((ROOT / "meltano.yml").read_text("utf-8"))
         for plugins in document["plugins"].values():
             for plugin in plugins:
                 if plugin["name"] in OURS:
                     del plugin["pip_url"]
                     plugin["executable"] = str(BIN / plugin["executable"])
-        (folder / "meltano.yml").write_text(yaml.safe_dump(document), "utf-8")
+        self._file.write_text(yaml.safe_dump(document), "utf-8")
 
     def meltano(self, *args: str, **variables: str) -> str:
         """Run a command of Meltano that has to succeed, and return what it printed."""
         return meltano(self.folder, *args, **variables)
 
+    def interrupted(
+        self, plugin: str, signum: int, after: str, *args: str, **variables: str
+    ) -> tuple[int, str]:
+        """Run a command of Meltano, and send a plugin's process a signal.
+
+        Args:
+            plugin: Which one of ours.
+            signum: The signal.
+            after: What Meltano has to print before.
+            args: The command.
+            variables: What is added to the environment.
+
+        Returns:
+            Meltano's exit code, and what it printed.
+        """
+        printed = ""
+        with (
+            self._noted_pid(plugin) as note,
+            subprocess.Popen([MELTANO, *args], **_how(self.folder, variables)) as process,
+        ):
+            assert process.stdout is not None
+            for line in process.stdout:
+                printed += line
+                if after in line:
+                    os.kill(int(note.read_text("utf-8")), signum)
+                    break
+            printed += process.stdout.read()
+        return process.returncode, printed
+
+    @contextmanager
+    def _noted_pid(self, plugin: str) -> Iterator[Path]:
+        """Have each process of a plugin write its id into a file, over the one before it."""
+        note, script = self.folder / f"{plugin}.pid", self.folder / plugin
+        script.write_text(f'#!/bin/sh\necho $$ > "{note}"\nexec "{BIN / plugin}" "$@"\n', "utf-8")
+        script.chmod(0o755)
+        text = self._file.read_text("utf-8")
+        self._file.write_text(text.replace(f"{BIN / plugin}\n", f"{script}\n"), "utf-8")
+        yield note
+        self._file.write_text(text, "utf-8")
+
 
 def meltano(folder: Path, *args: str, **variables: str) -> str:
-    """Run a command of Meltano in a folder; it has to succeed.
+    """Run a command of Meltano in a folder; it has to succeed."""
+    done = subprocess.run([MELTANO, *args], **_how(folder, variables), timeout=300, check=False)
+    assert done.returncode == 0, done.stdout
+    return str(done.stdout)
+
+
+def _how(folder: Path, variables: Mapping[str, str]) -> dict[str, Any]:
+    """How Meltano is started: in a folder, with all that it prints in one pipe.
 
     No setting of the caller's environment takes part, but those of its network do.
     """
     outside = ("MELTANO_", "TAP_", "TARGET_", "CLOUDAPIS_")
     env = {name: value for name, value in os.environ.items() if not name.startswith(outside)}
-    done = subprocess.run(
-        [BIN / "meltano", *args],
-        cwd=folder,
-        env={**env, "MELTANO_CLI_DISABLE_VERSION_CHECK": "1", "NO_COLOR": "1", **variables},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout
-    return done.stdout
+    return {
+        "cwd": folder,
+        "env": {**env, "MELTANO_CLI_DISABLE_VERSION_CHECK": "1", "NO_COLOR": "1", **variables},
+        "stdin": subprocess.DEVNULL,
+        "stdout": subprocess.PIPE,
+        "stderr": subprocess.STDOUT,
+        "text": True,
+    }
 
 
 def definition(path: Path) -> dict[str, Any]:

@@ -1,8 +1,9 @@
-"""`meltano run`, as a user types it: the demo twice, and the tap with another target."""
+"""`meltano run`, as a user types it: the demo twice, another target, runs that break off."""
 
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -12,8 +13,10 @@ import dlt
 import duckdb
 import pytest
 
+from tests.conftest import TINY
+from tests.core.syncing import KEYS, discover, settings, sync
 from tests.meltano.projects import BIN, Project
-from tests.simulator_process import Simulator
+from tests.simulator_process import END_OF_HISTORY, Simulator
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -133,15 +136,91 @@ def test_the_tap_runs_with_another_target(tmp_path: Path) -> None:
     project = Project(tmp_path)
     (tmp_path / "output").mkdir()
     with Simulator(now=FIRST, dbt_runs=60, pulumi_stacks=5) as simulator:
-        project.meltano(
-            *("run", "tap-cloudapis", "target-jsonl"),
-            TAP_CLOUDAPIS_DBT_URL=simulator.dbt_url,
-            TAP_CLOUDAPIS_DBT_TOKEN=simulator.dbt_token,
-            TAP_CLOUDAPIS_PULUMI_URL=simulator.pulumi_url,
-            TAP_CLOUDAPIS_PULUMI_TOKEN=simulator.pulumi_token,
-        )
+        project.meltano("run", "tap-cloudapis", "target-jsonl", **variables(simulator))
         streams = simulator.truth()["streams"]
     for name, stream in streams.items():
         lines = (tmp_path / f"output/{name}.jsonl").read_text("utf-8").splitlines()
         rows = by_key([json.loads(line) for line in lines], stream["key"])
         assert rows.keys() == by_key(stream["rows"], stream["key"]).keys()
+
+
+def variables(simulator: Simulator) -> dict[str, str]:
+    """The tap's settings for a simulator."""
+    return {f"TAP_CLOUDAPIS_{name.upper()}": value for name, value in settings(simulator).items()}
+
+
+def test_runs_that_break_off_are_gone_on_with(tmp_path: Path) -> None:
+    """In one run the target is killed, in the next one the tap is ended, the third one is whole.
+
+    An answer that does not come holds up the tap in the middle of the first two.
+    """
+    project, database = Project(tmp_path), tmp_path / "output/cloudapis.duckdb"
+    run = ("run", "tap-cloudapis", "target-duckdb")
+    catalog = tmp_path / "catalog.json"
+    catalog.write_text(json.dumps(discover()), "utf-8")
+    loaded: Tables = {}
+    with Simulator(now=END_OF_HISTORY, **TINY) as simulator:
+        streams = simulator.truth()["streams"]
+        true = {name: by_key(entry["rows"], entry["key"]) for name, entry in streams.items()}
+        order = keys_in_order(simulator)
+        how = {
+            **variables(simulator),
+            "TAP_CLOUDAPIS__CATALOG": str(catalog),  # spares Meltano the discovery
+            "TARGET_DUCKDB_BATCH_SIZE_ROWS": "1",
+        }
+        for plugin, signum, failure in (
+            ("target-duckdb", signal.SIGKILL, "Loader failed"),
+            ("tap-cloudapis", signal.SIGTERM, "Extractor failed"),
+        ):
+            simulator.clear_requests()
+            simulator.faults([{"path": "/prod/updates$", "status": "hang"}])
+            code, log = project.interrupted(plugin, signum, "Committed", *run, **how)
+            assert code == 1, log
+            assert failure in log
+            assert_resumed(simulator, loaded)
+            before, loaded = loaded, read_what_is_there(database, streams)
+            keys = {(name, key) for name, rows in loaded.items() for key in rows}
+            assert keys == set(order[: len(keys)])
+            assert 0 < len(keys) < len(order)
+            assert all(loaded[name].keys() >= rows.keys() for name, rows in before.items())
+            for name, rows in loaded.items():
+                assert rows == {key: true[name][key] for key in rows}, name
+            simulator.clear_faults()
+        simulator.clear_requests()
+        project.meltano(*run, **how)
+        assert_resumed(simulator, loaded)
+        assert read_what_is_there(database, streams) == true
+
+
+def keys_in_order(simulator: Simulator) -> list[tuple[str, tuple[Any, ...]]]:
+    """What an undisturbed sync sends, as streams and keys."""
+    records = [message for message in sync(settings(simulator)).messages if "record" in message]
+    return [
+        (message["stream"], tuple(message["record"][name] for name in KEYS[message["stream"]]))
+        for message in records
+    ]
+
+
+def read_what_is_there(database: Path, streams: dict[str, Any]) -> Tables:
+    """Read the tables that were made; no row may be of a load that dlt does not know."""
+    with duckdb.connect(database, read_only=True) as connection:
+        made = {name for (name,) in connection.sql("SELECT name FROM (SHOW ALL TABLES)").fetchall()}
+        loads = set(connection.table("cloudapis._dlt_loads").select("load_id").fetchall())
+        for name in streams.keys() & made:
+            rows = connection.table(f"cloudapis.{name}").select("_dlt_load_id").fetchall()
+            assert set(rows) <= loads, name
+    return read(database, {name: entry for name, entry in streams.items() if name in made})
+
+
+def assert_resumed(simulator: Simulator, loaded: Tables) -> None:
+    """Nothing was asked for that was loaded before and cannot have changed."""
+    requests = simulator.requests()
+    if "dbt_runs" in loaded:
+        asked = [entry["query"] for entry in requests if entry["stream"] == "dbt_runs"]
+        assert asked
+        assert all({"id__gt", "pk__in", "finished_at__range"} & query.keys() for query in asked)
+    updates = loaded.get("pulumi_stack_updates", {})
+    still_open = {key[:3] for key, update in updates.items() if update["end_time"] is None}
+    for stack in loaded.get("pulumi_stacks", {}).keys() - still_open:
+        path = f"/api/stacks/{'/'.join(stack)}/updates"
+        assert path not in {entry["path"] for entry in requests}
