@@ -13,7 +13,7 @@ from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from cloudapis_simulator import truth
 from tap_cloudapis.tap import TapCloudAPIs, run_command
@@ -275,6 +275,40 @@ def assert_true(
         expected = latest(simulator.rows(stream), stream)
         assert expected, f"the simulator has no {stream}"
         assert_rows(expected, records(stream), stream, keys_only_grow=keys_only_grow)
+
+
+class StreamWarehouse:
+    """What syncs of one stream in turn leave behind; a subclass names the stream.
+
+    Attributes:
+        stream: The name of the stream.
+        keeps_deleted: Whether rows of what is deleted by now may be there as well.
+        rows: The latest records by key.
+        state: The state of the last sync.
+    """
+
+    stream: ClassVar[str]
+    keeps_deleted: ClassVar[bool] = False
+
+    def __init__(self, simulator: Simulator, **more: Any) -> None:
+        self._settings = settings(simulator, self.stream.partition("_")[0], **more)
+        self.rows: dict[tuple[Any, ...], Record] = {}
+        self.state: Record | None = None
+
+    def sync(self, catalog: Record | None = None, **changes: Any) -> Outcome:
+        """Sync from the state of the last time, with other settings if some are given."""
+        select = None if catalog else [self.stream]
+        config = {**self._settings, **changes}
+        outcome = sync(config, state=self.state, select=select, catalog=catalog)
+        assert outcome.code == 0, outcome.log
+        self.state = outcome.state
+        self.rows.update(outcome.latest(self.stream))
+        return outcome
+
+    def assert_true(self, simulator: Simulator) -> None:
+        """Compare the rows with what is true now."""
+        streams, grow = [self.stream], self.keeps_deleted
+        assert_true(lambda _: self.rows, simulator, streams, keys_only_grow=grow)
 
 
 def assert_rows(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.core.syncing import Outcome, Record, assert_true, catalog_of, settings, sync
+from tests.core.syncing import Outcome, Record, StreamWarehouse, catalog_of
 
 if TYPE_CHECKING:
     from tests.simulator_process import Simulator
@@ -22,25 +22,8 @@ def _one_clock(moving: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tap_cloudapis.dbt.runs._now", lambda: moving.advance(0))
 
 
-class Warehouse:
-    """What syncs in turn leave behind, merged by key."""
-
-    def __init__(self, simulator: Simulator, **more: Any) -> None:
-        self._settings = settings(simulator, "dbt", **more)
-        self.runs: dict[tuple[Any, ...], Record] = {}
-        self.state: Record | None = None
-
-    def sync(self, catalog: Record | None = None, **changes: Any) -> Outcome:
-        select = None if catalog else RUNS
-        config = {**self._settings, **changes}
-        outcome = sync(config, state=self.state, select=select, catalog=catalog)
-        assert outcome.code == 0, outcome.log
-        self.state = outcome.state
-        self.runs.update(outcome.latest("dbt_runs"))
-        return outcome
-
-    def assert_true(self, simulator: Simulator) -> None:
-        assert_true(lambda _: self.runs, simulator, RUNS)
+class Warehouse(StreamWarehouse):
+    stream = "dbt_runs"
 
 
 def marks(state: Record | None) -> list[Record]:
@@ -54,7 +37,7 @@ def test_every_life_of_a_run_is_followed_to_its_end(moving: Simulator) -> None:
     warehouse = Warehouse(moving)
     warehouse.sync()
     warehouse.assert_true(moving)
-    was_open = {r["id"] for r in warehouse.runs.values() if r["status"] not in ENDED}
+    was_open = {r["id"] for r in warehouse.rows.values() if r["status"] not in ENDED}
     cancelled_in_the_queue = 0
     for hours in (1, 5, 0, 12, 40, 3):
         moving.advance(hours * HOUR)
@@ -62,9 +45,9 @@ def test_every_life_of_a_run_is_followed_to_its_end(moving: Simulator) -> None:
         warehouse.assert_true(moving)
         emitted = {r["id"] for r in outcome.records("dbt_runs")}
         assert was_open <= emitted
-        was_open = {r["id"] for r in warehouse.runs.values() if r["status"] not in ENDED}
+        was_open = {r["id"] for r in warehouse.rows.values() if r["status"] not in ENDED}
         assert was_open == {run_id for mark in marks(warehouse.state) for run_id in mark["open"]}
-    for run in warehouse.runs.values():
+    for run in warehouse.rows.values():
         cancelled_in_the_queue += run["status"] == 30 and not run["finished_at"]
     assert cancelled_in_the_queue, "the world has none of the runs that a cursor misses"
 
@@ -77,12 +60,12 @@ def test_time_passes_while_a_sync_reads(after: int, moving: Simulator) -> None:
     moving.advance(2 * HOUR, after_requests=after + 4, path="/runs/")
     warehouse = Warehouse(moving)
     warehouse.sync()
-    first = dict(warehouse.runs)
+    first = dict(warehouse.rows)
     moving.advance(4 * HOUR, after_requests=after, path="/runs/")
     warehouse.sync()
     warehouse.sync()
     warehouse.assert_true(moving)
-    assert first.keys() <= warehouse.runs.keys()
+    assert first.keys() <= warehouse.rows.keys()
 
 
 def test_a_quiet_sync_asks_for_little(moving: Simulator) -> None:
@@ -93,7 +76,7 @@ def test_a_quiet_sync_asks_for_little(moving: Simulator) -> None:
     lists = [r for r in moving.requests() if r["stream"] == "dbt_runs"]
     assert len(lists) <= 3 * 2, "three lists for each of two accounts"
     assert all({"pk__in", "id__gt", "finished_at__range"} & r["query"].keys() for r in lists)
-    assert len(outcome.records("dbt_runs")) < len(warehouse.runs) / 2
+    assert len(outcome.records("dbt_runs")) < len(warehouse.rows) / 2
 
 
 def test_flags_that_change_after_the_end_are_seen_in_the_look_back(moving: Simulator) -> None:
@@ -105,12 +88,12 @@ def test_flags_that_change_after_the_end_are_seen_in_the_look_back(moving: Simul
         moving.advance(HOUR)
         careless.sync()
         careful.sync()
-        if careless.runs != careful.runs:
+        if careless.rows != careful.rows:
             break
     else:
         pytest.fail("no flag changed: this test shows nothing")
     careful.assert_true(moving)
-    assert careless.runs.keys() == careful.runs.keys()
+    assert careless.rows.keys() == careful.rows.keys()
 
 
 def test_bookmark_is_the_latest_end(moving: Simulator) -> None:
@@ -121,7 +104,7 @@ def test_bookmark_is_the_latest_end(moving: Simulator) -> None:
         account = partition["context"]["account_id"]
         ends = [
             r["finished_at"]
-            for r in warehouse.runs.values()
+            for r in warehouse.rows.values()
             if r["account_id"] == account and r["finished_at"]
         ]
         assert partition["replication_key"] == "finished_at"
@@ -170,7 +153,7 @@ class TestStartDate:
         }
 
     def ids(self, warehouse: Warehouse) -> set[int]:
-        return {key[0] for key in warehouse.runs}
+        return {key[0] for key in warehouse.rows}
 
     def test_runs_created_from_then_on_and_open_ones(self, moving: Simulator) -> None:
         warehouse = Warehouse(moving, start_date=self.START)
@@ -197,12 +180,12 @@ class TestStartDate:
         created = max(row["created_at"] for row in moving.rows("dbt_runs"))
         warehouse = Warehouse(moving, start_date=created)
         warehouse.sync()
-        old = {r["id"] for r in warehouse.runs.values() if r["created_at"] < created}
+        old = {r["id"] for r in warehouse.rows.values() if r["created_at"] < created}
         assert old, "no run was open: this test shows nothing"
         moving.advance(40 * HOUR)
         warehouse.sync()
         truth = {row["id"]: row for row in moving.rows("dbt_runs")}
-        for run in warehouse.runs.values():
+        for run in warehouse.rows.values():
             assert run["status"] == truth[run["id"]]["status"]
         assert {r["id"] for r in truth.values() if r["created_at"] >= created} <= self.ids(
             warehouse
@@ -283,10 +266,10 @@ class TestFilters:
         moving.advance(3 * HOUR)
         warehouse.sync(dbt_job_ids=given[1])
         expected = self.of_jobs(moving, chosen[1])
-        assert expected <= {key[0] for key in warehouse.runs}
+        assert expected <= {key[0] for key in warehouse.rows}
         truth = {row["id"]: row for row in moving.rows("dbt_runs")}
         for run_id in expected:
-            assert warehouse.runs[(run_id,)]["status"] == truth[run_id]["status"]
+            assert warehouse.rows[(run_id,)]["status"] == truth[run_id]["status"]
         moving.advance(8 * HOUR)
         warehouse.sync(dbt_job_ids=given[0])
         warehouse.sync(dbt_job_ids=None)

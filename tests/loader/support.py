@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import dlt
 import duckdb
 
 from target_dlt.target import DatasetTarget, TargetDlt, TargetDuckDB
@@ -59,6 +60,8 @@ NUMBER = typed("number")
 STRING = typed("string")
 BOOLEAN = typed("boolean")
 MOMENT = typed("string", format="date-time")
+DATE = typed("string", format="date")
+DECIMAL = typed("string", format="singer.decimal")
 
 
 def load(path: Path, messages: Iterable[str], **config: Any) -> None:
@@ -104,6 +107,11 @@ def run(
     )
 
 
+def problems(log: str) -> list[str]:
+    """The lines of a log that tell more than how the load goes."""
+    return [line for line in log.splitlines() if " INFO " not in line]
+
+
 def query(path: Path, sql: str) -> list[tuple[Any, ...]]:
     with duckdb.connect(str(path), read_only=True) as connection:
         connection.execute("SET timezone = 'UTC'")
@@ -117,3 +125,23 @@ def column_types(path: Path, table: str) -> dict[str, str]:
         f"WHERE table_name = '{table}' AND column_name NOT LIKE '\\_dlt%' ESCAPE '\\'",
     )
     return dict(rows)
+
+
+def dlt_pipeline(path: Path, name: str, dataset: str, folder: Path) -> dlt.Pipeline:
+    """Make a pipeline of dlt's own into a file; its working folder is given."""
+    pipeline: dlt.Pipeline = dlt.pipeline(name, **_place(path, dataset, folder))
+    return pipeline
+
+
+def dlt_attach(path: Path, name: str, dataset: str, folder: Path) -> dlt.Pipeline:
+    """Have dlt make a pipeline of what it finds in a file; its working folder is given."""
+    pipeline: dlt.Pipeline = dlt.attach(name, **_place(path, dataset, folder))
+    return pipeline
+
+
+def _place(path: Path, dataset: str, folder: Path) -> dict[str, Any]:
+    return {
+        "destination": dlt.destinations.duckdb(str(path)),
+        "dataset_name": dataset,
+        "pipelines_dir": str(folder),
+    }

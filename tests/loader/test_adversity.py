@@ -19,6 +19,7 @@ from tests.loader.support import (
     SCRIPT,
     STRING,
     load,
+    problems,
     query,
     raw_record,
     record,
@@ -42,10 +43,6 @@ def numbered(rows, step, *, text=""):
             yield state(n + 1)
 
 
-def errors(text):
-    return [line for line in text.splitlines() if " INFO " not in line]
-
-
 def limited(size):
     """Let no file of the process become larger, as a full disk does."""
     return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
@@ -61,7 +58,7 @@ def test_a_full_disk_keeps_what_was_told(tmp_path):
         preexec_fn=limited(1_500_000),
     )
     assert result.returncode == 1
-    (line,) = errors(result.stderr)
+    (line,) = problems(result.stderr)
     assert "File too large" in line
     assert str(path) in line
     told = int(result.stdout.split()[-1])
@@ -105,7 +102,7 @@ def test_a_reader_of_states_that_is_gone_ends_the_load_in_one_line(tmp_path):
     )
     os.close(writing)
     assert result.returncode == 1
-    (line,) = errors(result.stderr)
+    (line,) = problems(result.stderr)
     assert "cannot write the STATE to standard output: [Errno 32] Broken pipe" in line
     assert query(path, "SELECT count(*) FROM t") == [(10,)]
     assert query(path, ORPHANS) == [(0,)]
@@ -131,7 +128,7 @@ def test_a_closed_standard_stream_is_told_in_one_line(tmp_path, descriptor, mess
         preexec_fn=lambda: os.close(descriptor),
     )
     assert result.returncode == 1
-    (line,) = errors(result.stderr)
+    (line,) = problems(result.stderr)
     assert error in line
 
 
@@ -221,7 +218,7 @@ def test_a_file_that_may_not_be_written_is_named(tmp_path, is_there, read_only):
         preexec_fn=heeding_modes,
     )
     assert (result.returncode, result.stdout) == (1, "")
-    (line,) = errors(result.stderr)
+    (line,) = problems(result.stderr)
     assert f"cannot write {path}: " in line
     assert list(folder.iterdir()) == [path] * is_there
     if is_there:

@@ -13,6 +13,8 @@ import pytest
 
 from target_dlt.errors import LoaderError
 from tests.loader.support import (
+    DATE,
+    DECIMAL,
     INTEGER,
     MOMENT,
     NUMBER,
@@ -30,8 +32,8 @@ PROPERTIES = {
     "n": NUMBER,
     "s": STRING,
     "at": MOMENT,
-    "day": typed("string", format="date"),
-    "price": typed("string", format="singer.decimal"),
+    "day": DATE,
+    "price": DECIMAL,
     "tree": typed("object"),
 }
 T = schema("t", PROPERTIES, ["id"])

@@ -16,13 +16,20 @@ from singer_sdk.exceptions import ConfigValidationError
 from target_dlt.engines import duckdb as engine
 from target_dlt.errors import LoaderError
 from target_dlt.target import TargetDuckDB
-from tests.loader.support import INTEGER, MOMENT, SCRIPT, load, query, record, run, schema, state
+from tests.loader.support import (
+    INTEGER,
+    MOMENT,
+    SCRIPT,
+    load,
+    problems,
+    query,
+    record,
+    run,
+    schema,
+    state,
+)
 
 MESSAGES = [schema("t", {"id": INTEGER}, ["id"]), record("t", id=1), state({"n": 1})]
-
-
-def problems(result):
-    return [line for line in result.stderr.splitlines() if " INFO " not in line]
 
 
 def test_about_lists_every_setting_with_a_title_and_a_description():
@@ -56,7 +63,7 @@ def test_a_wrong_setting_is_named_in_one_line(tmp_path):
     config = {"path": "x.duckdb", "pth": "y"}
     result = run(config=config, folder=tmp_path, messages=MESSAGES, cwd=tmp_path)
     assert result.returncode == 1
-    (line,) = problems(result)
+    (line,) = problems(result.stderr)
     assert line.endswith("wrong settings: there is no setting 'pth'; did you mean 'path'?")
     assert not (tmp_path / "x.duckdb").exists()
 
@@ -114,7 +121,7 @@ def test_a_wrong_value_in_the_environment_is_told_in_one_line(tmp_path, name, va
     environment = {**os.environ, "TARGET_DUCKDB_PATH": "x.duckdb", f"TARGET_DUCKDB_{name}": value}
     result = run("--config=ENV", messages=MESSAGES, env=environment, cwd=tmp_path)
     assert result.returncode == 1
-    (line,) = problems(result)
+    (line,) = problems(result.stderr)
     assert f"wrong settings: {error}" in line
 
 
@@ -150,7 +157,7 @@ def test_settings_from_files_and_the_environment_leave_nothing_but_the_file(tmp_
     )
     assert result.returncode == 0, result.stderr
     assert result.stdout == '{"n": 1}\n{"n": 2}\n'
-    assert problems(result) == []
+    assert problems(result.stderr) == []
     assert list(home.iterdir()) == []
     assert [file.name for file in work.iterdir()] == ["db.duckdb"]
     rows = query(work / "db.duckdb", 'SELECT id, "at"::VARCHAR FROM raw.t ORDER BY id')
@@ -278,7 +285,7 @@ def test_an_empty_file_of_another_kind_is_not_loaded_into_memory(tmp_path):
 def test_an_input_without_messages_ends_quietly(tmp_path):
     result = run(config={"path": "x.duckdb"}, folder=tmp_path, messages=[], cwd=tmp_path)
     assert result.returncode == 0
-    assert problems(result) == []
+    assert problems(result.stderr) == []
 
 
 def test_the_last_lines_sum_up(tmp_path):

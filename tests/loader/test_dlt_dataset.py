@@ -15,7 +15,20 @@ import pytest
 from dlt.common.schema import Schema
 
 from target_dlt.errors import LoaderError
-from tests.loader.support import INTEGER, MOMENT, STRING, load, query, record, schema, state, typed
+from tests.loader.support import (
+    DECIMAL,
+    INTEGER,
+    MOMENT,
+    STRING,
+    dlt_attach,
+    dlt_pipeline,
+    load,
+    query,
+    record,
+    schema,
+    state,
+    typed,
+)
 
 PROPERTIES = {"id": INTEGER, "name": STRING, "at": MOMENT, "tree": typed("object")}
 STREAM = [
@@ -32,12 +45,7 @@ def folder(tmp_path):
 
 
 def attach(path, name, dataset, folder):
-    return dlt.attach(
-        name,
-        destination=dlt.destinations.duckdb(str(path)),
-        dataset_name=dataset,
-        pipelines_dir=str(folder / "pipelines"),
-    )
+    return dlt_attach(path, name, dataset, folder / "pipelines")
 
 
 @pytest.mark.parametrize(
@@ -120,12 +128,7 @@ def test_a_file_that_has_a_schema_of_its_own_name_is_refused(folder):
 def test_a_later_dlt_pipeline_merges_into_our_tables(folder):
     path = folder / "sales.duckdb"
     load(path, STREAM)
-    pipeline = dlt.pipeline(
-        "sales",
-        destination=dlt.destinations.duckdb(str(path)),
-        dataset_name="main",
-        pipelines_dir=str(folder / "other"),
-    )
+    pipeline = dlt_pipeline(path, "sales", "main", folder / "other")
     rows = [{"id": 2, "name": "changed"}, {"id": 3, "name": "new", "more": 5}]
     pipeline.run(rows, table_name="runs", write_disposition="merge")
     load(path, [STREAM[0], record("Runs", id=1, name="again"), state({"n": 2})])
@@ -143,12 +146,7 @@ def test_a_later_dlt_pipeline_merges_into_our_tables(folder):
 def test_columns_of_a_dlt_pipeline_that_hold_less_are_widened(folder):
     """Precision is a hint of dlt's that no Singer schema has: 1.239 must not become 1.24."""
     path = folder / "sales.duckdb"
-    pipeline = dlt.pipeline(
-        "sales",
-        destination=dlt.destinations.duckdb(str(path)),
-        dataset_name="main",
-        pipelines_dir=str(folder / "theirs"),
-    )
+    pipeline = dlt_pipeline(path, "sales", "main", folder / "theirs")
     narrow = dlt.resource(
         [{"id": 1, "price": Decimal("1.25"), "small": 7, "unseen": None}],
         name="t",
@@ -160,8 +158,7 @@ def test_columns_of_a_dlt_pipeline_that_hold_less_are_widened(folder):
         },
     )
     pipeline.run(narrow)
-    decimal = typed("string", format="singer.decimal")
-    properties = {"id": INTEGER, "price": decimal, "small": INTEGER, "unseen": STRING}
+    properties = {"id": INTEGER, "price": DECIMAL, "small": INTEGER, "unseen": STRING}
     rows = [record("t", id=2, price="1.239", small=2**40, unseen="x")]
     load(path, [schema("t", properties, ["id"]), *rows])
     expected = [(1, Decimal("1.25"), 7, None), (2, Decimal("1.239"), 2**40, "x")]
@@ -175,12 +172,7 @@ def test_our_stored_documents_are_those_of_a_dlt_pipeline(folder):
     """Contract: the system tables have the columns and the contents that dlt itself writes."""
     ours, theirs = folder / "ours.duckdb", folder / "theirs.duckdb"
     load(ours, STREAM, pipeline_name="same")
-    pipeline = dlt.pipeline(
-        "same",
-        destination=dlt.destinations.duckdb(str(theirs)),
-        dataset_name="main",
-        pipelines_dir=str(folder / "pipelines"),
-    )
+    pipeline = dlt_pipeline(theirs, "same", "main", folder / "pipelines")
     pipeline.run(
         [{"id": 1, "name": "a"}], table_name="runs", write_disposition="merge", primary_key="id"
     )

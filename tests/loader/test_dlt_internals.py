@@ -11,7 +11,6 @@ import zlib
 from base64 import b64decode
 from typing import TYPE_CHECKING, Any
 
-import dlt
 import duckdb
 import pytest
 from dlt.common.schema import Schema
@@ -34,6 +33,7 @@ from dlt.pipeline.state_sync import (
 )
 
 from target_dlt.dlt_internals import LOAD_ID, ROW_ID, Dataset
+from tests.loader.support import dlt_pipeline
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -205,13 +205,8 @@ def test_a_dataset_is_restored_by_a_dlt_pipeline_and_the_other_way_round(
     dataset.record_load("1.0", {"n": 1})
     dataset.close()
     connection.close()
-    path = str(tmp_path / "db.duckdb")
-    pipeline = dlt.pipeline(
-        "both",
-        destination=dlt.destinations.duckdb(path),
-        dataset_name="raw",
-        pipelines_dir=str(tmp_path / "pipelines"),
-    )
+    path = tmp_path / "db.duckdb"
+    pipeline = dlt_pipeline(path, "both", "raw", tmp_path / "pipelines")
     pipeline.run([{"id": 1}], table_name="t")
     assert pipeline.state["sources"]["singer"]["state"] == {"n": 1}
     with duckdb.connect(path) as again:

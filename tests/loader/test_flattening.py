@@ -13,6 +13,7 @@ from target_dlt.errors import LoaderError
 from target_dlt.flattening import Flattener, FlatteningOptions
 from target_dlt.schema import parse_schema
 from tests.loader.support import (
+    DECIMAL,
     INTEGER,
     STRING,
     column_types,
@@ -73,7 +74,7 @@ T = schema(
             "object",
             properties={
                 "Name": STRING,
-                "amount": typed("string", format="singer.decimal"),
+                "amount": DECIMAL,
                 "home": typed("object", properties={"city": STRING}),
                 "tags": typed("array"),
             },

@@ -6,14 +6,17 @@ import json
 from collections import defaultdict
 from typing import Any
 
-import dlt
 import pytest
 
 from target_dlt.errors import LoaderError
 from tests.loader.support import (
+    DECIMAL,
     INTEGER,
+    MOMENT,
     STRING,
     column_types,
+    dlt_attach,
+    dlt_pipeline,
     load,
     query,
     record,
@@ -89,12 +92,7 @@ def test_the_dataset_is_that_of_a_dlt_pipeline(tmp_path):
     ]
     schemaless = schema("t", {"id": INTEGER}, ["id"])
     unnest(ours, [schemaless, *(record("t", **r) for r in rows)], pipeline_name="same")
-    pipeline = dlt.pipeline(
-        "same",
-        destination=dlt.destinations.duckdb(str(theirs)),
-        dataset_name="main",
-        pipelines_dir=str(tmp_path / "pipelines"),
-    )
+    pipeline = dlt_pipeline(theirs, "same", "main", tmp_path / "pipelines")
     pipeline.run(rows, table_name="t", write_disposition="merge", primary_key="id")
     assert dump(ours) == dump(theirs)
     columns = (
@@ -123,12 +121,7 @@ def test_attach_finds_parents_and_children(tmp_path, keys, rows_per_commit):
     assert orphans(path) == NONE
     system = query(path, "SELECT column_name FROM duckdb_columns() WHERE table_name = 't__items'")
     assert (("_dlt_root_id",) in system) == bool(keys)
-    pipeline = dlt.attach(
-        "db",
-        destination=dlt.destinations.duckdb(str(path)),
-        dataset_name="main",
-        pipelines_dir=str(tmp_path / "pipelines"),
-    )
+    pipeline = dlt_attach(path, "db", "main", tmp_path / "pipelines")
     tables = pipeline.default_schema.tables
     assert tables["t__items"]["parent"] == "t"
     assert tables["t__items__tags__list"]["parent"] == "t__items__tags"
@@ -222,12 +215,7 @@ def test_columns_that_hold_json_go_on_holding_it_as_in_dlt(tmp_path):
 def test_a_dlt_pipeline_goes_on_with_the_tables(tmp_path):
     path = tmp_path / "db.duckdb"
     unnest(path, [T, row(1, 10), row(2, 20, 21), row(3, 30)])
-    pipeline = dlt.pipeline(
-        "db",
-        destination=dlt.destinations.duckdb(str(path)),
-        dataset_name="main",
-        pipelines_dir=str(tmp_path / "pipelines"),
-    )
+    pipeline = dlt_pipeline(path, "db", "main", tmp_path / "pipelines")
     rows = [{"id": 2, "user": {"name": "new"}, "items": [{"n": 22, "tags": [1]}]}, {"id": 4}]
     pipeline.run(rows, table_name="t", write_disposition="merge")
     assert numbers(path) == [(1, 10), (2, 22), (3, 30)]
@@ -245,12 +233,7 @@ def test_a_dlt_pipeline_goes_on_with_the_tables(tmp_path):
 
 def test_tables_that_dlt_merges_by_hashes_are_refused(tmp_path):
     path = tmp_path / "db.duckdb"
-    pipeline = dlt.pipeline(
-        "db",
-        destination=dlt.destinations.duckdb(str(path)),
-        dataset_name="main",
-        pipelines_dir=str(tmp_path / "pipelines"),
-    )
+    pipeline = dlt_pipeline(path, "db", "main", tmp_path / "pipelines")
     upsert: Any = {"disposition": "merge", "strategy": "upsert"}
     pipeline.run([{"id": 1}], table_name="t", write_disposition=upsert, primary_key="id")
     with pytest.raises(LoaderError, match=r"stream 't': table 't' is merged .* 'upsert'"):
@@ -268,8 +251,8 @@ def test_a_stream_and_an_array_of_one_name_have_a_table_each(tmp_path):
 
 def test_values_are_exact_and_types_come_from_the_schema(tmp_path):
     path = tmp_path / "db.duckdb"
-    items = typed("array", items=typed("string", format="date-time"))
-    amount = typed("object", properties={"eur": typed("string", format="singer.decimal")})
+    items = typed("array", items=MOMENT)
+    amount = typed("object", properties={"eur": DECIMAL})
     stream = schema("t", {"id": INTEGER, "times": items, "amount": amount}, ["id"])
     text = (
         '{"type": "RECORD", "stream": "t", "record": {"id": 1, "times": ["2026-01-01T00:00:00Z"], '

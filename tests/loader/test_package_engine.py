@@ -14,6 +14,7 @@ from benchmarks.loader.records import make_record, properties
 from target_dlt.errors import LoaderError
 from tests.loader import postgres
 from tests.loader.support import (
+    DATE,
     INTEGER,
     MOMENT,
     NUMBER,
@@ -192,7 +193,7 @@ def test_columns_are_widened_in_the_table_and_where_merges_are_staged(warehouse)
     first: dict[str, tuple[Any, Any, Any]] = {
         "count": (INTEGER, 2**53, float(2**53)),
         "big": (INTEGER, 2**53 + 1, 2**53 + 1),
-        "day": (typed("string", format="date"), "2026-01-02", datetime(2026, 1, 2, tzinfo=UTC)),
+        "day": (DATE, "2026-01-02", datetime(2026, 1, 2, tzinfo=UTC)),
         "at": (MOMENT, "2026-01-02T03:04:05+01:00", "2026-01-02T02:04:05.000000Z"),
         "flag": (typed("boolean"), True, "true"),
         "tree": (typed("object"), {"a": 1.50}, '{"a": 1.5}'),

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 
-import dlt
-
 from tests.loader.support import (
     INTEGER,
     MOMENT,
     NUMBER,
     STRING,
+    dlt_attach,
     load,
     query,
     raw_record,
@@ -82,12 +81,7 @@ def test_the_quarantine_grows_whatever_the_load_method(tmp_path):
             batch_size_rows=1,
         )
     assert len(query(path, KEPT)) == 4
-    pipeline = dlt.attach(
-        "db",
-        destination=dlt.destinations.duckdb(str(path)),
-        dataset_name="main",
-        pipelines_dir=str(tmp_path / "pipelines"),
-    )
+    pipeline = dlt_attach(path, "db", "main", tmp_path / "pipelines")
     rows = pipeline.dataset()["_singer_quarantine"].arrow()
     assert rows is not None
     assert rows["line"].to_pylist() == [2, 6, 2, 6]

@@ -7,18 +7,19 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from typing import Any
 
-import dlt
 import duckdb
 import pytest
 
 from target_dlt.errors import LoaderError
 from tests.loader.support import (
     BOOLEAN,
+    DATE,
     INTEGER,
     MOMENT,
     NUMBER,
     STRING,
     column_types,
+    dlt_pipeline,
     load,
     query,
     record,
@@ -26,7 +27,6 @@ from tests.loader.support import (
     typed,
 )
 
-DAY = typed("string", format="date")
 ID = {"id": INTEGER}
 
 
@@ -92,11 +92,11 @@ WIDENINGS: list[tuple[Any, Any, Any, Any, str, list[Any]]] = [
     (INTEGER, 7, STRING, "x", "VARCHAR", ["7", "x"]),
     (NUMBER, 1.5, STRING, "x", "VARCHAR", ["1.5", "x"]),
     (BOOLEAN, True, STRING, "x", "VARCHAR", ["true", "x"]),
-    (DAY, "2026-01-02", STRING, "x", "VARCHAR", ["2026-01-02", "x"]),
+    (DATE, "2026-01-02", STRING, "x", "VARCHAR", ["2026-01-02", "x"]),
     (typed("object"), {"a": 1}, STRING, "x", "VARCHAR", ['{"a": 1}', "x"]),
     (MOMENT, "2026-01-02T03:04:05Z", STRING, "x", "VARCHAR", ["2026-01-02T03:04:05.000000Z", "x"]),
     (
-        DAY,
+        DATE,
         "2026-01-02",
         MOMENT,
         "2026-01-02T03:04:05Z",
@@ -119,7 +119,7 @@ WIDENINGS: list[tuple[Any, Any, Any, Any, str, list[Any]]] = [
     (
         MOMENT,
         None,
-        DAY,
+        DATE,
         "2026-01-02",
         "TIMESTAMP WITH TIME ZONE",
         [None, datetime(2026, 1, 2, tzinfo=timezone.utc)],
@@ -171,12 +171,7 @@ def test_what_would_be_lost_goes_to_a_variant(path):
 
 def test_widening_reaches_the_staging_tables_of_dlt(path, tmp_path):
     def pipeline(folder):
-        return dlt.pipeline(
-            "db",
-            destination=dlt.destinations.duckdb(str(path)),
-            dataset_name="raw",
-            pipelines_dir=str(tmp_path / folder),
-        )
+        return dlt_pipeline(path, "db", "raw", tmp_path / folder)
 
     load(
         path,

@@ -6,13 +6,23 @@ import logging
 import os
 from typing import Any
 
-import dlt
 import pytest
 
 from target_dlt.errors import LoaderError
 from target_dlt.location import locate
 from target_dlt.target import TargetDuckDB
-from tests.loader.support import INTEGER, load, query, record, run, schema, state, typed
+from tests.loader.support import (
+    INTEGER,
+    dlt_attach,
+    load,
+    problems,
+    query,
+    record,
+    run,
+    schema,
+    state,
+    typed,
+)
 
 TOKEN = "not-a-real-token"  # noqa: S105
 SCHEMA = schema("t", {"id": INTEGER}, ["id"])
@@ -89,12 +99,7 @@ def test_streams_are_mapped_to_schemas(tmp_path):
         assert query(path, f"SELECT value FROM {dataset}.{table}__items") == [(2,)]  # noqa: S608
     for dataset in ("crm_data", "raw", "rest"):
         assert query(path, f"SELECT count(*) FROM {dataset}._dlt_loads") == [(2,)]  # noqa: S608
-        pipeline = dlt.attach(
-            "db",
-            destination=dlt.destinations.duckdb(str(path)),
-            dataset_name=dataset,
-            pipelines_dir=str(tmp_path / f"pipelines_{dataset}"),
-        )
+        pipeline = dlt_attach(path, "db", dataset, tmp_path / f"pipelines_{dataset}")
         assert pipeline.state["sources"]["singer"]["state"] == 2
         assert len(pipeline.dataset()[next(t for d, t in tables if d == dataset)].fetchall()) == 1
 
@@ -218,7 +223,7 @@ def test_motherduck_out_of_reach_is_one_line_without_the_token(tmp_path):
     result = run(config=config, folder=tmp_path, messages=MESSAGES, cwd=tmp_path, env=environment)
     assert result.returncode == 1
     assert result.stdout == ""
-    (line,) = [text for text in result.stderr.splitlines() if " INFO " not in text]
+    (line,) = problems(result.stderr)
     assert "cannot open md:sales: " in line
     assert TOKEN not in result.stderr
     assert {file.name for file in tmp_path.iterdir()} <= {"config.json", ".duckdb"}

@@ -13,10 +13,12 @@ from target_dlt.errors import LoaderError
 from tests.loader.comparing import check_cell, check_loaded, read
 from tests.loader.support import (
     BOOLEAN,
+    DATE,
     INTEGER,
     MOMENT,
     NUMBER,
     STRING,
+    dlt_pipeline,
     load,
     record,
     schema,
@@ -28,7 +30,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-DAY = typed("string", format="date")
 OBJECT = typed("object", "array", "string", "number")
 ID = {"id": INTEGER}
 Side = tuple[dict[str, Any], list[Any]]
@@ -39,7 +40,7 @@ CHANGES: dict[str, tuple[Side, Side]] = {
     "bigint_double": ((INTEGER, [0, -7, 2**53]), (NUMBER, [1.5, -0.1, 1e300, 3])),
     "large_bigint_double": ((INTEGER, [2**53 + 1, -(2**63)]), (NUMBER, [1.5, 2**53 + 3, 2])),
     "date_timestamp": (
-        (DAY, ["2026-01-02", "1969-12-31"]),
+        (DATE, ["2026-01-02", "1969-12-31"]),
         (MOMENT, ["2026-01-02T03:04:05.000006Z", "2026-01-02T23:00:00-05:00", "2026-01-03"]),
     ),
     "bigint_text": ((INTEGER, [0, -7, 2**63 - 1]), (STRING, TEXTS)),
@@ -105,15 +106,9 @@ def test_no_value_is_lost_or_altered(tmp_path: Path, how: str, on_type_change: s
 
 def go_on_with_dlt(path: Path, folder: Path, names: list[str]) -> None:
     """Write with a plain dlt pipeline, on a machine that knows nothing of the loads before."""
-    destination = dlt.destinations.duckdb(str(path))
     dispositions: dict[Literal["merge", "append"], int] = {"merge": 200, "append": 300}
     for disposition, start in dispositions.items():
-        pipeline = dlt.pipeline(
-            "types",
-            destination=destination,
-            dataset_name="raw",
-            pipelines_dir=str(folder / disposition),
-        )
+        pipeline = dlt_pipeline(path, "types", "raw", folder / disposition)
         resources = [
             dlt.resource(
                 rows_of(name, start), name=name, write_disposition=disposition, primary_key="id"

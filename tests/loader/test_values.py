@@ -11,6 +11,8 @@ import pytest
 
 from tests.loader.support import (
     BOOLEAN,
+    DATE,
+    DECIMAL,
     INTEGER,
     MOMENT,
     NUMBER,
@@ -31,9 +33,9 @@ PROPERTIES = {
     "number": NUMBER,
     "flag": BOOLEAN,
     "at": MOMENT,
-    "day": typed("string", format="date"),
+    "day": DATE,
     "clock": typed("string", format="time"),
-    "price": typed("string", format="singer.decimal"),
+    "price": DECIMAL,
     "huge": typed("integer", maximum=10**30),
     "tree": typed("object"),
     "list": typed("array"),
@@ -147,9 +149,9 @@ MISFITS = [
     (MOMENT, '""', "v_text", ""),
     (MOMENT, '"2026-01-02T03:04:05.1234567Z"', "v_text", "2026-01-02T03:04:05.1234567Z"),
     (MOMENT, "1767322800", "v_bigint", 1767322800),
-    (typed("string", format="date"), '"2026-01-02T03:04:05Z"', "v_text", "2026-01-02T03:04:05Z"),
+    (DATE, '"2026-01-02T03:04:05Z"', "v_text", "2026-01-02T03:04:05Z"),
     (typed("string", format="time"), '"24:00:36"', "v_text", "24:00:36"),
-    (typed("string", format="singer.decimal"), '"1.0000000001"', "v_text", "1.0000000001"),
+    (DECIMAL, '"1.0000000001"', "v_text", "1.0000000001"),
 ]
 
 

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from tests.loader.comparing import check_loaded
 from tests.loader.support import (
     BOOLEAN,
+    DATE,
+    DECIMAL,
     INTEGER,
     MOMENT,
     NUMBER,
@@ -46,8 +48,8 @@ DECLARED = {
     "n": NUMBER,
     "s": STRING,
     "t": MOMENT,
-    "d": typed("string", format="date"),
-    "p": typed("string", format="singer.decimal"),
+    "d": DATE,
+    "p": DECIMAL,
     "o": typed("object"),
 }
 NAMES = st.sampled_from([name for name in DECLARED if name != "id"] + ["new", "more stuff"])

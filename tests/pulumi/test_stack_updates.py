@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.core.syncing import Outcome, Record, assert_true, catalog_of, settings, sync
+from tests.core.syncing import StreamWarehouse, catalog_of
 
 if TYPE_CHECKING:
     from tests.simulator_process import Simulator
@@ -17,32 +17,15 @@ BOTH = ["pulumi_stacks", UPDATES]
 OPEN = ("in-progress", "not-started")
 
 
-class Warehouse:
-    """What syncs in turn leave behind, merged by key."""
-
-    def __init__(self, simulator: Simulator, **more: Any) -> None:
-        self._settings = settings(simulator, "pulumi", **more)
-        self.updates: dict[tuple[Any, ...], Record] = {}
-        self.state: Record | None = None
-
-    def sync(self, catalog: Record | None = None, **changes: Any) -> Outcome:
-        select = None if catalog else [UPDATES]
-        config = {**self._settings, **changes}
-        outcome = sync(config, state=self.state, select=select, catalog=catalog)
-        assert outcome.code == 0, outcome.log
-        self.state = outcome.state
-        self.updates.update(outcome.latest(UPDATES))
-        return outcome
+class Warehouse(StreamWarehouse):
+    stream = UPDATES
+    keeps_deleted = True
 
     @property
     def marks(self) -> dict[str, list[Any]]:
         assert self.state is not None
         marks: dict[str, list[Any]] = self.state["bookmarks"][UPDATES]["stacks"]
         return marks
-
-    def assert_true(self, simulator: Simulator) -> None:
-        """Every update that is there now; those of stacks that are gone may stay."""
-        assert_true(lambda _: self.updates, simulator, [UPDATES], keys_only_grow=True)
 
 
 def update_lists(simulator: Simulator) -> list[str]:
@@ -54,14 +37,14 @@ def test_updates_are_followed_to_their_end(moving: Simulator) -> None:
     warehouse = Warehouse(moving)
     warehouse.sync()
     warehouse.assert_true(moving)
-    opened = {key for key, row in warehouse.updates.items() if row["result"] in OPEN}
+    opened = {key for key, row in warehouse.rows.items() if row["result"] in OPEN}
     assert opened
     ended = 0
     for days in (0.05, 0.5, 1, 0, 6, 12):
         moving.advance(days * DAY)
         warehouse.sync()
         warehouse.assert_true(moving)
-        ended += sum(warehouse.updates[key]["result"] not in OPEN for key in opened)
+        ended += sum(warehouse.rows[key]["result"] not in OPEN for key in opened)
     assert ended
 
 
@@ -70,7 +53,7 @@ def test_an_unchanged_stack_costs_no_request(moving: Simulator) -> None:
     warehouse.sync()
     moving.clear_requests()
     outcome = warehouse.sync()
-    opened = {key[:3] for key, row in warehouse.updates.items() if row["result"] in OPEN}
+    opened = {key[:3] for key, row in warehouse.rows.items() if row["result"] in OPEN}
     assert opened
     assert len(update_lists(moving)) == len(opened)
     assert {key[:3] for key in outcome.latest(UPDATES)} == opened
@@ -178,17 +161,17 @@ class TestStartDate:
         warehouse = Warehouse(moving, start_date=self.START)
         warehouse.sync()
         expected = self.expected(moving, self.START)
-        assert warehouse.updates.keys() == expected
+        assert warehouse.rows.keys() == expected
         assert len(expected) < len(moving.rows(UPDATES))
         moving.advance(3 * DAY)
         warehouse.sync()
-        assert self.expected(moving, self.START) <= warehouse.updates.keys()
+        assert self.expected(moving, self.START) <= warehouse.rows.keys()
 
     def test_moved_back_it_reads_the_earlier_history(self, moving: Simulator) -> None:
         warehouse = Warehouse(moving, start_date=self.START)
         warehouse.sync()
         warehouse.sync(start_date="2026-03-01")
-        assert self.expected(moving, "2026-03-01") <= warehouse.updates.keys()
+        assert self.expected(moving, "2026-03-01") <= warehouse.rows.keys()
         warehouse.sync(start_date=None)
         warehouse.assert_true(moving)
 
@@ -230,11 +213,11 @@ def test_organizations_of_the_settings(moving: Simulator) -> None:
     names = [row["org_name"] for row in moving.rows("pulumi_organizations")]
     warehouse = Warehouse(moving, pulumi_organizations=[names[0]])
     warehouse.sync()
-    assert {key[0] for key in warehouse.updates} == {names[0]}
+    assert {key[0] for key in warehouse.rows} == {names[0]}
     warehouse.sync(pulumi_organizations=[names[1]])
-    assert {key[0] for key in warehouse.updates} == set(names[:2])
+    assert {key[0] for key in warehouse.rows} == set(names[:2])
     moving.clear_requests()
     warehouse.sync(pulumi_organizations=None)
     warehouse.assert_true(moving)
-    opened = {key[:3] for key, row in warehouse.updates.items() if row["result"] in OPEN}
+    opened = {key[:3] for key, row in warehouse.rows.items() if row["result"] in OPEN}
     assert len(update_lists(moving)) == len(opened), "marks of both organizations were kept"
