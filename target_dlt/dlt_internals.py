@@ -7,9 +7,11 @@ tests hold it against dlt's own pipelines. Follows dlt 1.31 (schema engine 11, s
 
 from __future__ import annotations
 
+import inspect
 import json
 import logging
 import os
+import re
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
@@ -27,13 +29,17 @@ logging.getLogger("dlt").setLevel(logging.CRITICAL)
 
 import dlt  # noqa: E402
 from dlt.common.configuration.container import Container  # noqa: E402
+from dlt.common.configuration.exceptions import (  # noqa: E402
+    ConfigFieldMissingException,
+    ConfigurationException,
+)
 from dlt.common.configuration.utils import TraceLogContext  # noqa: E402
 from dlt.common.destination import Destination  # noqa: E402
 from dlt.common.destination.exceptions import (  # noqa: E402
     DestinationUndefinedEntity,
     UnknownDestinationModule,
 )
-from dlt.common.exceptions import TerminalValueError  # noqa: E402
+from dlt.common.exceptions import MissingDependencyException, TerminalValueError  # noqa: E402
 from dlt.common.normalizers.json.helpers import get_nested_row_hash  # noqa: E402
 from dlt.common.normalizers.json.relational import DataItemNormalizer  # noqa: E402
 from dlt.common.normalizers.utils import generate_dlt_id  # noqa: E402
@@ -85,18 +91,24 @@ __all__ = [
     "ROW_ID",
     "STATE_SECTION",
     "VALUE",
+    "ConfigFieldMissingException",
+    "ConfigurationException",
     "DatabaseException",
     "Dataset",
     "DatasetSchema",
     "Destination",
     "DestinationUndefinedEntity",
     "KnownTables",
+    "MissingDependencyException",
     "Naming",
     "Pipeline",
     "Table",
     "TableColumn",
     "UnknownDestinationModule",
+    "arguments_of",
     "dlt",
+    "drop_staging_twin",
+    "load_ids_in_name",
     "make_tables",
     "nested_row_id",
     "new_load_id",
@@ -104,6 +116,7 @@ __all__ = [
     "normalize_dataset_name",
     "one_connection",
     "open_pipeline",
+    "stored_type",
     "takes_files",
     "types_not_taken",
     "when_completed",
@@ -132,6 +145,7 @@ _SOURCE_COLUMN = "x-singer-property"
 _SOURCE_TABLE = "x-singer-stream"
 STATE_SECTION = "singer"
 _SEPARATOR = "__"
+_LOAD_ID_IN_NAME = re.compile(r"\d{10}\.\d+")
 
 
 @dataclass
@@ -590,6 +604,16 @@ def open_pipeline(
     return pipeline, schema_name
 
 
+def arguments_of(destination: Destination[Any, Any]) -> tuple[set[str], set[str]]:
+    """Tell what a destination can be configured with.
+
+    Returns:
+        The arguments that its factory names, and the fields that its configuration has.
+    """
+    arguments = inspect.signature(type(destination)).parameters.keys() - {"kwargs"}
+    return set(arguments), set(destination.spec.get_resolvable_fields())
+
+
 def takes_files(destination: Destination[Any, Any], file_format: str) -> bool:
     """Tell whether a destination takes files of a format without a staging bucket.
 
@@ -661,6 +685,42 @@ def make_tables(pipeline: Pipeline, schema_name: str) -> None:
         client.update_stored_schema()
 
 
+def drop_staging_twin(client: Any, table: str) -> None:
+    """Drop the table in which dlt stages rows for a table; its next merge makes it anew.
+
+    dlt never alters the columns of a staging table, and makes none whose schema's version it finds
+    among those stored beside it.
+
+    Args:
+        client: dlt's open client of a dataset in a database.
+        table: Name of the table.
+    """
+    sql = client.sql_client
+    with sql.with_staging_dataset():
+        versions = sql.make_qualified_table_name(client.schema.version_table_name)
+        try:
+            sql.execute_sql(f"DELETE FROM {versions}")  # noqa: S608
+        except DestinationUndefinedEntity:
+            return  # no merge has been here
+        sql.execute_sql(f"DROP TABLE IF EXISTS {sql.make_qualified_table_name(table)}")
+
+
+def stored_type(client: Any, table: str, column: str) -> str | None:
+    """Read which of dlt's types a column has in the database, whatever the schema says.
+
+    Args:
+        client: dlt's open client of a dataset in a database.
+        table: Name of the table.
+        column: Name of the column.
+
+    Returns:
+        The type; None if there is no such column.
+    """
+    _, columns = client.get_storage_table(table)
+    kind: str | None = columns.get(column, {}).get("data_type")
+    return kind
+
+
 def _stored_schema(pipeline: Pipeline, name: str) -> Schema | None:
     try:
         with pipeline.destination_client() as client:
@@ -723,6 +783,11 @@ def _missing(known: Mapping[str, Any], *columns: Any) -> Sequence[Any]:
 def normalize_dataset_name(name: str) -> str:
     """Apply dlt's naming convention to the name of a dataset."""
     return str(Schema("naming").naming.normalize_table_identifier(name))
+
+
+def load_ids_in_name(path: str) -> set[str]:
+    """Find the ids of loads in the name of a file that dlt left in a bucket or folder."""
+    return set(_LOAD_ID_IN_NAME.findall(path.replace("\\", "/").rpartition("/")[2]))
 
 
 def new_load_id() -> str:

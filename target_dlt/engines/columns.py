@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from target_dlt.dlt_internals import DestinationUndefinedEntity
+from target_dlt.dlt_internals import drop_staging_twin, stored_type
 from target_dlt.engines.planning import EXACT_IN_DOUBLE
 
 if TYPE_CHECKING:
@@ -88,19 +88,19 @@ class SqlColumns:
             if (column.type, wider) == ("bigint", "double") and _has_large(client, table, column):
                 return False
             # A process that died before the new schema was stored has changed the column already.
-            if column.type == wider or _stored_type(client, table, column) != wider:
+            if column.type == wider or stored_type(client, table.name, column.name) != wider:
                 name = client.sql_client.escape_column_name(column.name)
                 using = self._dialect.conversion(name, column.type, wider)
                 change = f"TYPE {self._dialect.types[wider]} USING {using}"
                 _alter(client.sql_client, table, column, change)
-            _drop_staging(client.sql_client, table)
+            drop_staging_twin(client, table.name)
         return True
 
     def allow_null(self, table: Table, column: TableColumn) -> None:
         """Let a column that was part of a key hold NULL."""
         with self._open_client() as client:
             _alter(client.sql_client, table, column, "DROP NOT NULL")
-            _drop_staging(client.sql_client, table)
+            drop_staging_twin(client, table.name)
 
 
 def _has_large(client: Any, table: Table, column: TableColumn) -> bool:
@@ -114,25 +114,8 @@ def _has_large(client: Any, table: Table, column: TableColumn) -> bool:
     return bool(rows)
 
 
-def _stored_type(client: Any, table: Table, column: TableColumn) -> str | None:
-    _, columns = client.get_storage_table(table.name)
-    kind: str | None = columns.get(column.name, {}).get("data_type")
-    return kind
-
-
 def _alter(sql: Any, table: Table, column: TableColumn, change: str) -> None:
     sql.execute_sql(
         f"ALTER TABLE {sql.make_qualified_table_name(table.name)} "
         f"ALTER COLUMN {sql.escape_column_name(column.name)} {change}"
     )
-
-
-def _drop_staging(sql: Any, table: Table) -> None:
-    """Drop the staging twin: dlt never alters its columns and would narrow later merges."""
-    with sql.with_staging_dataset():
-        try:
-            versions = sql.make_qualified_table_name("_dlt_version")
-            sql.execute_sql(f"DELETE FROM {versions}")  # noqa: S608
-        except DestinationUndefinedEntity:
-            return  # no merge has been here
-        sql.execute_sql(f"DROP TABLE IF EXISTS {sql.make_qualified_table_name(table.name)}")

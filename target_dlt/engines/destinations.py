@@ -7,7 +7,6 @@ load left that never completed.
 
 from __future__ import annotations
 
-import re
 import warnings
 from abc import ABC, abstractmethod
 from datetime import datetime, timezone
@@ -16,7 +15,12 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from target_dlt.arrow import ARROW_TYPES
-from target_dlt.dlt_internals import LOAD_ID, DestinationUndefinedEntity, types_not_taken
+from target_dlt.dlt_internals import (
+    LOAD_ID,
+    DestinationUndefinedEntity,
+    load_ids_in_name,
+    types_not_taken,
+)
 from target_dlt.engines.columns import SqlColumns
 from target_dlt.errors import LoaderError
 
@@ -26,8 +30,6 @@ if TYPE_CHECKING:
     from target_dlt.dlt_internals import Pipeline, Table, TableColumn
     from target_dlt.engines.base import TableFormat
     from target_dlt.schema import DataType
-
-_LOAD_ID_IN_NAME = re.compile(r"\d{10}\.\d+")
 
 
 class Storage(ABC):
@@ -189,7 +191,7 @@ class _Filesystem(Storage):
         return files
 
     def completed_loads(self) -> set[str]:
-        return set().union(*map(_load_ids_in, self._files("_dlt_loads")))
+        return set().union(*map(load_ids_in_name, self._files("_dlt_loads")))
 
     def quote(self, name: str) -> str:
         return f'"{name}"'
@@ -207,12 +209,12 @@ class _Files(_Filesystem):
     merges = False
 
     def loads_of(self, table: str) -> set[str]:
-        return set().union(*map(_load_ids_in, self._files(table)))
+        return set().union(*map(load_ids_in_name, self._files(table)))
 
     def remove_loads(self, table: str, load_ids: Collection[str]) -> None:
         client = self._client()
         for file in self._files(table):
-            if _load_ids_in(file) & set(load_ids):
+            if load_ids_in_name(file) & set(load_ids):
                 client.fs_client.rm_file(file)
 
     def delete(self, table: str, where: str) -> None:  # noqa: ARG002
@@ -290,7 +292,3 @@ class _Iceberg(_OpenTables):
         now = pa.repeat(pa.scalar(datetime.now(timezone.utc), ARROW_TYPES["timestamp"]), len(rows))
         position = rows.column_names.index(column)
         iceberg.overwrite(rows.set_column(position, column, now), overwrite_filter=where)
-
-
-def _load_ids_in(path: str) -> set[str]:
-    return set(_LOAD_ID_IN_NAME.findall(path.replace("\\", "/").rpartition("/")[2]))

@@ -7,11 +7,11 @@ import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from dlt.common.configuration.exceptions import (
+from target_dlt.dlt_internals import (
     ConfigFieldMissingException,
     ConfigurationException,
+    MissingDependencyException,
 )
-from dlt.common.exceptions import MissingDependencyException
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

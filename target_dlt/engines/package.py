@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import logging
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -23,6 +22,7 @@ from target_dlt.dlt_internals import (
     DatasetSchema,
     Destination,
     UnknownDestinationModule,
+    arguments_of,
     dlt,
     make_tables,
     open_pipeline,
@@ -61,14 +61,13 @@ def destination_of(
     """
     try:
         destination = cast("Destination[Any, Any]", Destination.from_reference(name, **config))
-        fields = destination.spec.get_resolvable_fields()
+        arguments, fields = arguments_of(destination)
         is_usable = takes_files(destination, _FILE_FORMAT)
     except UnknownDestinationModule as error:
         raise LoaderError(f"wrong settings: dlt has no destination {name!r}") from error
     except Exception as error:
         raise LoaderError(explain(error)) from error
-    arguments = inspect.signature(type(destination)).parameters.keys() - {"kwargs"}
-    if unknown := config.keys() - fields.keys() - arguments:
+    if unknown := config.keys() - fields - arguments:
         raise LoaderError(
             f"wrong settings: destination {name!r} takes no {', '.join(sorted(unknown))} in "
             f"destination_config, but {', '.join(sorted(arguments))}"
