@@ -13,10 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pytest
+from dlt.common.configuration.container import Container
+from dlt.common.configuration.utils import TraceLogContext
+from dlt.common.destination.utils import resolve_merge_strategy
 from dlt.common.schema import Schema
 from dlt.common.schema.utils import (
     dlt_id_column,
     dlt_load_id_column,
+    get_merge_strategy,
+    get_nested_tables,
     new_table,
     normalize_schema_name,
     pipeline_state_table,
@@ -32,7 +37,7 @@ from dlt.pipeline.state_sync import (
     state_doc,
 )
 
-from target_dlt.dlt_internals import LOAD_ID, ROW_ID, Dataset
+from target_dlt.dlt_internals import LOAD_ID, ROW_ID, Dataset, one_connection, stored_type
 from tests.loader.support import dlt_pipeline
 
 if TYPE_CHECKING:
@@ -195,6 +200,106 @@ def test_names_that_dlt_makes() -> None:
     assert naming.normalize_table_identifier("CloudAPIs") == "cloud_ap_is"
     assert normalize_schema_name("My-File 2") == "my_file_2"
     assert Schema("contract")._dlt_tables_prefix == "_dlt"
+
+
+def test_names_of_dlts_own_tables() -> None:
+    schema = Schema("contract")
+    schema.update_table(pipeline_state_table(add_dlt_id=True))
+    schema.update_table(new_table("t", columns=[{"name": "a", "data_type": "text"}]))
+    assert (schema.version_table_name, schema.state_table_name, schema.loads_table_name) == (
+        "_dlt_version",
+        "_dlt_pipeline_state",
+        "_dlt_loads",
+    )
+    assert [table["name"] for table in schema.data_tables()] == ["t"]
+
+
+def test_tables_below_a_table_come_after_their_parents() -> None:
+    schema = Schema("contract")
+    for name, parent in {"c": "", "b": "c", "a": "b", "other": ""}.items():
+        schema.update_table(new_table(name, parent_table_name=parent))
+    found = get_nested_tables(schema.tables, "c", include_self=False)
+    assert [(table["name"], table["parent"]) for table in found] == [("b", "c"), ("a", "b")]
+
+
+def test_rows_are_deleted_and_inserted_by_a_merge_without_a_hint() -> None:
+    schema = Schema("contract")
+    upserted: Any = new_table("upserted", write_disposition="merge")
+    upserted["x-merge-strategy"] = "upsert"
+    for table in (new_table("merged", write_disposition="merge"), upserted):
+        schema.update_table(table)
+    found = [get_merge_strategy(schema.tables, name) for name in ("merged", "upserted")]
+    assert found == [None, "upsert"]
+    merged, capabilities = schema.tables["merged"], duckdb_destination().capabilities()
+    assert resolve_merge_strategy(schema.tables, merged, capabilities) == "delete-insert"
+
+
+def test_clients_of_several_datasets_share_a_transaction(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    datasets = [Dataset(connection.cursor(), name, name) for name in ("one", "two")]
+    own = [dataset.connection for dataset in datasets]
+    for dataset in datasets:
+        dataset.apply()
+    shared = own[0]
+    with one_connection(datasets, shared):
+        assert [dataset.connection for dataset in datasets] == [shared, shared]
+        shared.begin()
+        for dataset in datasets:
+            dataset.record_load("1.0", None)
+        shared.rollback()
+    assert [dataset.connection for dataset in datasets] == own
+    for name in ("one", "two"):
+        loads = f"SELECT count(*) FROM {name}._dlt_loads"  # noqa: S608
+        assert connection.execute(loads).fetchall() == [(0,)]
+    for dataset in datasets:
+        dataset.close()
+
+
+@pytest.mark.parametrize(
+    ("sql_type", "kind"),
+    [
+        ("BIGINT", "bigint"),
+        ("DOUBLE", "double"),
+        ("DECIMAL(38,9)", "decimal"),
+        ("VARCHAR", "text"),
+        ("TIMESTAMP WITH TIME ZONE", "timestamp"),
+        ("DATE", "date"),
+        ("BOOLEAN", "bool"),
+        ("JSON", "json"),
+    ],
+)
+def test_the_type_that_a_column_has_in_the_database(client: Any, sql_type: str, kind: str) -> None:
+    client.sql_client.native_connection.execute(f"CREATE TABLE raw.t (a {sql_type})")
+    assert stored_type(client, "t", "a") == kind
+    assert stored_type(client, "t", "b") is None
+    assert stored_type(client, "none", "a") is None
+
+
+def test_datasets_leave_nothing_in_the_log_of_lookups(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    """An entry would hold the frames of a commit, and so its rows."""
+    lookups = Container()[TraceLogContext]
+    lookups.logging_enabled = True
+    lookups.clear()
+    config = DuckDbClientConfiguration()._bind_dataset_name("raw")
+    duckdb_destination(connection).client(Schema("contract"), config)
+    assert lookups.all_traces
+    lookups.clear()
+    Dataset(connection, "contract", "raw").close()
+    assert lookups.all_traces == []
+
+
+def test_the_configuration_of_a_dataset_is_found_without_a_failure(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    """Dlt keeps the exception of a lookup with the configuration that lacks a value."""
+    dataset = Dataset(connection, "contract", "raw")
+    config = dataset.client.config
+    assert (config.is_resolved(), config.__exception__) == (True, None)
+    assert config.staging_config is None
+    dataset.close()
 
 
 def test_a_dataset_is_restored_by_a_dlt_pipeline_and_the_other_way_round(
