@@ -11,6 +11,8 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import TYPE_CHECKING
 
+import pytest
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -25,6 +27,11 @@ def binaries() -> Path | None:
     folders += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
     usable = [folder for folder in folders if (folder / "initdb").exists()]
     return usable[0] if usable else None
+
+
+needs_postgres = pytest.mark.skipif(
+    binaries() is None, reason="no PostgreSQL server is installed here"
+)
 
 
 @contextmanager

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from datetime import datetime, timezone
-from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import dlt
@@ -12,7 +11,7 @@ import pytest
 
 from benchmarks.loader.records import make_record, properties
 from target_dlt.errors import LoaderError
-from tests.loader import postgres
+from tests.loader.postgres import needs_postgres
 from tests.loader.support import (
     DATE,
     INTEGER,
@@ -31,13 +30,10 @@ from tests.loader.support import (
 from tests.loader.warehouses import Delta, DuckDB, Files, Iceberg, Postgres, Warehouse, plain
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
 UTC = timezone.utc
-needs_postgres = pytest.mark.skipif(
-    postgres.binaries() is None, reason="no PostgreSQL server is installed here"
-)
 in_postgres = pytest.param("postgres", marks=needs_postgres)
 with_sql = pytest.mark.parametrize("kind", ["duckdb", in_postgres])
 in_duckdb = pytest.mark.parametrize("kind", ["duckdb"])
@@ -47,21 +43,10 @@ T = schema("t", {"id": INTEGER, "text": STRING}, ["id"])
 K = schema("k", {"text": STRING})
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[dict[str, object]]:
-    with postgres.server() as credentials:
-        yield credentials
-
-
 @pytest.fixture
-def warehouse(
-    kind: str, tmp_path: Path, request: pytest.FixtureRequest, numbers: Iterator[int]
-) -> Warehouse:
+def warehouse(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> Warehouse:
     if kind == "postgres":
-        credentials = request.getfixturevalue("server")
-        name = f"test_{next(numbers)}"
-        Postgres(credentials, "postgres").execute(f"CREATE DATABASE {name}")
-        return Postgres(credentials, name)
+        return Postgres.new(request.getfixturevalue("server"))
     kinds: Mapping[str, Callable[[Path], Warehouse]] = {
         "duckdb": DuckDB,
         "delta": Delta,
@@ -69,11 +54,6 @@ def warehouse(
         "files": Files,
     }
     return kinds[kind](tmp_path)
-
-
-@pytest.fixture(scope="module")
-def numbers() -> Iterator[int]:
-    return count()
 
 
 def wide(numbers: range, seed: int) -> dict[int, dict[str, Any]]:

@@ -9,6 +9,7 @@ import shutil
 from abc import ABC, abstractmethod
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import deltalake
@@ -47,7 +48,19 @@ class Warehouse(ABC):
         """Add a table's rows once more, as a load of that id would have left them."""
 
 
-class DuckDB(Warehouse):
+class Database(Warehouse):
+    def execute(self, sql: str) -> None:
+        """Run a statement."""
+        raise NotImplementedError
+
+    def copy_rows(self, table: str, load_id: str) -> None:
+        self.execute(
+            f"INSERT INTO {DATASET}.{table} (text, _dlt_load_id, _dlt_id) "
+            f"SELECT text, '{load_id}', 'copy' || row_number() OVER () FROM {DATASET}.{table}"
+        )
+
+
+class DuckDB(Database):
     def __init__(self, folder: Path) -> None:
         self.path = folder / "warehouse.duckdb"
         config = {"credentials": str(self.path)}
@@ -63,18 +76,22 @@ class DuckDB(Warehouse):
             found = connection.execute(f'FROM {DATASET}."{table}"').to_arrow_table()
         return _dictionaries(found)
 
-    def copy_rows(self, table: str, load_id: str) -> None:
-        self.execute(
-            f"INSERT INTO {DATASET}.{table} (text, _dlt_load_id, _dlt_id) "
-            f"SELECT text, '{load_id}', 'copy' || row_number() OVER () FROM {DATASET}.{table}"
-        )
+
+_NUMBERS = count()
 
 
-class Postgres(Warehouse):
+class Postgres(Database):
     def __init__(self, credentials: Mapping[str, Any], database: str) -> None:
         self._credentials = {**credentials, "database": database}
         config = {"credentials": self._credentials}
         super().__init__({"destination": "postgres", "destination_config": config})
+
+    @classmethod
+    def new(cls, credentials: Mapping[str, Any]) -> Postgres:
+        """A database of its own on a server."""
+        name = f"test_{next(_NUMBERS)}"
+        cls(credentials, "postgres").execute(f"CREATE DATABASE {name}")
+        return cls(credentials, name)
 
     def connect(self) -> psycopg2.extensions.connection:
         known = self._credentials
@@ -100,12 +117,6 @@ class Postgres(Warehouse):
             cursor.execute("SET TIME ZONE 'UTC'")
             cursor.execute(f'SELECT * FROM {DATASET}."{table}"')
             return [dict(row) for row in cursor.fetchall()]
-
-    def copy_rows(self, table: str, load_id: str) -> None:
-        self.execute(
-            f"INSERT INTO {DATASET}.{table} (text, _dlt_load_id, _dlt_id) "
-            f"SELECT text, '{load_id}', 'copy' || row_number() OVER () FROM {DATASET}.{table}"
-        )
 
 
 class Lake(Warehouse):
