@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from datetime import datetime, timezone
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -148,7 +149,7 @@ def same(value: Any, kind: str, stored: Any) -> bool:  # noqa: PLR0911
     if kind.startswith("TIMESTAMP"):
         return isinstance(value, str) and moment(value) == stored
     if kind == "DATE":
-        return isinstance(value, str) and value[:10] == stored.isoformat()
+        return isinstance(value, str) and moment(value) == moment(stored.isoformat())
     if kind == "TIME":
         return isinstance(value, str) and value == stored.isoformat()
     if kind == "VARCHAR":
@@ -202,6 +203,12 @@ def non_finite_as_text(value: Any) -> Any:
 
 
 def moment(text: str) -> datetime:
-    """Read a point in time; without an offset it is UTC."""
+    """Read a point in time; without an offset it is UTC.
+
+    Raises:
+        ValueError: If it is none, or finer than a microsecond, which Python would cut.
+    """
+    if re.search(r"\.\d{6}\d*[1-9]", text):
+        raise ValueError(text)
     parsed = datetime.fromisoformat(text.replace("Z", "+00:00"))
     return parsed if parsed.tzinfo else parsed.replace(tzinfo=timezone.utc)
