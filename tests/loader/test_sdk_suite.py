@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from tempfile import mkdtemp
+from tempfile import TemporaryDirectory
 
 import pytest
 from singer_sdk.testing import get_target_test_class, target_test_streams
@@ -12,10 +12,11 @@ from target_dlt.target import TargetDuckDB
 from tests.loader.comparing import check_loaded, decoded
 from tests.loader.support import load
 
-FOLDER = Path(mkdtemp(prefix="target-duckdb-suite-"))
+# Removed when the tests end; the SDK makes the class of settings, before there is any fixture.
+FOLDER = TemporaryDirectory(prefix="target-duckdb-suite-")
 
 TestTargetDuckDB = get_target_test_class(
-    TargetDuckDB, config={"path": str(FOLDER / "suite.duckdb")}
+    TargetDuckDB, config={"path": str(Path(FOLDER.name, "suite.duckdb"))}
 )
 
 SAMPLES = {
