@@ -28,7 +28,7 @@ def main() -> None:
     """Run the comparisons that the command line names."""
     parser = argparse.ArgumentParser(
         prog="benchmarks",
-        description="Measure the tap against its peers, on the simulator.",
+        description="Measure the tap, on the simulator, and the loader against their peers.",
         epilog=" ".join(f"{name}: {run.__doc__}" for name, run in COMPARISONS.items()),
     )
     parser.add_argument("comparison", nargs="+", choices=[*COMPARISONS, "all"])

@@ -23,7 +23,13 @@ if TYPE_CHECKING:
 
 OURS = "target-duckdb of this repository"
 _LOADER = Path(__file__).parent / "loader"
-_IMPORTS = "import target_dlt.target, target_dlt.engines.duckdb"
+#: As the console script imports, and ends.
+_IMPORTS = """
+import gc, os
+gc.set_threshold(100_000)
+import target_dlt.target, target_dlt.engines.duckdb
+os._exit(0)
+"""
 _SQL_TYPES = {"integer": "BIGINT", "number": "DOUBLE", "boolean": "BOOLEAN", "string": "VARCHAR"}
 
 
