@@ -200,7 +200,7 @@ def test_columns_are_widened_in_the_table_and_where_merges_are_staged(warehouse)
     assert [rows[key]["big__v_double"] for key in (2, 3)] == [None, 1.5]
 
 
-@pytest.mark.parametrize("kind", ["duckdb", in_postgres])
+@with_sql
 def test_a_column_is_not_widened_twice_after_a_kill(warehouse):
     """A process may die after the database has changed a column, before the schema is stored."""
 

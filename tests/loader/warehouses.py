@@ -49,9 +49,9 @@ class Warehouse(ABC):
 
 
 class Database(Warehouse):
+    @abstractmethod
     def execute(self, sql: str) -> None:
         """Run a statement."""
-        raise NotImplementedError
 
     def copy_rows(self, table: str, load_id: str) -> None:
         self.execute(
