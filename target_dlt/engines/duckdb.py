@@ -39,7 +39,6 @@ LOGGER = logging.getLogger("target_dlt")
 _LOCK_WAIT_SECONDS = 60.0
 _LOCK_POLL_SECONDS = 0.25
 _DEFAULT_SCHEMA = "main"
-_CHECKPOINT = "1KB"
 # Inserting from Arrow is serial: more threads only cost CPU time.
 _SETTINGS = {"threads": "1"}
 # Names of what is registered: dlt's naming convention makes none like them of a stream or property.
@@ -151,11 +150,7 @@ class DuckDBEngine:
             writers.append(self._planned(dataset, load, table))
         for dataset in used:
             dataset.apply()
-        # dlt defers checkpoints. As the file is closed after the commit, one is made in any case;
-        # made with the commit it spares writing the rows to the WAL first.
         connection = main.connection
-        if self._location.is_file:
-            connection.execute(f"SET checkpoint_threshold = '{_CHECKPOINT}'")
         load_id = new_load_id()
         self._load_ids.append(load_id)
         with one_connection(used, connection):
