@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 
+STARTS_AT = "2026-01-01T00:00:00Z"
+
+
 @dataclass(frozen=True)
 class Sample:
     """A stream as a tap would have it: its SCHEMA message and its records."""
@@ -39,6 +42,7 @@ class Sample:
     schema: Mapping[str, Any]
     keys: tuple[str, ...]
     records: list[Any] = field(default_factory=list)
+    replication_key: str | None = None
 
 
 def samples() -> Iterator[Any]:
@@ -59,6 +63,13 @@ def samples() -> Iterator[Any]:
             yield pytest.param(sample, id=f"{file.name}-{sample.stream}-{number}")
 
 
+def state(sample: Sample) -> Any:
+    """The STATE that both sides begin with."""
+    key = sample.replication_key
+    bookmark = {"replication_key": key, "replication_key_value": STARTS_AT} if key else {}
+    return {"bookmarks": {sample.stream: bookmark}}
+
+
 def stock(sample: Sample) -> list[bytes]:
     """What a tap writes that is nothing but the SDK."""
 
@@ -66,6 +77,7 @@ def stock(sample: Sample) -> list[bytes]:
         name = sample.stream
         schema: ClassVar[Any] = sample.schema
         primary_keys = sample.keys
+        replication_key = sample.replication_key
 
         def get_records(self, _: Any) -> Iterator[Any]:
             yield from copy.deepcopy(sample.records)
@@ -77,7 +89,7 @@ def stock(sample: Sample) -> list[bytes]:
         def discover_streams(self) -> list[Stream]:
             return [SampleStream(self)]
 
-    tap = SampleTap(config={})
+    tap = SampleTap(config={}, state=state(sample))
     with redirect_stdout(io.StringIO()) as output, own_signals():
         tap.sync_all()
     # The SDK's encoder puts spaces between; the order of keys stays what it was.
@@ -92,6 +104,7 @@ def ours(sample: Sample) -> list[bytes]:
         service_key = "dbt"
         schema = sample.schema  # type: ignore[assignment]
         primary_keys = sample.keys
+        replication_key = sample.replication_key
 
         def request_records(self, _: Any) -> Iterator[Any]:
             yield from copy.deepcopy(sample.records)
@@ -102,7 +115,7 @@ def ours(sample: Sample) -> list[bytes]:
 
     stdout = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
     with redirect_stdout(stdout), own_signals():
-        tap = SampleTap(config={"dbt_token": "fake"})
+        tap = SampleTap(config={"dbt_token": "fake"}, state=state(sample))
         assert next(iter(tap.streams.values()))._is_plain  # type: ignore[attr-defined]
         assert tap.run() == 0
     assert isinstance(stdout.buffer, io.BytesIO)
@@ -119,6 +132,21 @@ def comparable(lines: list[bytes]) -> list[bytes]:
 @pytest.mark.parametrize("sample", list(samples()))
 def test_sample_data_of_the_sdk(sample: Sample) -> None:
     assert comparable(ours(sample)) == comparable(stock(sample))
+
+
+def test_bookmarks_are_those_of_the_sdk() -> None:
+    schema = {
+        "properties": {
+            "id": {"type": "integer"},
+            "updated_at": {"type": ["string", "null"], "format": "date-time"},
+        }
+    }
+    times = ["2026-01-02T00:00:00Z", STARTS_AT, "2026-01-03T00:00:00Z", "2026-01-02T12:00:00Z"]
+    rows = [{"id": number, "updated_at": time} for number, time in enumerate(times)]
+    sample = Sample("incremental", schema, ("id",), rows, replication_key="updated_at")
+    written = comparable(ours(sample))
+    assert written == comparable(stock(sample))
+    assert b"2026-01-03T00:00:00Z" in written[-1]
 
 
 @hypothesis_settings(max_examples=40, deadline=None)

@@ -14,6 +14,7 @@ from tests.loader.support import (
     INTEGER,
     MOMENT,
     STRING,
+    activate,
     column_types,
     dlt_attach,
     dlt_pipeline,
@@ -159,21 +160,17 @@ def test_overwrite_takes_all_items_along(tmp_path):
     assert orphans(path) == NONE
 
 
-def versioned(version, message):
+def of_version(version, message):
     return json.dumps({**json.loads(message), "version": version})
-
-
-def activate(version):
-    return json.dumps({"type": "ACTIVATE_VERSION", "stream": "t", "version": version})
 
 
 @pytest.mark.parametrize("first", [T, KEYLESS])
 def test_rows_of_older_versions_go_with_their_items(tmp_path, first):
     path = tmp_path / "db.duckdb"
-    messages = [versioned(1, row(1, 10)), versioned(1, row(2, 20)), activate(1)]
+    messages = [of_version(1, row(1, 10)), of_version(1, row(2, 20)), activate("t", 1)]
     unnest(path, [first, *messages], hard_delete=True)
     # The last one is of an older version: it is deleted by the commit that brings it.
-    messages = [versioned(2, row(2, 21)), versioned(1, row(3, 30)), activate(2)]
+    messages = [of_version(2, row(2, 21)), of_version(1, row(3, 30)), activate("t", 2)]
     unnest(path, [first, *messages], hard_delete=True)
     assert numbers(path) == [(2, 21)]
     assert orphans(path) == NONE
@@ -181,8 +178,8 @@ def test_rows_of_older_versions_go_with_their_items(tmp_path, first):
 
 def test_marked_rows_keep_their_items(tmp_path):
     path = tmp_path / "db.duckdb"
-    unnest(path, [T, versioned(1, row(1, 10)), versioned(1, row(2, 20)), activate(1)])
-    unnest(path, [T, versioned(2, row(2, 21)), activate(2)])
+    unnest(path, [T, of_version(1, row(1, 10)), of_version(1, row(2, 20)), activate("t", 1)])
+    unnest(path, [T, of_version(2, row(2, 21)), activate("t", 2)])
     assert numbers(path) == [(1, 10), (2, 21)]
     assert query(path, "SELECT id FROM t WHERE _sdc_deleted_at IS NOT NULL") == [(1,)]
 

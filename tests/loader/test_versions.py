@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from tests.loader.support import (
     INTEGER,
     MOMENT,
     STRING,
+    activate,
     column_types,
     load,
     query,
     record,
     schema,
     state,
+    versioned,
 )
 
 T = schema("t", {"id": INTEGER, "name": STRING}, ["id"])
@@ -23,13 +23,8 @@ KEYLESS = schema("t", {"id": INTEGER, "name": STRING})
 LIVING = "SELECT id FROM t WHERE _sdc_deleted_at IS NULL ORDER BY id"
 
 
-def versioned(version, *ids, name="x"):
-    message = {"type": "RECORD", "stream": "t", "version": version}
-    return [json.dumps({**message, "record": {"id": id_, "name": name}}) for id_ in ids]
-
-
-def activate(version):
-    return json.dumps({"type": "ACTIVATE_VERSION", "stream": "t", "version": version})
+def rows(version, *ids, name="x"):
+    return [versioned("t", version, id=id_, name=name) for id_ in ids]
 
 
 @pytest.mark.parametrize("first", [T, KEYLESS])
@@ -37,30 +32,30 @@ def activate(version):
 def test_what_vanished_is_deleted(tmp_path, first, rows_per_commit):
     path = tmp_path / "db.duckdb"
     config = {"hard_delete": True, "batch_size_rows": rows_per_commit}
-    load(path, [first, *versioned(1, 1, 2, 3), activate(1), state(1)], **config)
+    load(path, [first, *rows(1, 1, 2, 3), activate("t", 1), state(1)], **config)
     assert query(path, "SELECT id, _sdc_table_version FROM t ORDER BY id") == [
         (1, 1),
         (2, 1),
         (3, 1),
     ]
     second = [first]
-    for line in versioned(2, 2, 4, name="new"):
+    for line in rows(2, 2, 4, name="new"):
         second += [line, state(2)]
-    load(path, [*second, activate(2), state(3)], **config)
+    load(path, [*second, activate("t", 2), state(3)], **config)
     assert query(path, "SELECT id, name FROM t ORDER BY id") == [(2, "new"), (4, "new")]
     assert "_sdc_deleted_at" not in column_types(path, "t")
 
 
 def test_what_vanished_is_marked_until_it_comes_back(tmp_path):
     path = tmp_path / "db.duckdb"
-    load(path, [T, *versioned(1, 1, 2), activate(1)])
-    load(path, [T, *versioned(2, 2, 3), activate(2)])
+    load(path, [T, *rows(1, 1, 2), activate("t", 1)])
+    load(path, [T, *rows(2, 2, 3), activate("t", 2)])
     assert query(path, LIVING) == [(2,), (3,)]
     marked = "SELECT id, _sdc_deleted_at FROM t WHERE _sdc_deleted_at IS NOT NULL"
     ((_, deleted_at),) = query(path, marked)
-    load(path, [T, *versioned(3, 2, 3), activate(3)])
+    load(path, [T, *rows(3, 2, 3), activate("t", 3)])
     assert query(path, marked) == [(1, deleted_at)]
-    load(path, [T, *versioned(4, 1, 2, 3), activate(4)])
+    load(path, [T, *rows(4, 1, 2, 3), activate("t", 4)])
     assert query(path, LIVING) == [(1,), (2,), (3,)]
 
 
@@ -68,15 +63,15 @@ def test_rows_without_a_version_stay_only_if_this_run_brought_them(tmp_path):
     path = tmp_path / "db.duckdb"
     load(path, [T, record("t", id=1), record("t", id=2)], hard_delete=True)
     assert "_sdc_table_version" not in column_types(path, "t")
-    messages = [T, record("t", id=2), state(1), record("t", id=3), activate(9)]
+    messages = [T, record("t", id=2), state(1), record("t", id=3), activate("t", 9)]
     load(path, messages, hard_delete=True, batch_size_rows=1)
     assert query(path, "SELECT id FROM t ORDER BY id") == [(2,), (3,)]
 
 
 def test_only_strictly_older_rows_before_the_message_go(tmp_path):
     path = tmp_path / "db.duckdb"
-    messages = [T, *versioned(5, 1), *versioned(4, 2), *versioned(6, 3), activate(5)]
-    load(path, [*messages, *versioned(4, 4)], hard_delete=True)
+    messages = [T, *rows(5, 1), *rows(4, 2), *rows(6, 3), activate("t", 5)]
+    load(path, [*messages, *rows(4, 4)], hard_delete=True)
     assert query(path, "SELECT id, _sdc_table_version FROM t ORDER BY id") == [
         (1, 5),
         (3, 6),
@@ -86,15 +81,15 @@ def test_only_strictly_older_rows_before_the_message_go(tmp_path):
 
 def test_an_empty_version_empties_the_table(tmp_path):
     path = tmp_path / "db.duckdb"
-    load(path, [T, *versioned(1, 1, 2), activate(1)], hard_delete=True)
-    load(path, [T, activate(2)], hard_delete=True)
+    load(path, [T, *rows(1, 1, 2), activate("t", 1)], hard_delete=True)
+    load(path, [T, activate("t", 2)], hard_delete=True)
     assert query(path, "SELECT count(*) FROM t") == [(0,)]
     assert query(path, "SELECT count(*) FROM _dlt_loads") == [(2,)]
 
 
 def test_records_decoded_slowly_keep_their_version(tmp_path):
     path = tmp_path / "db.duckdb"
-    load(path, [T, *versioned(1, 1), *versioned(2, 2, name=7), *versioned(2, 3)])
+    load(path, [T, *rows(1, 1), *rows(2, 2, name=7), *rows(2, 3)])
     assert query(path, "SELECT id, name, _sdc_table_version FROM t ORDER BY id") == [
         (1, "x", 1),
         (2, "7", 2),
