@@ -47,7 +47,7 @@ COMMON = (
         description=(
             "`upsert` replaces the row with the same key and appends to tables without a key; "
             "`append-only` always appends; `overwrite` empties the table of each stream before "
-            "the first rows of a run, in the same transaction."
+            "the first rows of a run."
         ),
     ),
     th.Property(
