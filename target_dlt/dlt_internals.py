@@ -679,7 +679,8 @@ def make_tables(pipeline: Pipeline, schema_name: str) -> None:
         pipeline: An open pipeline.
         schema_name: Name of the schema among its `schemas`.
     """
-    pipeline.schemas[schema_name]._bump_version()  # noqa: SLF001
+    # Saved, not only counted as a new version: a later run takes what is saved.
+    pipeline.schemas.save_schema(pipeline.schemas[schema_name])
     with pipeline.destination_client(schema_name) as client:
         client.initialize_storage()
         client.update_stored_schema()

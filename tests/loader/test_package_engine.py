@@ -200,6 +200,23 @@ def test_columns_are_widened_in_the_table_and_where_merges_are_staged(warehouse)
     assert [rows[key]["big__v_double"] for key in (2, 3)] == [None, 1.5]
 
 
+@that_merge
+def test_a_table_changes_beside_a_stream_without_rows(warehouse):
+    """The empty stream's table is made before the package, which must know the changes, too."""
+    first = schema("t", {"id": INTEGER, "n": INTEGER, "day": DATE}, ["id"])
+    load_dlt([first, record("t", id=1, n=5, day="2026-01-02")], **warehouse.config)
+    second = schema("t", {"id": INTEGER, "n": NUMBER, "day": MOMENT, "z": NUMBER}, ["id"])
+    for key in (2, 3):
+        row = record("t", id=key, n=2.5, day="2026-01-02T13:14:15Z", z=0.5)
+        load_dlt([second, row, schema("empty", {"x": STRING}, ["x"])], **warehouse.config)
+    found = sorted(warehouse.rows("t"), key=lambda row: row["id"])
+    moment = datetime(2026, 1, 2, 13, 14, 15, tzinfo=UTC)
+    for row in found[1:]:
+        assert row.get("n__v_double", row["n"]) == 2.5
+        assert (row.get("day__v_timestamp", row["day"]), row["z"]) == (moment, 0.5)
+    assert (found[0]["n"], found[0]["z"]) == (5, None)
+
+
 @with_sql
 def test_a_column_is_not_widened_twice_after_a_kill(warehouse):
     """A process may die after the database has changed a column, before the schema is stored."""
