@@ -10,6 +10,7 @@ from __future__ import annotations
 import inspect
 import json
 import logging
+import math
 import os
 import re
 from contextlib import contextmanager
@@ -140,6 +141,8 @@ _DECIMAL_HINTS: Mapping[str, dict[str, int]] = {
     "decimal": {"precision": 38, "scale": 9},
     "wei": {"precision": 38, "scale": 0},
 }
+# What columns of ours hold without a hint: bits, digits of a second.
+_PRECISIONS = {"bigint": 64, "timestamp": 6, "time": 6}
 # The names of the source, so that the same name finds the same column or table in every run.
 _SOURCE_COLUMN = "x-singer-property"
 _SOURCE_TABLE = "x-singer-stream"
@@ -154,7 +157,9 @@ class TableColumn:
 
     Attributes:
         stored: Whether the database has it; else this commit makes it.
-        narrow: Whether a hint of another dlt pipeline lets it hold less than its type does.
+        narrow: Whether a hint of another dlt pipeline lets it hold less than its type does here.
+        wide: Whether such a hint lets it hold more.
+        naive: Whether by such a hint it holds points in time without saying that they are in UTC.
     """
 
     name: str
@@ -165,6 +170,8 @@ class TableColumn:
     nullable: bool = True
     stored: bool = True
     narrow: bool = False
+    wide: bool = False
+    naive: bool = False
 
 
 @dataclass
@@ -357,6 +364,8 @@ class DatasetSchema:
                 key=bool(hints.get("primary_key")),
                 nullable=bool(hints.get("nullable", True)),
                 narrow=_is_narrow(hints),
+                wide=_is_wide(hints),
+                naive=hints.get("timezone") is False,
             )
             for column, hints in self._schema.get_table_columns(name).items()
             if column not in {LOAD_ID, ROW_ID}
@@ -427,9 +436,11 @@ class DatasetSchema:
             stored["nullable"] = column.nullable
             if not column.key:
                 stored.pop("primary_key", None)
-            if column.type not in _DECIMAL_HINTS:
+            if column.type not in _DECIMAL_HINTS and not (column.narrow or column.wide):
                 stored.pop("precision", None)
                 stored.pop("scale", None)
+            if column.type != "timestamp":
+                stored.pop("timezone", None)
 
 
 class Dataset:
@@ -733,11 +744,24 @@ def _stored_schema(pipeline: Pipeline, name: str) -> Schema | None:
 
 def _is_narrow(hints: Any) -> bool:
     ours = _DECIMAL_HINTS.get(hints["data_type"])
-    if ours is None or "precision" not in hints:
-        return "precision" in hints
-    # More digits after the point would be lost by a change; too large numbers are refused by it.
+    if "precision" not in hints:
+        return False
+    if ours is None:
+        return bool(hints["precision"] < _PRECISIONS.get(hints["data_type"], math.inf))
+    # More digits after the point would be lost by a change.
     scale = hints.get("scale", 0)
     return bool(scale <= ours["scale"] and (hints["precision"], scale) != tuple(ours.values()))
+
+
+def _is_wide(hints: Any) -> bool:
+    ours = _DECIMAL_HINTS.get(hints["data_type"])
+    if "precision" not in hints:
+        return False
+    if ours is None:
+        return bool(hints["precision"] > _PRECISIONS.get(hints["data_type"], math.inf))
+    scale = hints.get("scale", 0)
+    is_finer = scale > ours["scale"]
+    return bool(is_finer or hints["precision"] - scale > ours["precision"] - ours["scale"])
 
 
 @contextmanager
@@ -766,8 +790,9 @@ def _hints(column: TableColumn) -> Any:
         "name": column.name,
         "data_type": column.type,
         "nullable": column.nullable,
-        **_DECIMAL_HINTS.get(column.type, {}),
     }
+    if not (column.narrow or column.wide):  # else those that it has stay
+        hints |= _DECIMAL_HINTS.get(column.type, {})
     if column.source != column.name:
         hints[_SOURCE_COLUMN] = column.source
     if column.variant:

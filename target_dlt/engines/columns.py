@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from target_dlt.dlt_internals import drop_staging_twin, stored_type
+from target_dlt.dlt_internals import DatabaseException, drop_staging_twin, stored_type
 from target_dlt.engines.planning import EXACT_IN_DOUBLE
 
 if TYPE_CHECKING:
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
     from target_dlt.dlt_internals import Table, TableColumn
     from target_dlt.schema import DataType
+
+LOGGER = logging.getLogger("target_dlt")
 
 
 @dataclass(frozen=True)
@@ -24,15 +27,26 @@ class _Dialect:
     timestamp_as_text: str
     json_as_text: str  # a string in JSON stands in quotes
 
-    def conversion(self, name: str, kind: DataType, wider: DataType) -> str:
-        """Write the value of a column as one of the wider type."""
-        if (kind, wider) == ("timestamp", "text"):
-            return self.timestamp_as_text.format(name)
-        if (kind, wider) == ("json", "text"):
-            return self.json_as_text.format(name)
-        if (kind, wider) == ("date", "timestamp"):
-            return f"CAST({name} AS TIMESTAMP) AT TIME ZONE 'UTC'"
-        return f"CAST({name} AS {self.types[wider]})"
+    def change(self, name: str, column: TableColumn, wider: DataType) -> str:
+        """Write the change of a column's type.
+
+        Args:
+            name: The column's name, quoted.
+            column: The column as it is.
+            wider: The type it is to have.
+        """
+        wanted = self.types[wider]
+        value = f"CAST({name} AS {wanted})"
+        if (column.type, wider) == ("timestamp", "text"):
+            in_utc = name if column.naive else f"{name} AT TIME ZONE 'UTC'"
+            value = self.timestamp_as_text.format(in_utc)
+        elif (column.type, wider) == ("json", "text"):
+            value = self.json_as_text.format(name)
+        elif (column.type, wider) == ("date", "timestamp"):
+            value = f"CAST({name} AS TIMESTAMP) AT TIME ZONE 'UTC'"
+        elif column.naive:  # it stays so: its values are in UTC, whatever the session's zone
+            wanted, value = "TIMESTAMP", f"CAST({name} AS TIMESTAMP)"
+        return f"TYPE {wanted} USING {value}"
 
 
 _DIALECTS = {
@@ -46,7 +60,7 @@ _DIALECTS = {
             "timestamp": "TIMESTAMP WITH TIME ZONE",
             "time": "TIME",
         },
-        "strftime({0} AT TIME ZONE 'UTC', '%Y-%m-%dT%H:%M:%S.%fZ')",
+        "strftime({0}, '%Y-%m-%dT%H:%M:%S.%fZ')",
         "CASE json_type({0}) WHEN 'VARCHAR' THEN {0} ->> '$' ELSE CAST({0} AS VARCHAR) END",
     ),
     "postgres": _Dialect(
@@ -59,7 +73,7 @@ _DIALECTS = {
             "timestamp": "timestamp with time zone",
             "time": "time without time zone",
         },
-        """to_char({0} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')""",
+        """to_char({0}, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')""",
         "CASE json_typeof(CAST({0} AS json)) WHEN 'string' THEN CAST({0} AS json) #>> '{{}}' "
         "ELSE CAST({0} AS varchar) END",
     ),
@@ -90,16 +104,27 @@ class SqlColumns:
             # A process that died before the new schema was stored has changed the column already.
             if column.type == wider or stored_type(client, table.name, column.name) != wider:
                 name = client.sql_client.escape_column_name(column.name)
-                using = self._dialect.conversion(name, column.type, wider)
-                change = f"TYPE {self._dialect.types[wider]} USING {using}"
-                _alter(client.sql_client, table, column, change)
+                try:
+                    _alter(
+                        client.sql_client, table, name, self._dialect.change(name, column, wider)
+                    )
+                except DatabaseException as error:
+                    LOGGER.warning(
+                        "stream %r: column %r cannot become %s: %s",
+                        table.stream,
+                        column.name,
+                        wider,
+                        str(error).strip().splitlines()[0],
+                    )
+                    return False
             drop_staging_twin(client, table.name)
         return True
 
     def allow_null(self, table: Table, column: TableColumn) -> None:
         """Let a column that was part of a key hold NULL."""
         with self._open_client() as client:
-            _alter(client.sql_client, table, column, "DROP NOT NULL")
+            name = client.sql_client.escape_column_name(column.name)
+            _alter(client.sql_client, table, name, "DROP NOT NULL")
             drop_staging_twin(client, table.name)
 
 
@@ -114,8 +139,6 @@ def _has_large(client: Any, table: Table, column: TableColumn) -> bool:
     return bool(rows)
 
 
-def _alter(sql: Any, table: Table, column: TableColumn, change: str) -> None:
-    sql.execute_sql(
-        f"ALTER TABLE {sql.make_qualified_table_name(table.name)} "
-        f"ALTER COLUMN {sql.escape_column_name(column.name)} {change}"
-    )
+def _alter(sql: Any, table: Table, name: str, change: str) -> None:
+    qualified = sql.make_qualified_table_name(table.name)
+    sql.execute_sql(f"ALTER TABLE {qualified} ALTER COLUMN {name} {change}")

@@ -45,7 +45,8 @@ class Database(Protocol):
         """Change a column's type, where dlt stages rows for the table as well.
 
         Returns:
-            Whether it was changed; it is not if a value it holds would be lost.
+            Whether it was changed; it is not if a value it holds would be lost, or if something
+            that depends on the column, such as a view, does not let it be.
         """
 
     def allow_null(self, table: Table, column: TableColumn) -> None:
@@ -176,7 +177,7 @@ class StreamPlan:
 
     def _widen(self, column: TableColumn, wider: DataType) -> bool:
         if column.stored:
-            if not self._database.widen(self.table, column, wider):
+            if column.wide or not self._database.widen(self.table, column, wider):
                 return False
             LOGGER.info("stream %r: column %r is now %s", self.table.stream, column.name, wider)
         column.type, column.narrow = wider, False

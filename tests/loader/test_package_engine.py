@@ -217,6 +217,63 @@ def test_a_table_changes_beside_a_stream_without_rows(warehouse):
     assert (found[0]["n"], found[0]["z"]) == (5, None)
 
 
+@needs_postgres
+def test_times_without_a_zone_stay_in_utc_in_any_session(server, tmp_path, monkeypatch):
+    monkeypatch.setenv("PGTZ", "America/New_York")
+    warehouse = Postgres.new(server)
+    at = {"data_type": "timestamp", "timezone": False}
+    columns: Any = {
+        "id": {"data_type": "bigint", "primary_key": True},
+        "coarse": {**at, "precision": 3},
+        "at": {**at},
+        "later_text": {**at},
+    }
+    pipeline = dlt.pipeline(
+        "raw",
+        pipelines_dir=str(tmp_path),
+        destination=dlt.destinations.postgres(
+            warehouse.config["destination_config"]["credentials"]
+        ),
+        dataset_name="raw",
+    )
+    moment = datetime(2026, 1, 2, 3, 4, 5, 123000, tzinfo=UTC)
+    times = ("coarse", "at", "later_text")
+    pipeline.run(
+        [{"id": 1, **dict.fromkeys(times, moment)}],
+        table_name="t",
+        write_disposition="merge",
+        columns=columns,
+    )
+    kinds = {"id": INTEGER, "coarse": MOMENT, "at": MOMENT, "later_text": STRING}
+    text = "2026-01-02T03:04:05.123456Z"
+    for key in (2, 3):
+        messages = [schema("t", kinds, ["id"]), record("t", id=key, **dict.fromkeys(times, text))]
+        load_dlt(messages, **warehouse.config)
+    rows = {row["id"]: [row[name] for name in times] for row in warehouse.rows("t")}
+    naive = moment.replace(tzinfo=None)
+    assert rows[1] == [naive, naive, "2026-01-02T03:04:05.123000Z"]
+    exact = naive.replace(microsecond=123456)
+    assert rows[2] == rows[3] == [exact, exact, text]
+
+
+@with_sql
+def test_values_get_a_column_of_their_own_where_a_view_or_an_index_is_in_the_way(warehouse, caplog):
+    load_dlt(
+        [schema("t", {"id": INTEGER, "n": INTEGER}, ["id"]), record("t", id=1, n=7)],
+        **warehouse.config,
+    )
+    warehouse.execute(
+        "CREATE VIEW raw.v AS SELECT n FROM raw.t"
+        if isinstance(warehouse, Postgres)
+        else "CREATE INDEX i ON raw.t (n)"
+    )
+    later = [schema("t", {"id": INTEGER, "n": NUMBER}, ["id"]), record("t", id=2, n=1.5)]
+    load_dlt(later, **warehouse.config)
+    assert "stream 't': column 'n' cannot become double: " in caplog.text
+    rows = {row["id"]: (row["n"], row["n__v_double"]) for row in warehouse.rows("t")}
+    assert rows == {1: (7, None), 2: (None, 1.5)}
+
+
 @with_sql
 def test_a_column_is_not_widened_twice_after_a_kill(warehouse):
     """A process may die after the database has changed a column, before the schema is stored."""

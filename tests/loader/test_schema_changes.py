@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timezone
+from decimal import Decimal
 from typing import Any
 
 import duckdb
@@ -14,11 +15,13 @@ from target_dlt.errors import LoaderError
 from tests.loader.support import (
     BOOLEAN,
     DATE,
+    DECIMAL,
     INTEGER,
     MOMENT,
     NUMBER,
     STRING,
     column_types,
+    dlt_attach,
     dlt_pipeline,
     load,
     query,
@@ -191,6 +194,40 @@ def test_widening_reaches_the_staging_tables_of_dlt(path, tmp_path):
         (3, 1.5),
         (4, 2.5),
     ]
+
+
+def test_columns_of_a_dlt_pipeline_that_hold_more_are_left_alone(path, tmp_path):
+    hints: dict[str, Any] = {
+        "big": {"data_type": "bigint", "precision": 128},
+        "price": {"data_type": "decimal", "precision": 38, "scale": 2},
+        "rate": {"data_type": "decimal", "precision": 38, "scale": 18},
+        "moment": {"data_type": "timestamp", "precision": 9, "timezone": False},
+    }
+    key = {"id": {"data_type": "bigint", "primary_key": True, "nullable": False}}
+    pipeline = dlt_pipeline(path, "db", "main", tmp_path / "theirs")
+    pipeline.run([{"id": 0}], table_name="t", write_disposition="append", columns=hints | key)
+    with duckdb.connect(path) as connection:
+        connection.execute(
+            f"UPDATE t SET big = {2**126}, price = {10**34}.25, rate = 0.{10**16}1, "
+            "moment = TIMESTAMP_NS '2026-01-02 03:04:05.123456789'"
+        )
+    old = "SELECT big, price, rate, moment::VARCHAR FROM t WHERE id = 0"
+    before = query(path, old)
+    types = {"id": INTEGER, "big": INTEGER, "price": DECIMAL, "rate": DECIMAL, "moment": MOMENT}
+    row = {"big": 7, "price": "1.125", "rate": "0.5", "moment": "2026-01-02T03:04:05.123456Z"}
+    for n in (1, 2):
+        load(path, [schema("t", types, ["id"]), record("t", id=n, **row)])
+    assert query(path, old) == before
+    assert (
+        query(
+            path, "SELECT big, price, price__v_decimal, rate, moment::VARCHAR FROM t WHERE id > 0"
+        )
+        == [(7, None, Decimal("1.125"), Decimal("0.5"), "2026-01-02 03:04:05.123456")] * 2
+    )
+    stored = dlt_attach(path, "db", "main", tmp_path / "again").default_schema
+    for name, hint in hints.items():
+        column: Any = stored.get_table_columns("t")[name]
+        assert {**column, **hint} == column
 
 
 def test_a_key_may_change(path):
