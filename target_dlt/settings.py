@@ -110,8 +110,8 @@ COMMON = (
         th.StringType,
         title="Folder for temporary files",
         description=(
-            "Where to keep what does not fit into memory between two STATE messages. Default: the "
-            "system's folder for temporary files."
+            "Where to keep what does not fit into memory between two STATE messages; a folder that "
+            "exists. Default: the system's folder for temporary files."
         ),
     ),
     th.Property(
@@ -230,7 +230,7 @@ DUCKDB = (
             "dlt's naming convention (snake_case). If it equals the name of the file, as in "
             "`sales.duckdb` and `sales`, the tables are put into the file's main schema, because "
             "DuckDB cannot tell schema and file apart: `SELECT * FROM sales.orders` and "
-            "`dlt.attach(dataset_name='sales')` find them."
+            "`dlt.dataset(..., 'sales')` find them."
         ),
     ),
     th.Property(

@@ -8,13 +8,16 @@ import re
 import subprocess
 import sys
 from decimal import Decimal
+from operator import itemgetter
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import dlt
 import pytest
 from dlt.common.schema import Schema
 
 from target_dlt.errors import LoaderError
+from tests.loader.postgres import needs_postgres
 from tests.loader.support import (
     DECIMAL,
     INTEGER,
@@ -23,13 +26,19 @@ from tests.loader.support import (
     dlt_attach,
     dlt_pipeline,
     load,
+    load_dlt,
     query,
     record,
     schema,
     state,
     typed,
 )
+from tests.loader.warehouses import DuckDB, Postgres, plain
 
+if TYPE_CHECKING:
+    from tests.loader.warehouses import Database
+
+ROOT = Path(__file__).parents[2]
 PROPERTIES = {"id": INTEGER, "name": STRING, "at": MOMENT, "tree": typed("object")}
 STREAM = [
     schema("Runs", PROPERTIES, ["id"]),
@@ -232,29 +241,155 @@ def test_two_pipelines_share_a_dataset(folder):
     assert set(attach(path, "two", "main", folder).default_schema.data_table_names()) == {"other"}
 
 
-def test_the_documented_way_to_another_destination(folder, monkeypatch):
-    text = Path(__file__).parents[2].joinpath("docs", "loader.md").read_text()
-    (program,) = re.findall(r"```python\n(.*?)```", text.partition("outgrown\n")[2], re.DOTALL)
-    assert 'destination="postgres"' in program
+def documented(file, heading, language="python"):
+    """The programs of a language below a heading of the docs, up to the next heading."""
+    text = ROOT.joinpath(file).read_text()
+    (section,) = re.findall(rf"^#+ {heading}\n(.*?)(?=^##|\Z)", text, re.DOTALL | re.MULTILINE)
+    return re.findall(rf"```{language}\n(.*?)```", section, re.DOTALL)
+
+
+def execute(program):
+    names: dict[str, Any] = {}
+    exec(compile(program, "docs", "exec"), names)  # noqa: S102 (our own text)
+    return names
+
+
+def dbt_runs(*numbers, **more):
+    """The stream of the docs, with more columns than it had, if any are given."""
+    rows = [record("dbt_runs", id=number, **more) for number in numbers]
+    return [schema("dbt_runs", {"id": INTEGER, **dict.fromkeys(more, STRING)}, ["id"]), *rows]
+
+
+@pytest.mark.parametrize(
+    ("place", "path", "dataset"),
+    [
+        (("README.md", "Try it"), "output/cloudapis.duckdb", "cloudapis"),
+        (("docs/loader.md", "Reading it with dlt"), "output/warehouse.duckdb", "raw"),
+    ],
+)
+def test_the_documented_way_to_read_sees_this_folder_as_it_is(
+    folder, monkeypatch, place, path, dataset
+):
+    monkeypatch.setenv("DLT_DATA_DIR", str(folder / "dlt"))
+    program = documented(*place)[0]
+    for number in (1, 2):
+        here = folder / str(number)
+        here.mkdir()
+        monkeypatch.chdir(here)
+        load(here / path, dbt_runs(number), default_target_schema=dataset)
+        assert execute(program)["runs"]["id"].to_pylist() == [number]
+        more = [*dbt_runs(9, new="x"), schema("other", {"id": INTEGER}), record("other", id=1)]
+        load(here / path, more, default_target_schema=dataset)
+        names = execute(program)
+        assert sorted(names["runs"].select(["id", "new"]).to_pylist(), key=itemgetter("id")) == [
+            {"id": number, "new": None},
+            {"id": 9, "new": "x"},
+        ]
+        assert set(names["dataset"].tables) >= {"dbt_runs", "other"}
+        assert "new" in names["dataset"].schema.get_table_columns("dbt_runs")
+    assert not (folder / "dlt").exists()
+
+
+def test_the_documented_way_to_attach_follows_the_state(folder, monkeypatch):
     monkeypatch.chdir(folder)
     monkeypatch.setenv("DLT_DATA_DIR", str(folder / "dlt"))
-    load(folder / "output" / "warehouse.duckdb", STREAM, default_target_schema="raw")
-    here = program.replace('"postgres"', 'dlt.destinations.duckdb("moved.duckdb")')
-    exec(compile(here, "docs/loader.md", "exec"), {})  # noqa: S102 (our own text)
-    moved = "SELECT id, name, epoch(\"at\"), tree->>'b' FROM raw.runs ORDER BY id"
-    assert query(folder / "moved.duckdb", moved) == [
-        (1, "a", 1767323045.0, "1"),
-        (2, "b", None, None),
-    ]
+    path = folder / "output" / "warehouse.duckdb"
+    _, program = documented("docs/loader.md", "Reading it with dlt")
+    for number in (1, 2):
+        messages = [*dbt_runs(number, **{f"c{number}": "x"}), state({"n": number})]
+        load(path, messages, default_target_schema="raw")
+        names = execute(program)
+        assert names["state"] == {"n": number}
+        columns = names["pipeline"].default_schema.get_table_columns("dbt_runs")
+        assert f"c{number}" in columns
+    load(path, dbt_runs(3, c3="x"), default_target_schema="raw")
+    names["pipeline"].drop()
+    columns = execute(program)["pipeline"].default_schema.get_table_columns("dbt_runs")
+    assert "c3" in columns
+
+
+ITEM = {
+    "type": "object",
+    "properties": {
+        "price": DECIMAL,
+        "at": MOMENT,
+        "tags": {"type": "array", "items": {"type": "string"}},
+    },
+}
+ORDERS = [
+    schema("orders", {"id": INTEGER, "items": {"type": "array", "items": ITEM}}, ["id"]),
+    record("orders", id=1, items=[{"price": "1.25", "tags": ["a", "b"]}, {"tags": []}]),
+    record("orders", id=2, items=[{"at": "2026-01-02T03:04:05Z", "tags": ["c"]}]),
+    record("orders", id=3, items=[]),
+]
+
+
+@pytest.mark.parametrize("kind", ["duckdb", pytest.param("postgres", marks=needs_postgres)])
+def test_the_documented_way_to_another_destination(folder, monkeypatch, request, kind):
+    """All rows, ids, types and parents arrive, and the dataset is gone on with there."""
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("DLT_DATA_DIR", str(folder / "dlt"))
+    (program,) = documented("docs/loader.md", "When one machine is outgrown")
+    assert 'destination="postgres"' in program
+    warehouse: Database
+    destination: Any = "postgres"
+    if kind == "postgres":
+        warehouse = Postgres.new(request.getfixturevalue("server"))
+        for name, value in warehouse.config["destination_config"]["credentials"].items():
+            monkeypatch.setenv(f"DESTINATION__POSTGRES__CREDENTIALS__{name.upper()}", str(value))
+    else:
+        warehouse = DuckDB(folder)
+        destination = dlt.destinations.duckdb(str(warehouse.path))
+        program = program.replace('"postgres"', f"dlt.destinations.duckdb({str(warehouse.path)!r})")
+    path = folder / "output" / "warehouse.duckdb"
+    load(path, STREAM, default_target_schema="raw")
+    _, attach_first = documented("docs/loader.md", "Reading it with dlt")
+    execute(attach_first)  # dlt's copy of what there is now must not be what is moved
+    load(path, ORDERS, default_target_schema="raw", nesting="tables")
+
+    execute(program)
+    there = dlt.dataset(destination, "raw")
+    here = dlt.dataset(dlt.destinations.duckdb(str(path)), "raw")
+    names = ["orders", "orders__items", "orders__items__tags", "runs"]
+    assert sorted(here.schema.data_table_names()) == names
+    assert sorted(there.schema.data_table_names()) == names
+    for name in names:
+        rows = here[name].arrow()
+        assert rows is not None
+        assert _by_id(warehouse.rows(name)) == _by_id(rows.to_pylist())
+        ours, theirs = (dataset.schema.get_table(name) for dataset in (here, there))
+        assert theirs["columns"] == ours["columns"]
+        assert theirs.get("parent") == ours.get("parent")
+        assert theirs.get("resource") == ours.get("resource")
+    assert dict(theirs)["x-singer-stream"] == "Runs"
+    assert _tables_that_give_ids(there) == {"orders", "runs"}
+
+    pipeline = dlt.pipeline(
+        "warehouse", destination=destination, dataset_name="raw", pipelines_dir=str(folder / "next")
+    )
+    changed = [{"id": 1, "items": [{"price": Decimal(2), "tags": ["d"]}]}]
+    pipeline.run(changed, table_name="orders", write_disposition="merge")
+    load_dlt([*STREAM[:2], ORDERS[0], ORDERS[2]], **warehouse.config, pipeline_name="warehouse")
+    assert sorted(row["id"] for row in warehouse.rows("runs")) == [1, 2]
+    orders = {row["id"]: plain(row["items"]) for row in warehouse.rows("orders")}
+    assert orders == {1: None, 2: [{"at": "2026-01-02T03:04:05Z", "tags": ["c"]}], 3: None}
+    assert [row["price"] for row in warehouse.rows("orders__items")] == [2]
+    assert [row["value"] for row in warehouse.rows("orders__items__tags")] == ["d"]
+
+
+def _by_id(rows):
+    return {row["_dlt_id"]: {name: plain(value) for name, value in row.items()} for row in rows}
+
+
+def _tables_that_give_ids(dataset):
+    """The tables whose row ids dlt puts into `_dlt_root_id` of the tables below them."""
+    return set(dataset.schema.to_dict()["normalizers"]["json"]["config"]["propagation"]["tables"])
 
 
 def test_the_documented_way_to_compact_a_file(folder, monkeypatch):
     import duckdb  # noqa: PLC0415
 
-    text = Path(__file__).parents[2].joinpath("docs", "loader.md").read_text()
-    (program,) = re.findall(
-        r"```sql\n(.*?)```", text.partition("Compacting a file\n")[2], re.DOTALL
-    )
+    (program,) = documented("docs/loader.md", "Compacting a file", "sql")
     monkeypatch.chdir(folder)
     path = folder / "output" / "warehouse.duckdb"
     items = schema("Runs", {**PROPERTIES, "items": typed("array")}, ["id"])
