@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlencode
 
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 _MAGIC = b"DUCK"
 _MOTHERDUCK = re.compile(r"(?:md|motherduck):/*([^?]*)(?:\?(.*))?$")
 _MOTHERDUCK_DEFAULT = "my_db"
+#: Settings and their other names, which count only where those are not set.
+_ALIASES = (("path", "filepath"), ("database", "dbname"))
 _TOKEN_NAMES = ("motherduck_token", "token")
 _AGENT = "tap-cloudapis"
 
@@ -45,6 +49,31 @@ class Location:
         for value in self.config.values():
             text = text.replace(value, "***")
         return text
+
+
+def expand(path: str, setting: str) -> Path:
+    """Put the home folder for a `~`.
+
+    Args:
+        path: A path.
+        setting: The setting that it is the value of.
+
+    Raises:
+        LoaderError: If there is no such home folder.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        user = path.partition("/")[0]
+        raise LoaderError(f"wrong settings: {setting!r}: there is no folder {user!r}") from error
+
+
+def is_folder(path: Path) -> bool:
+    """Tell whether a path leads to a folder; a path that nothing can have does not."""
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
 
 
 def locate(config: Mapping[str, Any]) -> Location:
@@ -78,6 +107,9 @@ def notes(location: Location, config: Mapping[str, Any]) -> Iterator[str]:
     Yields:
         What happens instead, by setting.
     """
+    for name, alias in _ALIASES:
+        if config.get(name) and config.get(alias) not in {None, "", config[name]}:
+            yield f"{alias!r} has no effect: {name!r}, which it is another name for, is set too"
     if location.is_file:
         database = config.get("database") or config.get("dbname")
         if database and database.lower() != location.stem.lower():
@@ -164,21 +196,53 @@ def _checked(path: str) -> Path:
             f"wrong settings: 'path' names no file: '{path.partition(':')[0]}:...' (other "
             "databases and files of the cloud are not supported)"
         )
-    absolute = Path(path).expanduser().absolute()
-    if absolute.is_dir():
-        raise LoaderError(f"{absolute} is a folder: `path` names the DuckDB file itself")
+    absolute = expand(path, "path").absolute()
     try:
-        absolute.parent.mkdir(parents=True, exist_ok=True)
-        begin = b""
-        if absolute.exists():
-            with absolute.open("r+b") as file:
-                begin = file.read(12)
-    except OSError as error:
-        raise LoaderError(f"cannot write {absolute}: {error.strerror}") from error
-    if begin and begin[8:] != _MAGIC:
-        raise LoaderError(f"{absolute} is not a DuckDB file: choose another path")
-    if not os.access(absolute.parent, os.W_OK | os.X_OK):
-        raise LoaderError(
-            f"cannot write {absolute}: DuckDB makes files in its folder, which is read-only"
-        )
+        _check_file(absolute)
+    except (OSError, ValueError) as error:  # ValueError: no file can have such a name
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise LoaderError(f"cannot write {absolute}: {reason}") from error
     return absolute
+
+
+def _check_file(path: Path) -> None:
+    """Make the folder of a file, and find out if DuckDB can make or write the file.
+
+    Raises:
+        LoaderError: If it cannot.
+        OSError: If the path cannot be looked up.
+        ValueError: If the path cannot be a path.
+    """
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        _make_folder(path)
+    else:
+        if stat.S_ISDIR(mode):
+            raise LoaderError(f"{path} is a folder: `path` names the DuckDB file itself")
+        if not stat.S_ISREG(mode):  # reading a pipe would wait for ever
+            raise LoaderError(f"{path} is no regular file: choose another path")
+        with path.open("r+b") as file:
+            begin = file.read(12)
+        # An empty one may be in the making by another load: DuckDB says if it is not.
+        if begin and begin[8:] != _MAGIC:
+            raise LoaderError(f"{path} is not a DuckDB file: choose another path")
+    try:
+        TemporaryFile(dir=path.parent).close()
+    except OSError as error:
+        raise LoaderError(
+            f"cannot write {path}: DuckDB makes files in its folder, which takes none: "
+            f"{error.strerror}"
+        ) from error
+
+
+def _make_folder(path: Path) -> None:
+    """Make the folder of a file; where a link leads is not guessed at, it may be a missing disk."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        is_dangling = True
+    else:
+        is_dangling = path.is_symlink() and not path.resolve().parent.is_dir()
+    if is_dangling:
+        raise LoaderError(f"cannot write {path}: a link on the way leads to no folder")

@@ -11,7 +11,6 @@ from abc import abstractmethod
 from contextlib import suppress
 from dataclasses import replace
 from importlib.util import find_spec
-from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 import click
@@ -30,7 +29,7 @@ from target_dlt.engines.base import Rules
 from target_dlt.errors import LoaderError
 from target_dlt.flattening import FlatteningOptions
 from target_dlt.load import Load, Options
-from target_dlt.location import dataset_names, locate, notes
+from target_dlt.location import dataset_names, expand, is_folder, locate, notes
 from target_dlt.metadata import SDK, STITCH, RowMetadata
 from target_dlt.reader import SingerLineReader
 from target_dlt.settings import COMMON, DLT, DUCKDB, explain
@@ -38,6 +37,7 @@ from target_dlt.shaping import Shaping
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
     from types import FrameType
 
     from singer_sdk.plugin_base import _ConfigInput
@@ -159,7 +159,7 @@ class DatasetTarget(Target):
 
     def _options(self) -> Options:
         temp_dir = self._temp_dir()
-        if temp_dir and not temp_dir.is_dir():
+        if temp_dir and not is_folder(temp_dir):
             raise LoaderError(f"wrong settings: temp_dir {str(temp_dir)!r} is no folder")
         return Options(
             make_engine=self._engine_maker(),
@@ -176,7 +176,7 @@ class DatasetTarget(Target):
 
     def _temp_dir(self) -> Path | None:
         folder = self.config.get("temp_dir")
-        return Path(folder).expanduser() if folder else None
+        return expand(folder, "temp_dir") if folder else None
 
     def _mapper_of_streams(self) -> StreamMapper | None:
         if not self.config.get("stream_maps"):

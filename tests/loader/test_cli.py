@@ -72,6 +72,9 @@ def test_a_wrong_setting_is_named_in_one_line(tmp_path):
     ("config", "error"),
     [
         ({"path": "x.duckdb", "temp_dir": "nowhere"}, "temp_dir 'nowhere' is no folder"),
+        ({"path": "x.duckdb", "temp_dir": "x" * 300}, "temp_dir 'x+' is no folder"),
+        ({"path": "x.duckdb", "temp_dir": "~nobody-here/x"}, "'temp_dir': there is no folder '~no"),
+        ({"path": "~nobody-here/x.duckdb"}, "'path': there is no folder '~nobody-here'"),
         ({"path": "s3://bucket/x.duckdb"}, "'path' names no file"),
         ({"path": ":memory:"}, "'path' names no file"),
         (
@@ -196,6 +199,40 @@ def test_what_is_no_duckdb_file_is_named(tmp_path, name):
         load(tmp_path / name, MESSAGES)
     assert str(tmp_path / name.partition("/")[0]) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "error"),
+    [
+        ("x" * 300, "cannot write .*: File name too long"),
+        ("file/db.duckdb", "cannot write .*: Not a directory"),
+        ("file/folder/db.duckdb", "cannot write .*: Not a directory"),
+        ("pipe", "is no regular file"),
+        ("/dev/null", "/dev/null is no regular file"),
+        ("/proc/db.duckdb", "cannot write /proc/db.duckdb: "),
+        ("dangling", "cannot write .*: a link on the way leads to no folder"),
+        ("dangling/db.duckdb", "cannot write .*: a link on the way leads to no folder"),
+        ("loop", "cannot write .*: Too many levels of symbolic links"),
+        ("nul\0", "cannot write .*: embedded null byte"),
+    ],
+)
+def test_a_path_that_leads_to_no_file_is_named_at_the_start(tmp_path, name, error):
+    (tmp_path / "file").write_text("")
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "dangling").symlink_to("missing/db.duckdb")
+    (tmp_path / "loop").symlink_to("loop")
+    there = sorted(tmp_path.iterdir())
+    with pytest.raises(LoaderError, match=error) as caught:
+        TargetDuckDB(config={"path": str(tmp_path / name)})
+    assert "\n" not in str(caught.value)
+    assert sorted(tmp_path.iterdir()) == there
+
+
+@pytest.mark.parametrize("name", ["link", "new/folder/db.duckdb"])
+def test_a_new_file_is_made_where_its_path_leads(tmp_path, name):
+    (tmp_path / "link").symlink_to("new.duckdb")
+    load(tmp_path / name, MESSAGES)
+    assert query(tmp_path / name, "SELECT id FROM t") == [(1,)]
 
 
 @contextmanager

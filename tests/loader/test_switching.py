@@ -40,6 +40,8 @@ def warnings(caplog):
         ({"dbname": "DB"}, None),
         ({"database": "other"}, "'database' has no effect: a file holds one database, 'db'"),
         ({"dbname": "other"}, "'database' has no effect: a file holds one database, 'db'"),
+        ({"dbname": "other", "database": "db"}, "'dbname' has no effect: 'database', which"),
+        ({"filepath": "other.duckdb"}, "'filepath' has no effect: 'path', which"),
         ({"token": TOKEN}, "'token' has no effect: the path names a file"),
         ({"delimiter": ","}, "'delimiter' has no effect: no CSV files are written"),
         ({"quotechar": '"'}, "'quotechar' has no effect: no CSV files are written"),
