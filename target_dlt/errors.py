@@ -11,6 +11,11 @@ from singer_sdk.exceptions import MissingKeyPropertiesError, RecordsWithoutSchem
 LOGGER = logging.getLogger("target_dlt")
 
 
+def printable(text: str) -> str:
+    """Spell characters that would break, colour or turn round a line of the log as Python does."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
 class LoaderError(click.ClickException):
     """A load cannot go on. Shown as one log line on stderr; the exit code is 1.
 
@@ -21,8 +26,9 @@ class LoaderError(click.ClickException):
     line: int | None = None
 
     def format_message(self) -> str:
-        """Say where in the input it happened, if it is about the input."""
-        return self.message if self.line is None else f"line {self.line}: {self.message}"
+        """Say where in the input it happened, if it is about the input; in one line of text."""
+        message = printable(self.message)  # it may quote what the tap sent
+        return message if self.line is None else f"line {self.line}: {message}"
 
     def __str__(self) -> str:
         return self.format_message()

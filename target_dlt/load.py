@@ -264,10 +264,20 @@ class Load:
             self._sum_up(self._engine.place)
 
     def _sum_up(self, place: str) -> None:
-        width = max(map(len, self._rows), default=0)
-        for stream, rows in sorted(self._rows.items()):
-            LOGGER.info("%-*s %11s rows", width, stream, f"{rows:,}")
-        LOGGER.info("Loaded %s rows into %s", f"{sum(self._rows.values()):,}", place)
+        lines = [
+            (stream if stream.isprintable() else repr(stream), rows)
+            for stream, rows in sorted(self._rows.items())
+        ]
+        width = max((len(name) for name, _ in lines), default=0)
+        for name, rows in lines:
+            LOGGER.info("%-*s %11s rows", width, name, f"{rows:,}")
+        refused = self._rows[quarantine.SCHEMA.stream]
+        LOGGER.info(
+            "Loaded %s rows into %s%s",
+            f"{sum(self._rows.values()) - refused:,}",
+            place,
+            f", {refused:,} records quarantined" if refused else "",
+        )
 
     def discard(self) -> None:
         """Drop what is not committed, temporary files too."""

@@ -20,6 +20,7 @@ from tests.loader.support import (
     INTEGER,
     MOMENT,
     SCRIPT,
+    STRING,
     load,
     problems,
     query,
@@ -335,3 +336,58 @@ def test_the_last_lines_sum_up(tmp_path):
         "t                 1 rows",
         f"Loaded 1,235 rows into {tmp_path / 'x.duckdb'}, dataset main",
     ]
+
+
+def test_quarantined_records_are_not_counted_as_loaded(tmp_path):
+    config = {"path": "x.duckdb", "on_bad_record": "quarantine"}
+    messages = [*MESSAGES, record("t"), record("t", id="x")]
+    result = run(config=config, folder=tmp_path, messages=messages, cwd=tmp_path)
+    lines = [line.rpartition("| ")[2] for line in result.stderr.splitlines()[-3:]]
+    assert lines == [
+        "_singer_quarantine           2 rows",
+        "t                            1 rows",
+        f"Loaded 1 rows into {tmp_path / 'x.duckdb'}, dataset main, 2 records quarantined",
+    ]
+
+
+FORGED = "t\n2026-01-02 | ERROR | forged\x1b[31m\u202e"
+
+
+@pytest.mark.parametrize(
+    ("messages", "config"),
+    [
+        ([schema(FORGED, {"id": INTEGER}), record(FORGED, id=1)], {}),
+        (
+            [schema("t", {FORGED: STRING}), record("t", **{FORGED: 1})],
+            {"validate_records": True},
+        ),
+        ([schema("t", {FORGED: INTEGER}, [FORGED]), record("t")], {"on_bad_record": "quarantine"}),
+        ([schema("t", {"id": INTEGER}), record("t", id=1), "\x1b[31m\u202e{"], {}),
+        ([schema("t", {FORGED: {"type": "integer"}}), record("t", **{FORGED: "x"})], {}),
+        (['{"type": "' + FORGED.replace("\n", "\\n").replace("\x1b", "\\u001b") + '"}'], {}),
+        (
+            [
+                schema("t", {"id": INTEGER}),
+                json.dumps(
+                    {
+                        "type": "BATCH",
+                        "stream": "t",
+                        "encoding": {"format": "jsonl"},
+                        "manifest": [FORGED],
+                    }
+                ),
+            ],
+            {},
+        ),
+    ],
+)
+def test_what_a_tap_sends_forges_no_line_of_the_log(tmp_path, messages, config):
+    result = run(
+        config={"path": "x.duckdb", **config}, folder=tmp_path, messages=messages, cwd=tmp_path
+    )
+    lines = result.stderr.split("\n")
+    assert lines.pop() == ""
+    assert all(line.isprintable() for line in lines)
+    assert all(line.count(" | ") >= 3 for line in lines)
+    assert not any(line.startswith("2026-01-02 |") for line in lines)
+    assert "\\u202e" in result.stderr
