@@ -301,7 +301,7 @@ class PackageEngine:
                 LOGGER.warning(
                     "stream %r: rows that are gone stay as they are: %s",
                     plan.table.stream,
-                    error.message,
+                    error,
                 )
                 self._unchanged.add(plan.table.name)
 
