@@ -365,7 +365,7 @@ class DatasetSchema:
                 nullable=bool(hints.get("nullable", True)),
                 narrow=_is_narrow(hints),
                 wide=_is_wide(hints),
-                naive=hints.get("timezone") is False,
+                naive=hints["data_type"] == "timestamp" and hints.get("timezone") is False,
             )
             for column, hints in self._schema.get_table_columns(name).items()
             if column not in {LOAD_ID, ROW_ID}
