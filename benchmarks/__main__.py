@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 
 from benchmarks import dbt, loads, pulumi, targets
@@ -46,6 +47,7 @@ def main() -> None:
         parser.error("--repeat and --scale must be positive")
     if options.write and options.scale != 1:
         parser.error("a trial is not worth keeping: --write goes without --scale")
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # what is installed for good is compiled once
     chosen = COMPARISONS if "all" in options.comparison else options.comparison
     bench = Bench(options.repeat, options.scale)
     for name in chosen:

@@ -10,6 +10,7 @@ import sys
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from tempfile import gettempdir
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.measuring import Command
@@ -61,7 +62,9 @@ class Peer:
             )
             wanted = [f"{self.package}=={self.version}", *filter(None, [self.beside])]
             subprocess.run(
-                [uv, "pip", "install", "--quiet", "--python", self._folder, *wanted], check=True
+                [uv, "pip", "install", "--quiet", "--python", self._folder, *wanted],
+                check=True,
+                cwd=gettempdir(),  # within the project uv would heed its constraints
             )
             done.touch()
         return self._folder / "bin" / name
