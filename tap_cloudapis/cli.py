@@ -14,7 +14,8 @@ _ALLOCATIONS = 100_000
 def main() -> None:
     """Run ``tap-cloudapis``."""
     gc.set_threshold(_ALLOCATIONS)
-    from tap_cloudapis.tap import TapCloudAPIs, run_command  # noqa: PLC0415
+    from tap_cloudapis.command_line import run_command  # noqa: PLC0415
+    from tap_cloudapis.tap import TapCloudAPIs  # noqa: PLC0415
 
     try:
         run_command(TapCloudAPIs)

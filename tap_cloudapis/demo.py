@@ -15,8 +15,9 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from tap_cloudapis.command_line import run_command
 from tap_cloudapis.core.errors import TapError
-from tap_cloudapis.tap import TapCloudAPIs, run_command
+from tap_cloudapis.tap import TapCloudAPIs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -1,4 +1,7 @@
-"""The settings of the tap, as ``--about``, Meltano and its hub show them."""
+"""The settings of the tap, as ``--about``, Meltano and its hub show them.
+
+Those of a service stand in the folder of the service.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 from singer_sdk import typing as th
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from jsonschema import ValidationError
+
+    from tap_cloudapis.core.service import Service
 
 #: JSON types in the words of an error message.
 _TYPE_WORDS = {
@@ -20,88 +25,8 @@ _TYPE_WORDS = {
     "string": "text",
 }
 
-_IDS = th.ArrayType(th.CustomType({"type": ["integer", "string"]}))
-
-
-SETTINGS: dict[str, Any] = th.PropertiesList(
-    th.Property(
-        "dbt_token",
-        th.StringType,
-        secret=True,
-        title="dbt Cloud token",
-        description=(
-            "Service token or personal access token of dbt Cloud, for one account. Account "
-            "Viewer (Enterprise) or Read-Only (Team) reads all streams but connections. "
-            "Leave it out to skip dbt Cloud."
-        ),
-    ),
-    th.Property(
-        "dbt_url",
-        th.StringType,
-        default="https://cloud.getdbt.com",
-        title="dbt Cloud URL",
-        description=(
-            "The access URL of the account, as under Account settings: a host "
-            "(ab123.us1.dbt.com), a URL, or a URL ending in /api or /api/v2."
-        ),
-    ),
-    th.Property(
-        "dbt_account_ids",
-        _IDS,
-        title="dbt Cloud account IDs",
-        description="Accounts to read; each must be visible. Default: all the token can see.",
-    ),
-    th.Property(
-        "dbt_project_ids",
-        _IDS,
-        title="dbt Cloud project IDs",
-        description="Read runs of these projects only. Other streams stay whole.",
-    ),
-    th.Property(
-        "dbt_job_ids",
-        _IDS,
-        title="dbt Cloud job IDs",
-        description=(
-            "Read runs of these jobs only, with one list per job. Adding a job later reads "
-            "its history too. Other streams stay whole."
-        ),
-    ),
-    th.Property(
-        "dbt_requests_per_minute",
-        th.IntegerType(minimum=1),
-        default=3000,
-        title="dbt Cloud requests per minute",
-        description=(
-            "Requests in any 60 seconds, bursts allowed. dbt Cloud allows 5000 for an "
-            "account, which other tools share."
-        ),
-    ),
-    th.Property(
-        "pulumi_token",
-        th.StringType,
-        secret=True,
-        title="Pulumi Cloud token",
-        description=(
-            "Access token of Pulumi Cloud: personal, organization or team. It sees the "
-            "stacks that its owner may read. Leave it out to skip Pulumi Cloud."
-        ),
-    ),
-    th.Property(
-        "pulumi_url",
-        th.StringType,
-        default="https://api.pulumi.com",
-        title="Pulumi Cloud URL",
-        description="The API's address; another one for self-hosted installations.",
-    ),
-    th.Property(
-        "pulumi_organizations",
-        th.ArrayType(th.StringType),
-        title="Pulumi Cloud organizations",
-        description=(
-            "Organizations to read, by login; each must be visible. Default: all that the "
-            "token's user belongs to."
-        ),
-    ),
+#: Settings that concern all services.
+COMMON = (
     th.Property(
         "start_date",
         th.DateTimeType,
@@ -162,9 +87,10 @@ SETTINGS: dict[str, Any] = th.PropertiesList(
         default=False,
         title="Emit ACTIVATE_VERSION messages",
         description=(
-            "After a full-table stream was read whole, tell the target to drop rows that "
-            "this run did not bring. Not for several plugins that share one dataset, and "
-            "not in effect where account IDs or organizations are set."
+            "After a full-table stream was read whole, tell the target to drop the rows that "
+            "this run did not bring. Where account IDs or organizations are set, that is all "
+            "rows of others. Leave it off where several plugins load into one dataset: each "
+            "would drop the rows of the others."
         ),
     ),
     th.Property(
@@ -173,8 +99,13 @@ SETTINGS: dict[str, Any] = th.PropertiesList(
         title="User agent",
         description="What the tap calls itself to the services. Default: its name and version.",
     ),
-    additional_properties=False,
-).to_dict()
+)
+
+
+def settings_schema(services: Iterable[Service]) -> dict[str, Any]:
+    """The JSON schema of all settings: those of the services, then the common ones."""
+    of_services = [setting for service in services for setting in service.settings]
+    return th.PropertiesList(*of_services, *COMMON, additional_properties=False).to_dict()
 
 
 def explain(error: ValidationError, schema: Mapping[str, Any]) -> list[str]:

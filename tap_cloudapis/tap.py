@@ -1,4 +1,4 @@
-"""The tap: its settings, its two services, its streams, and how a sync ends."""
+"""The tap: its services, and how a sync begins and ends."""
 
 from __future__ import annotations
 
@@ -6,29 +6,24 @@ import gc
 import logging
 import os
 import sys
-from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from singer_sdk import Tap, metrics
 from singer_sdk.exceptions import ConfigValidationError
-from singer_sdk.helpers._util import load_json
 from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
 from singer_sdk.plugin_base import JSONSchemaValidator
 from singer_sdk.tap_base import CliTestOptionValue
 
-from tap_cloudapis.core.errors import TapError, TargetGone, Terminated
+from tap_cloudapis.command_line import read_json
+from tap_cloudapis.core.errors import TapError, Terminated
 from tap_cloudapis.core.normalizing import to_timestamp
 from tap_cloudapis.core.output import BufferedSingerWriter, ThrottledStateWriter
 from tap_cloudapis.core.report import SyncReport
-from tap_cloudapis.core.service import Service
-from tap_cloudapis.dbt import client as dbt_client
-from tap_cloudapis.dbt.account import Accounts, Connections, Environments, Jobs, Projects
-from tap_cloudapis.dbt.runs import Runs
-from tap_cloudapis.pulumi import client as pulumi_client
-from tap_cloudapis.pulumi.organization import Members, Organizations, Teams
-from tap_cloudapis.pulumi.stacks import Stacks, StackUpdates
-from tap_cloudapis.settings import SETTINGS, explain
+from tap_cloudapis.core.state import HOSTS_KEY, VERSION, VERSION_KEY, check_version, known_hosts
+from tap_cloudapis.dbt import DBT_CLOUD
+from tap_cloudapis.pulumi import PULUMI_CLOUD
+from tap_cloudapis.settings import explain, settings_schema
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,23 +32,12 @@ if TYPE_CHECKING:
     import click
     from singer_sdk.helpers.capabilities import CapabilitiesEnum
     from singer_sdk.plugin_base import _ConfigInput
-    from singer_sdk.streams import Stream
 
+    from tap_cloudapis.core.connection import Connection
+    from tap_cloudapis.core.service import Service
     from tap_cloudapis.core.stream import CloudStream
 
-STREAMS: tuple[type[CloudStream], ...] = (
-    Accounts,
-    Projects,
-    Environments,
-    Connections,
-    Jobs,
-    Runs,
-    Organizations,
-    Stacks,
-    StackUpdates,
-    Members,
-    Teams,
-)
+SERVICES = (DBT_CLOUD, PULUMI_CLOUD)
 
 #: What the SDK logs at every start, of use to those who debug it.
 _SDK_NARRATION = (
@@ -62,21 +46,6 @@ _SDK_NARRATION = (
     "Parsing env var for settings config...",
     "Skipping deselected stream '%s'.",
 )
-
-
-@dataclass(frozen=True)
-class DbtFilters:
-    """What of dbt Cloud is asked for; an empty set means all.
-
-    Attributes:
-        accounts: Ids of accounts.
-        projects: Ids of projects, for runs.
-        jobs: Ids of jobs, for runs.
-    """
-
-    accounts: frozenset[int]
-    projects: frozenset[int]
-    jobs: frozenset[int]
 
 
 class TapCloudAPIs(Tap):
@@ -98,11 +67,19 @@ class TapCloudAPIs(Tap):
         PluginCapabilities.STRUCTURED_LOGGING,
     ]
 
-    config_jsonschema: ClassVar[dict[str, Any]] = SETTINGS
+    #: The services that the tap reads.
+    services: ClassVar[tuple[Service, ...]] = SERVICES
+    config_jsonschema: ClassVar[dict[str, Any]] = settings_schema(SERVICES)
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Let a tap with other services have their settings."""
+        super().__init_subclass__(**kwargs)
+        if "services" in vars(cls):
+            cls.config_jsonschema = settings_schema(cls.services)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.logger.addFilter(_is_for_users)
-        self._services: dict[str, Service] = {}
+        self._connections: dict[str, Connection] = {}
         self._signal: int | None = None
         self.report = SyncReport(self.logger)
         super().__init__(*args, **kwargs)
@@ -112,14 +89,14 @@ class TapCloudAPIs(Tap):
 
     def discover_streams(self) -> Sequence[CloudStream]:
         """All streams, whatever the configuration."""
-        return [stream(self) for stream in STREAMS]
+        return [stream(self) for service in self.services for stream in service.streams]
 
     @property
     def state_writer(self) -> ThrottledStateWriter:
         """Writes STATE when it is due."""
         return self._state_writer
 
-    # Settings
+    # Services and settings
 
     @cached_property
     def user_agent(self) -> str:
@@ -127,58 +104,28 @@ class TapCloudAPIs(Tap):
         return str(self.config.get("user_agent") or f"{self.name}/{self.plugin_version}")
 
     @cached_property
-    def dbt_filters(self) -> DbtFilters:
-        """The ids in the settings, as numbers."""
-        return DbtFilters(*map(self._ids, ("dbt_account_ids", "dbt_project_ids", "dbt_job_ids")))
+    def _configured(self) -> dict[str, Service]:
+        """The services that have a token, by key."""
+        return {service.key: service for service in self.services if service.token(self.config)}
 
-    def _ids(self, setting: str) -> frozenset[int]:
-        values = self.config.get(setting) or []
-        try:
-            return frozenset(int(value) for value in values)
-        except ValueError:
-            msg = f"{setting} holds something that is not an id: ids are whole numbers"
-            raise TapError(msg) from None
+    def is_configured(self, service: str) -> bool:
+        """Whether there is a token for a service."""
+        return service in self._configured
 
-    @property
-    def pulumi_organizations(self) -> list[str]:
-        """The organizations in the settings, each once."""
-        names = self.config.get("pulumi_organizations") or []
-        return list(dict.fromkeys(name.strip() for name in names if name.strip()))
+    def is_narrowed(self, stream: str) -> bool:
+        """Whether a filter of the settings leaves out some of a stream's rows."""
+        return any(service.narrows(stream, self.config) for service in self.services)
 
-    def is_narrowed(self, service_key: str) -> bool:
-        """Whether the settings name a part of what the token can see."""
-        part = {"dbt": self.dbt_filters.accounts, "pulumi": self.pulumi_organizations}
-        return bool(part[service_key])
-
-    def stream_of(self, stream_type: type[Stream] | None) -> CloudStream | None:
-        """The tap's stream of a type, if it has one."""
-        return next((s for s in self.streams.values() if type(s) is stream_type), None)  # type: ignore[return-value]
-
-    def has_token(self, service_key: str) -> bool:
-        """Whether a service is configured."""
-        return bool(str(self.config.get(f"{service_key}_token") or "").strip())
-
-    def service(self, service_key: str) -> Service:
-        """A service, made at first use.
+    def connection(self, service: str) -> Connection:
+        """The connection to a service, by the service's key; made at first use.
 
         Raises:
             TapError: When its URL is not usable.
         """
-        if service_key not in self._services:
-            client = {"dbt": dbt_client, "pulumi": pulumi_client}[service_key]
-            setting = f"{service_key}_url"
-            self._services[service_key] = Service(
-                name={"dbt": "dbt Cloud", "pulumi": "Pulumi Cloud"}[service_key],
-                url=client.base_url(self.config[setting]),
-                url_setting=setting,
-                headers=client.headers(self.config[f"{service_key}_token"].strip()),
-                concurrency=self.config["concurrency"],
-                timeout=self.config["request_timeout_seconds"],
-                requests_per_minute=self.config.get(f"{service_key}_requests_per_minute"),
-                patience=self.config["rate_limit_patience_seconds"],
-                before_wait=self._before_wait,
-            )
-        return self._services[service_key]
+        if service not in self._connections:
+            connect = self._configured[service].connect
+            self._connections[service] = connect(self.config, self._before_wait)
+        return self._connections[service]
 
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
         """Validate the settings; no message ever shows a value, as it may be a secret."""
@@ -197,20 +144,53 @@ class TapCloudAPIs(Tap):
         Raises:
             TapError: When no service has a token, or a setting has no sense.
         """
-        keys = [key for key in ("dbt", "pulumi") if self.has_token(key)]
-        if not keys:
-            msg = (
-                "no token: set dbt_token for dbt Cloud, pulumi_token for Pulumi Cloud, or both "
-                "(TAP_CLOUDAPIS_DBT_TOKEN, TAP_CLOUDAPIS_PULUMI_TOKEN)"
-            )
+        if not self._configured:
+            wanted = [f"{service.key}_token for {service.title}" for service in self.services]
+            names = [f"TAP_CLOUDAPIS_{service.key.upper()}_TOKEN" for service in self.services]
+            msg = f"no token: set {' or '.join(wanted)} (in the environment {' or '.join(names)})"
             raise TapError(msg)
-        for key in keys:
-            self.service(key)
-        _ = self.dbt_filters
+        for service in self._configured.values():
+            connection = self.connection(service.key)
+            if connection.url_hint:
+                self.logger.warning("%s is %s", connection.url, connection.url_hint)
+            service.check(self.config)
         start = self.config.get("start_date")
         if start and to_timestamp(start) == start and not start.endswith("Z"):
             msg = "start_date is not a date or timestamp like 2026-01-31 or 2026-01-31T00:00:00Z"
             raise TapError(msg)
+
+    # State
+
+    @property
+    def _whole_state(self) -> dict[str, Any]:
+        """The state, with what stands beside the bookmarks that the SDK knows of."""
+        return cast("dict[str, Any]", self.state)
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Take over a state, if its form is the one of this version.
+
+        Raises:
+            TapError: When it is not.
+        """
+        check_version(state, self.streams)
+        super().load_state({**state, "bookmarks": state.get("bookmarks") or {}})
+        self._whole_state[HOSTS_KEY] = known_hosts(state)
+
+    def _begin_state(self) -> None:
+        """Stamp the state, and warn of one that speaks of another deployment."""
+        hosts = self._whole_state[HOSTS_KEY]
+        for key in self._configured:
+            before, now = hosts.get(key), self.connection(key).hostname
+            if before and before != now:
+                self.logger.warning(
+                    "The state was written with %s as %s_host, now it is %s. If that is another "
+                    "deployment, use a state of its own: ids mean other things there",
+                    before,
+                    key,
+                    now,
+                )
+            hosts[key] = now
+        self._whole_state[VERSION_KEY] = VERSION
 
     # A sync and its end
 
@@ -227,7 +207,8 @@ class TapCloudAPIs(Tap):
         gc.set_threshold(100_000, 50, 100)
         try:
             self.check_settings()
-            self._log_skipped_services()
+            self._begin_state()
+            self._log_what_to_expect()
             self.sync_all()
         except Terminated as exc:
             self.logger.warning("Ended by signal %d, behind a last STATE message", exc.signum)
@@ -238,36 +219,44 @@ class TapCloudAPIs(Tap):
         finally:
             self.close()
         if self.report.rows or not self.report.failed:
-            self.report.log_summary(self._configured_streams())
+            self.report.log_summary(self._expected_streams())
         return code or int(self.report.failed)
 
     def close(self) -> None:
         """Write the last state and what is buffered; end the threads."""
-        for service in self._services.values():
-            service.stop()
-        if self.state:
+        for connection in self._connections.values():
+            connection.stop()
+        if self.state.get("bookmarks"):
             self._state_writer.force_state(self.state)
         self.message_writer.flush()
 
-    def _configured_streams(self) -> list[str]:
+    def _expected_streams(self) -> list[str]:
         """The selected streams of services with a token."""
         return [
-            stream.name
-            for stream in self.streams.values()
-            if stream.selected and self.has_token(stream.name.partition("_")[0])
+            name
+            for service in self._configured.values()
+            for name in self._selected_streams(service)
         ]
 
-    def _log_skipped_services(self) -> None:
-        for key, name in (("dbt", "dbt Cloud"), ("pulumi", "Pulumi Cloud")):
-            streams = [
-                stream.name
-                for stream in self.streams.values()
-                if stream.selected and stream.name.startswith(f"{key}_")
-            ]
-            if streams and not self.has_token(key):
+    def _selected_streams(self, service: Service) -> list[str]:
+        names = {stream.name for stream in service.streams}
+        return [s.name for s in self.streams.values() if s.selected and s.name in names]
+
+    def _log_what_to_expect(self) -> None:
+        for service in self.services:
+            streams = self._selected_streams(service)
+            if streams and not self.is_configured(service.key):
                 self.logger.info(
-                    "%s is skipped, as %s_token is not set: %s", name, key, ", ".join(streams)
+                    "%s is skipped, as %s_token is not set: %s",
+                    service.title,
+                    service.key,
+                    ", ".join(streams),
                 )
+        if self.config.get("emit_activate_version_messages"):
+            self.logger.info(
+                "emit_activate_version_messages is on: targets drop the rows that this sync does "
+                "not bring, those of other plugins that load into the same tables as well"
+            )
 
     def check_signal(self) -> None:
         """End the sync here, between two records, if a signal asked for it."""
@@ -302,8 +291,8 @@ class TapCloudAPIs(Tap):
         try:
             tap = cls(
                 config=config.config if config else {},
-                state=_read_json(state, "--state"),
-                catalog=_read_json(catalog, "--catalog"),
+                state=read_json(state, "--state"),
+                catalog=read_json(catalog, "--catalog"),
                 parse_env_config=config.parse_env if config else False,
             )
         except ConfigValidationError as exc:
@@ -336,49 +325,6 @@ class TapCloudAPIs(Tap):
                 cls.logger.info("The test has passed: a record of each stream that has any")
         tap.close()
         ctx.exit(int(tap.report.failed))
-
-
-def run_command(tap: type[TapCloudAPIs]) -> None:
-    """Run a tap's command line and exit; what a user can mend is one line, no traceback.
-
-    Args:
-        tap: The tap, or one that inherits from it.
-    """
-    logger = logging.getLogger(tap.name)
-    command = tap.cli
-    try:
-        command()
-    except TapError as exc:
-        logger.error("%s", exc)  # noqa: TRY400
-    except Terminated as exc:
-        sys.exit(128 + exc.signum)
-    except TargetGone:
-        # It has said why. Leave nothing for the interpreter to flush.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        logger.error("The target closed the pipe before the end of the sync")  # noqa: TRY400
-    except (FileNotFoundError, IsADirectoryError, PermissionError) as exc:
-        logger.error("%s", exc)  # noqa: TRY400
-    except ValueError as exc:
-        # The SDK reads --config with simplejson, whose error is a class of its own.
-        if type(exc).__name__ != "JSONDecodeError":
-            raise
-        logger.error("--config: the file is not JSON (%s)", exc)  # noqa: TRY400
-    sys.exit(1)
-
-
-def _read_json(file: Any, option: str) -> dict[str, Any] | None:
-    """Read the JSON file of an option."""
-    if file is None:
-        return None
-    try:
-        content: Any = load_json(file.read())
-    except ValueError as exc:
-        msg = f"{option}: the file is not JSON ({exc})"
-        raise TapError(msg) from None
-    if not isinstance(content, dict):
-        msg = f"{option}: the file does not hold a JSON object"
-        raise TapError(msg)
-    return content
 
 
 def _is_for_users(record: logging.LogRecord) -> bool:

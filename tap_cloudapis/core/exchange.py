@@ -1,7 +1,8 @@
 """Requests on their way, from one answer up to all the lists of a context.
 
 The main thread makes these objects, which send their requests in threads at once, and asks
-them for results when it needs them.
+them for results when it needs them. They know a connection, how an answer is validated and
+where it is counted; of streams they know nothing.
 """
 
 from __future__ import annotations
@@ -11,21 +12,21 @@ from collections import deque
 from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
 from tap_cloudapis.core.errors import BadRequestError, TapError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from concurrent.futures import Future
 
     import requests
-    from singer_sdk.helpers.types import Context
 
-    from tap_cloudapis.core.paging import Page, Paginator, Params, PendingPage, Row, Submit
-    from tap_cloudapis.core.stream import CloudStream
+    from tap_cloudapis.core.connection import Connection
+    from tap_cloudapis.core.paging import Page, PageLimit, Paginator, Params, PendingPage, Row
+    from tap_cloudapis.core.report import StreamReport
 
 #: Tries to get an answer that can be decoded.
 MAX_DECODE_TRIES = 4
@@ -38,7 +39,7 @@ def decode_body(content: bytes) -> Any:
 
     Args:
         content: The body. What msgspec refuses (NaN, lone surrogates) is left to the
-            standard library; NaN and the infinities become null, as the SDK has them.
+            standard library; NaN and the infinities become null, as in the SDK.
 
     Raises:
         ValueError: When it is not JSON.
@@ -49,37 +50,53 @@ def decode_body(content: bytes) -> Any:
         return json.loads(content, parse_float=Decimal, parse_constant=lambda _: None)
 
 
+@dataclass(frozen=True)
+class Sender:
+    """Sends the requests of one stream.
+
+    Attributes:
+        connection: To the stream's service.
+        validate: Tells a success from what is worth another try and from what is not.
+        report: Where requests are counted.
+    """
+
+    connection: Connection
+    validate: Callable[[requests.Response], None]
+    report: StreamReport
+
+    def submit(self, request: requests.PreparedRequest) -> Future[bytes | None]:
+        """Send a request in a thread."""
+        connection = self.connection
+        return connection.pool.submit(lambda: connection.send(request, self.validate, self.report))
+
+
 class Exchange:
     """A request on its way, and its answer.
 
     Args:
-        stream: On whose behalf.
-        request: Sent at once, in a thread.
+        sender: Sends it at once, in a thread.
+        request: A GET.
     """
 
-    def __init__(self, stream: CloudStream, request: requests.PreparedRequest) -> None:
-        self._stream = stream
+    def __init__(self, sender: Sender, request: requests.PreparedRequest) -> None:
+        self._sender = sender
         self._request = request
-        self._future = self._submit()
-
-    def _submit(self) -> Future[bytes | None]:
-        stream = self._stream
-        return stream.service.pool.submit(
-            lambda: stream.service.send(self._request, stream.validate_response, stream.report)
-        )
+        self._future = sender.submit(request)
 
     def body(self) -> Any:
         """Wait for the answer and decode it; an empty or cut one is asked for again."""
+        connection = self._sender.connection
         for _ in range(MAX_DECODE_TRIES):
-            content = self._stream.service.pool.result(self._future)
+            content = connection.pool.result(self._future)
             try:
                 return None if content is None else decode_body(content)
             except ValueError:
-                self._future = self._submit()
-                self._stream.report.count(retries=1)
+                self._future = self._sender.submit(self._request)
+                self._sender.report.count(retries=1)
         self.cancel()
-        service = self._stream.service
-        msg = f"{service.host} answered something that is not JSON; check {service.url_setting}"
+        msg = (
+            f"{connection.host} answered something that is not JSON; check {connection.url_setting}"
+        )
         raise TapError(msg)
 
     def cancel(self) -> None:
@@ -88,22 +105,33 @@ class Exchange:
 
 
 class AskedPage:
-    """A page on its way; see :meth:`CloudStream.ask_page`."""
+    """A page on its way; it is asked for again, smaller, when the API rejects its size.
 
-    def __init__(
+    Args:
+        ask: Sends the request for a page with the given query parameters.
+        read: Reads the page out of a decoded answer.
+        host: The host, for error messages.
+        params: The query parameters of the page.
+        limit: The page size to ask for; ``None`` where the list has none.
+        resizable: Whether a smaller page still begins with the same row.
+    """
+
+    def __init__(  # noqa: PLR0913 - what makes up a page
         self,
-        stream: CloudStream,
-        context: Context | None,
-        paginator: Paginator,
+        ask: Callable[[Params], Exchange],
+        read: Callable[[Any], Page],
+        host: str,
         params: Params,
         *,
+        limit: PageLimit | None,
         resizable: bool,
     ) -> None:
-        self._stream = stream
-        self._context = context
-        self._limit = paginator.limit
+        self._send = ask
+        self._read = read
+        self._host = host
         self._params = params
-        self._resizable = resizable and paginator.limit is not None
+        self._limit = limit
+        self._resizable = resizable
         self._size = 0
         self._exchange = self._ask()
 
@@ -112,22 +140,21 @@ class AskedPage:
         if self._limit is not None and self._limit.param not in params:
             self._size = self._limit.value
             params = {**params, self._limit.param: self._size}
-        return self._stream.ask(self._context, params)
+        return self._send(params)
 
     def result(self) -> Page:
         """Wait for the page, asking again for a smaller one if its size is rejected."""
         rejection: BadRequestError | None = None
         while True:
             try:
-                return self._stream.read_page(self._exchange.body())
+                return self._read(self._exchange.body())
             except BadRequestError as exc:  # noqa: PERF203 - rare, and a network away
                 rejection = rejection or exc
                 if not (self._resizable and self._limit and self._limit.reject(self._size)):
                     raise rejection from None
                 self._exchange = self._ask()
             except (KeyError, TypeError, AttributeError) as exc:
-                host = self._stream.service.host
-                msg = f"{host} answered in a shape that is not its API's ({exc!r})"
+                msg = f"{self._host} answered in a shape that is not its API's ({exc!r})"
                 raise TapError(msg) from exc
 
     def cancel(self) -> None:
@@ -150,18 +177,34 @@ class Read:
     purpose: Any = None
 
 
+class AskPage(Protocol):
+    """Asks for a page of one of the lists of a context."""
+
+    def __call__(self, read: Read, params: Params, *, resizable: bool = True) -> PendingPage:
+        """Ask for a page.
+
+        Args:
+            read: The list.
+            params: Paging parameters; the list's own and the page size are added.
+            resizable: See :class:`AskedPage`.
+        """
+
+
 class Reading:
-    """The lists of a context, being read: in turn, while the first pages of the next run ahead.
+    """The lists of a context, being read one after another.
+
+    While one list is read, the first pages of the next ones are on their way.
 
     Args:
-        stream: Whose lists.
-        context: Fills the path of them all.
+        reads: The lists, made when they are needed.
+        ask_page: Asks for a page.
+        ahead: The most pages to keep asked for.
     """
 
-    def __init__(self, stream: CloudStream, context: Context | None) -> None:
-        self._stream = stream
-        self._context = context
-        self._coming = iter(stream.reads(context))
+    def __init__(self, reads: Iterable[Read], ask_page: AskPage, ahead: int) -> None:
+        self._coming = iter(reads)
+        self._ask_page = ask_page
+        self._ahead = ahead
         self._waiting: deque[tuple[Read, PendingPage]] = deque()
         self._look_ahead()
 
@@ -171,7 +214,7 @@ class Reading:
             while self._waiting:
                 read, first = self._waiting.popleft()
                 submit = self._submitter(read)
-                for rows in read.paginator.walk(submit, first, self._stream.ahead):
+                for rows in read.paginator.walk(submit, first, self._ahead):
                     yield read, rows
                 self._look_ahead()
         finally:
@@ -183,13 +226,12 @@ class Reading:
             page.cancel()
 
     def _look_ahead(self) -> None:
-        for read in islice(self._coming, self._stream.ahead - len(self._waiting)):
+        for read in islice(self._coming, self._ahead - len(self._waiting)):
             first = self._submitter(read)(read.paginator.first_params())
             self._waiting.append((read, first))
 
-    def _submitter(self, read: Read) -> Submit:
+    def _submitter(self, read: Read) -> Callable[..., PendingPage]:
         def submit(params: Params, *, resizable: bool = True) -> PendingPage:
-            params = {**read.params, **params}
-            return self._stream.ask_page(self._context, read.paginator, params, resizable=resizable)
+            return self._ask_page(read, params, resizable=resizable)
 
         return submit

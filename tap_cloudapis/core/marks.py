@@ -26,7 +26,7 @@ class MarkedStream(CloudStream):
 
     @property
     def _versioned(self) -> bool:
-        """Never: what such a stream emits is not all there is."""
+        """Never: such a stream does not emit all there is."""
         return False
 
     def get_replication_key_signpost(self, context: Context | None = None) -> None:  # noqa: ARG002

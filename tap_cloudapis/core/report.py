@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 #: Seconds between two lines of progress.
 PROGRESS_INTERVAL = 15.0
+#: How many of a stream's records that are left out are named.
+NAMED_RECORDS = 3
 
 
 @dataclass
@@ -28,6 +30,7 @@ class StreamReport:
         skipped: What was left out and why, in few words.
         failures: What should have been there and is not.
         notes: What else a reader of the summary should know.
+        left_out: Records that are left out because they cannot be told from others.
     """
 
     rows: int = 0
@@ -37,7 +40,13 @@ class StreamReport:
     skipped: list[str] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    left_out: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
+
+    @property
+    def failed(self) -> bool:
+        """Whether rows are missing that should be there."""
+        return bool(self.failures or self.left_out)
 
     def count(self, *, requests: int = 0, retries: int = 0) -> None:
         """Count requests; called from worker threads."""
@@ -68,7 +77,7 @@ class SyncReport:
     @property
     def failed(self) -> bool:
         """Whether data is missing that should be there."""
-        return any(report.failures for report in self._streams.values())
+        return any(report.failed for report in self._streams.values())
 
     @contextmanager
     def timing(self, stream: str) -> Iterator[StreamReport]:
@@ -87,17 +96,32 @@ class SyncReport:
             self[self._running[-1]].seconds += now - self._since
         self._since = now
 
-    def skip(self, stream: str, what: str, *, in_full: str = "") -> None:
+    def skip(self, stream: str, what: str, *, in_full: str = "", quiet: bool = False) -> None:
         """Note and log what is left out; once, however many contexts say the same.
 
         Args:
             stream: The stream it is left out of.
             what: What and why, in few words, as the summary has it.
             in_full: What the warning says instead, if there is more to say.
+            quiet: Whether another stream has warned of it already.
         """
         if what not in self[stream].skipped:
             self[stream].skipped.append(what)
-            self._logger.warning("%s: skipped, %s", stream, in_full or what)
+            if not quiet:
+                self._logger.warning("%s: skipped, %s", stream, in_full or what)
+
+    def leave_out(self, stream: str, what: str) -> None:
+        """Count a record that is left out because it cannot be told from others; log the first.
+
+        Args:
+            stream: The record's stream.
+            what: Which record, and what is wrong with it.
+        """
+        report = self[stream]
+        report.left_out += 1
+        if report.left_out <= NAMED_RECORDS:
+            more = "; further ones are only counted" if report.left_out == NAMED_RECORDS else ""
+            self._logger.error("%s: left out a record, %s%s", stream, what, more)
 
     def note(self, stream: str, what: str) -> None:
         """Warn of something that is not wrong but may not be meant."""
@@ -135,6 +159,8 @@ class SyncReport:
         width = max(map(len, self._streams), default=0)
         for name, report in self._streams.items():
             notes = ["FAILED: see the error above"] if report.failures else []
+            if report.left_out:
+                notes.append(f"FAILED: {report.left_out:,} records left out")
             notes += [f"skipped: {text}" for text in report.skipped] + report.notes
             self._logger.info(
                 "%-*s %9s rows %7s requests %4d retries %8.1f s%s",

@@ -1,224 +1,89 @@
-"""The HTTP side of a service: one session, one pool, one gate, one way to retry."""
+"""What a service is: everything that the tap has to know of dbt Cloud, or of Pulumi Cloud."""
 
 from __future__ import annotations
 
-import os
-import random
-import threading
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
-import requests
-import urllib3
-from requests.adapters import HTTPAdapter
-from requests.utils import get_environ_proxies
-from singer_sdk.exceptions import RetriableAPIError
-
-from tap_cloudapis.core.errors import TapError
-from tap_cloudapis.core.fetching import FetchPool
-from tap_cloudapis.core.output import encode
-from tap_cloudapis.core.throttling import Gate, parse_retry_after
+from tap_cloudapis.core.connection import Connection
+from tap_cloudapis.core.urls import normalize_url
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection, Mapping
 
-    from tap_cloudapis.core.report import StreamReport
+    from singer_sdk import typing as th
 
-#: Tries of a request that fails (5xx, cut connection); waits double from a tenth of a second.
-MAX_TRIES = 10
-#: Tries while no request of the service has ever succeeded: most likely a wrong host.
-MAX_FIRST_TRIES = 6
-FIRST_WAIT = 0.1
-LONGEST_WAIT = 30.0
-NO_CONTENT = 204
-TOO_MANY_REQUESTS = 429
+    from tap_cloudapis.core.stream import CloudStream
 
-_CONNECTION_ERRORS = (
-    requests.exceptions.ConnectionError,
-    requests.exceptions.Timeout,
-    requests.exceptions.ChunkedEncodingError,
-    requests.exceptions.ContentDecodingError,
-    urllib3.exceptions.HTTPError,
-)
+    Settings = Mapping[str, Any]
 
 
+@dataclass(frozen=True, kw_only=True)
 class Service:
-    """What all streams of one service share.
+    """A service, as one object; the folder of the service makes it.
 
-    Args:
-        name: The service as users call it ("dbt Cloud").
-        url: The normalised base URL.
-        url_setting: The setting that holds the URL, for error messages.
-        headers: Headers of every request, the authorization among them.
-        concurrency: The most requests in flight.
-        timeout: Seconds to wait for a connection, and for each read.
-        requests_per_minute: The budget; ``None`` for none.
-        patience: Seconds that one request may wait for rate limits to pass.
-        before_wait: See :class:`FetchPool`.
+    Attributes:
+        key: The prefix of its settings and streams, such as ``dbt``. Its token is the setting
+            ``KEY_token``, its address ``KEY_url``.
+        title: Its name, as users know it.
+        settings: Its settings.
+        default_url: The address that is asked where none is set.
+        url_hint: What to say of the address in errors where it is that default; empty where the
+            default is what nearly everybody needs.
+        api_path: The path of the API below the address.
+        headers: Gives the headers of every request for a token.
+        streams: Its streams.
+        narrowing: Filters among its settings, and the streams whose rows each of them narrows.
+        check: Called with all settings before a sync; raises ``TapError`` for one that has no
+            sense.
     """
 
-    def __init__(  # noqa: PLR0913 - a record of settings
-        self,
-        *,
-        name: str,
-        url: str,
-        url_setting: str,
-        headers: dict[str, str],
-        concurrency: int,
-        timeout: float,
-        requests_per_minute: int | None,
-        patience: int,
-        before_wait: Callable[[], None],
-    ) -> None:
-        self.name = name
-        self.url = url
-        self.url_setting = url_setting
-        self.host = urlsplit(url).netloc
-        self.timeout = timeout
-        self.patience = patience
-        self.unusable: TapError | None = None
-        self._stopped = threading.Event()
-        self._reached = False
-        self.gate = Gate(requests_per_minute, self._stopped)
-        self.pool = FetchPool(concurrency, name, before_wait)
-        self.session = _new_session(url, headers, concurrency)
+    key: str
+    title: str
+    settings: tuple[th.Property[Any], ...]
+    default_url: str
+    headers: Callable[[str], dict[str, str]]
+    streams: tuple[type[CloudStream], ...]
+    url_hint: str = ""
+    api_path: str = ""
+    narrowing: Mapping[str, Collection[str]] = field(default_factory=dict)
+    check: Callable[[Settings], object] = dict
 
-    def send(
-        self,
-        request: requests.PreparedRequest,
-        validate: Callable[[requests.Response], None],
-        report: StreamReport,
-    ) -> bytes | None:
-        """Send a request until it is answered; called in a worker thread.
+    def token(self, settings: Settings) -> str:
+        """The token in the settings; empty where there is none."""
+        return str(settings.get(f"{self.key}_token") or "").strip()
+
+    def chosen_url(self, settings: Settings) -> str:
+        """The address in the settings; empty where there is none."""
+        return str(settings.get(f"{self.key}_url") or "").strip()
+
+    def narrows(self, stream: str, settings: Settings) -> bool:
+        """Whether a filter in the settings leaves out some of a stream's rows."""
+        return any(
+            settings.get(name) and stream in streams for name, streams in self.narrowing.items()
+        )
+
+    def connect(self, settings: Settings, before_wait: Callable[[], None]) -> Connection:
+        """Make the connection.
 
         Args:
-            request: A GET.
-            validate: Raises ``RetriableAPIError`` for what is worth another try, and any other
-                error for what is not.
-            report: Where requests and retries are counted.
-
-        Returns:
-            The body of the answer; ``None`` when it has none (204).
+            settings: All settings of the tap.
+            before_wait: Called before the main thread waits for an answer.
 
         Raises:
-            TapError: When the patience for retries is spent.
+            TapError: When the address is not usable.
         """
-        tries = 0
-        throttled = 0.0
-        while True:
-            entered = self.gate.enter()
-            if self._stopped.is_set():
-                msg = f"{self.name}: the sync was stopped"
-                raise TapError(msg)
-            report.count(requests=1)
-            tries += 1
-            try:
-                body = self._send_once(request, validate)
-            except RetriableAPIError as exc:
-                failure = str(exc)
-                if exc.response is not None and exc.response.status_code == TOO_MANY_REQUESTS:
-                    tries -= 1
-                    asked = parse_retry_after(exc.response.headers.get("Retry-After"))
-                    throttled += self.gate.throttled(entered, asked)
-                    if throttled > self.patience:
-                        msg = (
-                            f"{failure}; gave up after waiting {self.patience} s for its rate limit"
-                        )
-                        raise TapError(msg) from exc
-                    report.count(retries=1)
-                    continue
-            except _CONNECTION_ERRORS as exc:
-                failure = f"no answer from {self.host} ({_reason(exc)}); check {self.url_setting}"
-            except requests.exceptions.RequestException as exc:
-                msg = f"cannot ask {self.host} ({_reason(exc)}); check {self.url_setting}"
-                raise TapError(msg) from exc
-            else:
-                self._reached = True
-                self.gate.succeeded()
-                return body
-            if tries >= (MAX_TRIES if self._reached else MAX_FIRST_TRIES):
-                msg = f"{failure} ({tries} tries)"
-                raise TapError(msg) from None
-            report.count(retries=1)
-            self._stopped.wait(min(LONGEST_WAIT, FIRST_WAIT * 2 ** (tries - 1)) * _jitter())
-
-    def _send_once(
-        self, request: requests.PreparedRequest, validate: Callable[[requests.Response], None]
-    ) -> bytes | None:
-        """Send a request and read the body in one piece, which requests does in many.
-
-        The session's own way of sending is for cookies and redirects; it is taken for a redirect.
-        """
-        session = self.session
-        response = session.get_adapter(self.url).send(
-            request,
-            timeout=self.timeout,
-            stream=True,
-            verify=session.verify or True,
-            proxies=session.proxies,
+        chosen = self.chosen_url(settings)
+        setting = f"{self.key}_url"
+        return Connection(
+            service=self.title,
+            url=normalize_url(chosen or self.default_url, setting) + self.api_path,
+            url_setting=setting,
+            url_hint="" if chosen else self.url_hint,
+            headers=self.headers(self.token(settings)),
+            concurrency=settings["concurrency"],
+            timeout=settings["request_timeout_seconds"],
+            requests_per_minute=settings.get(f"{self.key}_requests_per_minute"),
+            patience=settings["rate_limit_patience_seconds"],
+            before_wait=before_wait,
         )
-        if response.is_redirect:
-            response.close()
-            response = session.send(request, timeout=self.timeout, stream=True)
-        validate(response)
-        if response.status_code == NO_CONTENT:
-            response.close()
-            return None
-        body: bytes = response.raw.read(decode_content=True)
-        return body
-
-    def stop(self) -> None:
-        """End all waiting in worker threads; nothing more is sent."""
-        self._stopped.set()
-        self.pool.close()
-
-
-def _new_session(url: str, headers: dict[str, str], concurrency: int) -> requests.Session:
-    """A session that honours proxies and CA bundles of the environment, and nothing else of it.
-
-    ``Session.send`` ignores the CA bundle variables, and a netrc entry for the host would
-    silently replace the token; so both are settled here, once.
-    """
-    session = requests.Session()
-    session.trust_env = False
-    session.proxies = get_environ_proxies(url)
-    session.verify = (
-        os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
-    )
-    session.headers.update(headers)
-    adapter = HTTPAdapter(pool_connections=1, pool_maxsize=concurrency)
-    session.mount("https://", adapter)
-    session.mount("http://", adapter)
-    return session
-
-
-def _jitter() -> float:
-    return random.uniform(0.8, 1.2)  # noqa: S311 - spreads retries, protects nothing
-
-
-def _reason(exc: BaseException) -> str:
-    """Say in a few words what a chain of transport errors is about."""
-    if isinstance(exc, requests.exceptions.SSLError):
-        return "its certificate is not trusted; set REQUESTS_CA_BUNDLE for a private authority"
-    if isinstance(exc, requests.exceptions.ProxyError):
-        return "the proxy of the environment refused"
-    if isinstance(exc, requests.exceptions.Timeout):
-        return "timed out"
-    text = str(exc)
-    for sign, words in (
-        ("NameResolution", "the name cannot be resolved"),
-        ("refused", "connection refused"),
-        ("unreachable", "network unreachable"),
-    ):
-        if sign in text:
-            return words
-    return "the connection was cut" if isinstance(exc, _CONNECTION_ERRORS) else type(exc).__name__
-
-
-def query_text(params: dict[str, Any]) -> dict[str, str]:
-    """Query parameters as text; lists are JSON arrays in one value, as dbt Cloud wants them."""
-    return {
-        name: encode(value).decode() if isinstance(value, (list, tuple)) else str(value)
-        for name, value in params.items()
-        if value is not None
-    }

@@ -1,12 +1,14 @@
-"""Base URLs as users write them, brought into one form."""
+"""Base URLs as users write them, and query parameters as the services take them."""
 
 from __future__ import annotations
 
 import ipaddress
 import re
+from typing import Any
 from urllib.parse import urlsplit
 
 from tap_cloudapis.core.errors import TapError
+from tap_cloudapis.core.output import encode
 
 
 def normalize_url(value: str, setting: str) -> str:
@@ -48,3 +50,12 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def query_text(params: dict[str, Any]) -> dict[str, str]:
+    """Query parameters as text; lists are JSON arrays in one value, as dbt Cloud wants them."""
+    return {
+        name: encode(value).decode() if isinstance(value, (list, tuple)) else str(value)
+        for name, value in params.items()
+        if value is not None
+    }

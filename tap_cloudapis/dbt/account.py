@@ -5,14 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tap_cloudapis.core.errors import RefusedError, TapError
-from tap_cloudapis.core.exchange import Exchange, Read
-from tap_cloudapis.core.paging import OffsetPages, Paginator, Row
+from tap_cloudapis.core.exchange import Read
+from tap_cloudapis.core.facts import Facts
+from tap_cloudapis.core.offset_pages import OffsetPages
 from tap_cloudapis.dbt.client import DbtStream
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from singer_sdk.helpers.types import Context
+
+    from tap_cloudapis.core.paging import Paginator, Row
 
 #: The value of ``state`` for what was deleted.
 DELETED = 2
@@ -27,6 +30,10 @@ class Accounts(DbtStream):
     scope = ""
     context_columns: ClassVar[Mapping[str, str]] = {}
     dropped_fields = frozenset({"docs_job", "freshness_job"})
+    facts = Facts(
+        row="an account",
+        requests="one, and one for each account that only the settings name",
+    )
 
     def new_paginator(self, context: Context | None) -> Paginator:  # noqa: ARG002
         """The list declares no paging, but says how many accounts there are."""
@@ -34,13 +41,13 @@ class Accounts(DbtStream):
 
     def lists(self, context: Context | None) -> Iterator[list[Row]]:
         """The accounts of the list, then those that only their own address shows."""
-        wanted: frozenset[int] = self._tap.dbt_filters.accounts
+        wanted = self.filters.accounts
         found = 0
         missing = set(wanted)
         try:
             for rows in super().lists(context):
-                accounts = [row for row in rows if not wanted or row["id"] in wanted]
-                missing -= {row["id"] for row in accounts}
+                accounts = [row for row in rows if not wanted or row.get("id") in wanted]
+                missing -= {row.get("id") for row in accounts}
                 found += len(accounts)
                 yield accounts
         except RefusedError:
@@ -51,7 +58,7 @@ class Accounts(DbtStream):
             if account is not None:
                 yield [account]
         if not found and not wanted:
-            msg = f"the token sees no account on {self.service.host}; check dbt_url"
+            msg = f"the token sees no account on {self.connection.host}; check dbt_url"
             raise TapError(msg)
 
     def _account(self, account_id: int) -> Row | None:
@@ -59,9 +66,9 @@ class Accounts(DbtStream):
         request = self.prepare(None, {})
         request.url = f"{self.url_base}/v2/accounts/{account_id}/"
         try:
-            return dict(Exchange(self, request).body()["data"])
+            return dict(self.send(request).body()["data"])
         except (RefusedError, TypeError) as exc:
-            self._tap.report.fail(
+            self.tap.report.fail(
                 self.name,
                 f"account {account_id} of dbt_account_ids cannot be read with this token "
                 f"({exc}); tokens belong to one account: check the id, the token and dbt_url",
@@ -70,7 +77,7 @@ class Accounts(DbtStream):
 
     def refused(self, exc: RefusedError, context: Context | None, rows: int) -> None:  # noqa: ARG002
         """Without the list of accounts there is nothing to read: never a mere skip."""
-        self._tap.report.fail(self.name, f"{exc}; check dbt_url, or name the account")
+        self.tap.report.fail(self.name, f"{exc}; check dbt_url, or name the account")
 
     def child_context(self, record: Row, context: Context) -> dict[str, Any]:  # noqa: ARG002
         """Lists of an account need its id."""
@@ -82,7 +89,6 @@ class Projects(DbtStream):
 
     name = "dbt_projects"
     path = "/v3/accounts/{account_id}/projects/"
-    primary_keys = ("id",)
     parent_stream_type = Accounts
     keyset = "pk__gt"
     params: ClassVar[Mapping[str, Any]] = {"state": "all"}
@@ -96,7 +102,11 @@ class Projects(DbtStream):
             "freshness_job",
         }
     )
-    permission = "the permission to read projects"
+    facts = Facts(
+        row="a project",
+        requests="one per 100 projects",
+        permission="the permission to read projects",
+    )
 
     def child_context(self, record: Row, context: Context) -> dict[str, Any]:
         """Lists of a project need its id; its state explains a refusal."""
@@ -112,7 +122,6 @@ class Environments(DbtStream):
 
     name = "dbt_environments"
     path = "/v3/accounts/{account_id}/projects/{project_id}/environments/"
-    primary_keys = ("id",)
     parent_stream_type = Projects
     keyset = "id__gt"
     params: ClassVar[Mapping[str, Any]] = {"state": "all"}
@@ -132,7 +141,11 @@ class Environments(DbtStream):
             "custom_environment_variables",
         }
     )
-    permission = "the permission to read environments"
+    facts = Facts(
+        row="an environment",
+        requests="one per project",
+        permission="the permission to read environments",
+    )
 
     def refused(self, exc: RefusedError, context: Context | None, rows: int) -> None:
         """A deleted project may answer that it is not there: nothing is missing then."""
@@ -148,11 +161,14 @@ class Connections(DbtStream):
 
     name = "dbt_connections"
     path = "/v3/accounts/{account_id}/connections/"
-    primary_keys = ("id",)
     parent_stream_type = Accounts
     ordered = False
     dropped_fields = frozenset({"config"})
-    permission = "the permission to read connections (Account Viewer does not have it)"
+    facts = Facts(
+        row="a connection to a warehouse",
+        requests="one per 100 connections",
+        permission="the permission to read connections (Account Viewer does not have it)",
+    )
 
 
 class Jobs(DbtStream):
@@ -160,7 +176,6 @@ class Jobs(DbtStream):
 
     name = "dbt_jobs"
     path = "/v2/accounts/{account_id}/jobs/"
-    primary_keys = ("id",)
     parent_stream_type = Accounts
     params: ClassVar[Mapping[str, Any]] = {"state": "all"}
     dropped_fields = frozenset(
@@ -173,7 +188,11 @@ class Jobs(DbtStream):
             "custom_environment_variables",
         }
     )
-    permission = "the permission to read jobs"
+    facts = Facts(
+        row="a job",
+        requests="one per 100 jobs, deleted ones among them, and one per 100 system jobs",
+        permission="the permission to read jobs",
+    )
 
     def reads(self, context: Context | None) -> Iterable[Read]:
         """Two lists: the API leaves system jobs out unless they are asked for."""
@@ -186,6 +205,6 @@ class Jobs(DbtStream):
     def sift(self, read: Read, rows: list[Row], context: Context | None) -> list[Row]:  # noqa: ARG002
         """Give a job once, should it be in both lists."""
         seen: set[int] = read.purpose
-        fresh = [row for row in rows if row["id"] not in seen]
-        seen.update(row["id"] for row in fresh)
-        return fresh
+        before = frozenset(seen)
+        seen.update(row["id"] for row in rows if row.get("id"))
+        return [row for row in rows if row.get("id") not in before]

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tap_cloudapis.core.errors import TapError
-from tap_cloudapis.core.paging import OffsetPages, Page, PageLimit, Paginator
+from tap_cloudapis.core.offset_pages import OffsetPages
+from tap_cloudapis.core.paging import Page, PageLimit, Paginator
 from tap_cloudapis.core.stream import CloudStream
-from tap_cloudapis.core.urls import normalize_url
+from tap_cloudapis.dbt.filters import DbtFilters
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import requests
     from singer_sdk.helpers.types import Context
 
 #: The most rows the API gives in a page.
 PAGE_SIZE = 100
-
-
-def base_url(setting: str) -> str:
-    """The URL of the Administrative API for what ``dbt_url`` says."""
-    return normalize_url(setting, "dbt_url") + "/api"
 
 
 def headers(token: str) -> dict[str, str]:
@@ -34,10 +31,14 @@ class DbtStream(CloudStream):
 
     Lists come in an envelope ``{status, data, extra}``; ``extra.pagination.total_count`` says
     how many rows match. Paths end in a slash, without which the API redirects.
+
+    An id is unique within one deployment (region or cell) only, and people load several into
+    one dataset: so the account's id is part of the key, and each row says its host.
     """
 
     schema_package = "tap_cloudapis.dbt"
     service_key = "dbt"
+    primary_keys: Sequence[str] = ("account_id", "id")
     scope = "account {account_id}"
     context_columns: ClassVar[Mapping[str, str]] = {"account_id": "account_id"}
 
@@ -51,6 +52,15 @@ class DbtStream(CloudStream):
     def __init__(self, tap: Any) -> None:
         super().__init__(tap)
         self.limit = PageLimit("limit", PAGE_SIZE)
+
+    @cached_property
+    def filters(self) -> DbtFilters:
+        """What the settings ask for."""
+        return DbtFilters.from_settings(self.config)
+
+    def constants(self) -> dict[str, Any]:
+        """The host of the deployment."""
+        return {"dbt_host": self.connection.hostname}
 
     def base_params(self, context: Context | None) -> dict[str, Any]:  # noqa: ARG002
         """The declared parameters."""
@@ -69,7 +79,7 @@ class DbtStream(CloudStream):
         """Read the envelope of a list; ``data: null`` is an empty list."""
         status = body.get("status") or {}
         if status.get("is_success") is False:
-            msg = f"{self.service.host} answered: {_message(body)}"
+            msg = f"{self.connection.host} answered: {_message(body)}"
             raise TapError(msg)
         pagination = (body.get("extra") or {}).get("pagination") or {}
         rows = body["data"] or []

@@ -16,17 +16,21 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tap_cloudapis.core.errors import RefusedError
-from tap_cloudapis.core.exchange import Exchange, Read
+from tap_cloudapis.core.exchange import Read
+from tap_cloudapis.core.facts import Facts
 from tap_cloudapis.core.marks import MarkedStream
 from tap_cloudapis.core.normalizing import to_seconds, to_timestamp
-from tap_cloudapis.core.paging import OffsetPages, Paginator, Row
+from tap_cloudapis.core.offset_pages import OffsetPages
 from tap_cloudapis.dbt.account import Accounts
 from tap_cloudapis.dbt.client import PAGE_SIZE, DbtStream
+from tap_cloudapis.dbt.filters import RunFilter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from singer_sdk.helpers.types import Context
+
+    from tap_cloudapis.core.paging import Paginator, Row
 
 OPEN_STATUSES = [1, 2, 3]
 ENDED_STATUSES = (10, 20, 30)
@@ -46,63 +50,14 @@ class Purpose(Enum):
     LOOK_BACK = "runs that ended within the look-back"
 
 
-@dataclass(frozen=True)
-class RunFilter:
-    """Which runs of an account are asked for; the API takes one job at a time.
-
-    Attributes:
-        job: A job's id; ``None`` for all jobs.
-        projects: Ids of projects; empty for all.
-    """
-
-    job: int | None = None
-    projects: frozenset[int] = frozenset()
-
-    @cached_property
-    def key(self) -> str:
-        """The name of the filter in the state."""
-        parts = [f"job={self.job}"] if self.job is not None else []
-        if self.projects:
-            parts.append(f"projects={','.join(map(str, sorted(self.projects)))}")
-        return ";".join(parts)
-
-    @classmethod
-    def from_key(cls, key: str) -> RunFilter:
-        """Read a filter's name in the state."""
-        parts = dict(part.split("=", 1) for part in key.split(";") if part)
-        return cls(
-            job=int(parts["job"]) if "job" in parts else None,
-            projects=frozenset(map(int, parts.get("projects", "").split(",")))
-            if "projects" in parts
-            else frozenset(),
-        )
-
-    @property
-    def params(self) -> dict[str, Any]:
-        """The filter as query parameters."""
-        params: dict[str, Any] = {}
-        if self.job is not None:
-            params["job_definition_id"] = self.job
-        if self.projects:
-            params["project_id__in"] = sorted(self.projects)
-        return params
-
-    def covers(self, other: RunFilter) -> bool:
-        """Whether every run of the other filter is one of this."""
-        return (self.job is None or self.job == other.job) and (
-            not self.projects or (bool(other.projects) and other.projects <= self.projects)
-        )
-
-    def matches(self, row: Row) -> bool:
-        """Whether a run passes; asked again here in case a server ignores a parameter."""
-        return (self.job is None or row.get("job_definition_id") == self.job) and (
-            not self.projects or row.get("project_id") in self.projects
-        )
-
-
 def is_open(row: Row) -> bool:
     """Whether a run can still change its status."""
     return row.get("status") not in ENDED_STATUSES and not row.get("is_complete")
+
+
+def _has_id(row: Row) -> bool:
+    """Whether a row has an id; one without it is left out when it becomes a record."""
+    return type(row.get("id")) is int
 
 
 @dataclass
@@ -132,7 +87,6 @@ class Runs(MarkedStream, DbtStream):
 
     name = "dbt_runs"
     path = "/v2/accounts/{account_id}/runs/"
-    primary_keys = ("id",)
     replication_key = "finished_at"
     parent_stream_type = Accounts
     params: ClassVar[Mapping[str, Any]] = {"include_related": "trigger"}
@@ -149,7 +103,11 @@ class Runs(MarkedStream, DbtStream):
             "run_duration_humanized",
         }
     )
-    permission = "the permission to read runs"
+    facts = Facts(
+        row="a run, open or ended",
+        requests="one per 100 runs that are new, open, or ended within the look-back",
+        permission="the permission to read runs",
+    )
 
     def __init__(self, tap: Any) -> None:
         super().__init__(tap)
@@ -164,23 +122,26 @@ class Runs(MarkedStream, DbtStream):
         progress = self._progress(context)
         wanted = [row for row in rows if run_filter.matches(row)] if run_filter.key else rows
         if purpose is Purpose.OPEN:
-            if not {row["id"] for row in rows} <= asked:
+            if not {row["id"] for row in rows if _has_id(row)} <= asked:
                 # The server ignores lists of ids, and would give its whole history.
                 paginator = read.paginator
                 assert isinstance(paginator, OffsetPages)  # noqa: S101 - see _read()
                 paginator.closed = True
                 wanted = self._one_by_one(context, asked)
-            progress.ended.update(row["id"] for row in wanted if not is_open(row))
+            progress.ended.update(row["id"] for row in wanted if _has_id(row) and not is_open(row))
             return wanted
         if purpose is Purpose.LOOK_BACK:
             since, floor = asked
             return [
                 row
                 for row in wanted
-                if row["id"] <= floor
-                and row["id"] not in progress.ended
-                and not self._is_early(row)
-                and (to_timestamp(row.get("finished_at")) or "") >= since
+                if not _has_id(row)
+                or (
+                    row["id"] <= floor
+                    and row["id"] not in progress.ended
+                    and not self._is_early(row)
+                    and (to_timestamp(row.get("finished_at")) or "") >= since
+                )
             ]
         if self._since:
             early = purpose is Purpose.OPEN_AT_START
@@ -237,7 +198,7 @@ class Runs(MarkedStream, DbtStream):
         for run_id in sorted(ids):
             request = self.prepare(context, {})
             request.url = str(request.url).replace("/runs/", f"/runs/{run_id}/")
-            pending.append(Exchange(self, request))
+            pending.append(self.send(request))
         rows = []
         for exchange in pending:
             with suppress(RefusedError):
@@ -258,10 +219,7 @@ class Runs(MarkedStream, DbtStream):
     @cached_property
     def _filters(self) -> list[RunFilter]:
         """What the settings ask for."""
-        filters = self._tap.dbt_filters
-        projects = frozenset(filters.projects)
-        jobs: list[int | None] = [*sorted(filters.jobs)] or [None]
-        return [RunFilter(job, projects) for job in jobs]
+        return self.filters.of_runs
 
     def _progress(self, context: Context | None) -> AccountProgress:
         """The progress of an account in this sync; begun from the marks in the state."""
@@ -351,7 +309,7 @@ class Runs(MarkedStream, DbtStream):
         for run_filter in self._filters:
             found = [progress.marks[run_filter.key] for progress in self._accounts.values()]
             if run_filter.key and not any(mark.get("last_id") for mark in found):
-                self._tap.report.note(self.name, f"no run matches {run_filter.key}; check the id")
+                self.tap.report.note(self.name, f"no run matches {run_filter.key}; check the id")
 
     def _look_back_from(self, finished_at: str) -> str:
         moment = datetime.strptime(finished_at, "%Y-%m-%dT%H:%M:%S.%fZ")  # noqa: DTZ007

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from tap_cloudapis.core.paging import Page, PageLimit, Row
 from tap_cloudapis.core.stream import CloudStream
-from tap_cloudapis.core.urls import normalize_url
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,11 +19,6 @@ if TYPE_CHECKING:
 #: a secret.
 SIGNATURE_KEY = "4dabf18193072939515e22adb298388d"
 REDACTED = "[secret]"
-
-
-def base_url(setting: str) -> str:
-    """The URL of the REST API for what ``pulumi_url`` says."""
-    return normalize_url(setting, "pulumi_url")
 
 
 def headers(token: str) -> dict[str, str]:

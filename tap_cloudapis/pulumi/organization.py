@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tap_cloudapis.core.errors import RefusedError, TapError
-from tap_cloudapis.core.exchange import Exchange
+from tap_cloudapis.core.facts import Facts
 from tap_cloudapis.core.paging import Paginator, Row, TokenPages
 from tap_cloudapis.pulumi.client import PulumiStream, snake_keys
 
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from singer_sdk.helpers.types import Context
+
+    from tap_cloudapis.core.exchange import Exchange
 
 
 class Organizations(PulumiStream):
@@ -24,18 +26,32 @@ class Organizations(PulumiStream):
     scope = ""
     context_columns: ClassVar[Mapping[str, str]] = {}
     records_key = "organizations"
+    facts = Facts(row="an organization", requests="one, and two per organization")
 
     def lists(self, context: Context | None) -> Iterator[list[Row]]:  # noqa: ARG002
-        """One row per organization: its metadata and its public face, two requests each."""
-        configured = self._tap.pulumi_organizations
+        """One row per organization: its metadata and its public face, two requests each.
+
+        Names are taken without regard to case, as the service does; its own spelling counts.
+        """
+        configured = self._configured()
         pending = [
             (name, self._ask_organization(name, "/metadata"), self._ask_organization(name))
             for name in configured or self._discover()
         ]
+        seen: set[str] = set()
         for name, metadata, face in pending:
             row = self._organization(name, metadata, face, named=bool(configured))
-            if row is not None:
+            if row is not None and row["org_name"].casefold() not in seen:
+                seen.add(row["org_name"].casefold())
                 yield [row]
+
+    def _configured(self) -> list[str]:
+        """The organizations in the settings, each once."""
+        names: dict[str, str] = {}
+        for name in self.config.get("pulumi_organizations") or []:
+            if name.strip():
+                names.setdefault(name.strip().casefold(), name.strip())
+        return list(names.values())
 
     def _discover(self) -> list[str]:
         """The logins of the organizations that the token reaches."""
@@ -45,14 +61,14 @@ class Organizations(PulumiStream):
             names.append((user.get("tokenInfo") or {}).get("organization"))
         except (AttributeError, TypeError):
             msg = (
-                f"{self.service.host} answered in a shape that is not its API's; "
-                f"check {self.service.url_setting}"
+                f"{self.connection.host} answered in a shape that is not its API's; "
+                f"check {self.connection.url_setting}"
             )
             raise TapError(msg) from None
         found = list(dict.fromkeys(name for name in names if name))
         if not found:
             msg = (
-                f"the token belongs to no organization on {self.service.host}; "
+                f"the token belongs to no organization on {self.connection.host}; "
                 "name one in pulumi_organizations"
             )
             raise TapError(msg)
@@ -61,7 +77,7 @@ class Organizations(PulumiStream):
     def _ask_organization(self, name: str, suffix: str = "") -> Exchange:
         request = self.prepare(None, {})
         request.url = f"{self.url_base}/api/orgs/{self._url_encode(name)}{suffix}"
-        return Exchange(self, request)
+        return self.send(request)
 
     def _organization(
         self, name: str, metadata: Exchange, face: Exchange, *, named: bool
@@ -69,7 +85,7 @@ class Organizations(PulumiStream):
         answers = [self._answer(metadata), self._answer(face)]
         refusals = [answer for answer in answers if isinstance(answer, RefusedError)]
         if len(refusals) == len(answers) and named:
-            self._tap.report.fail(
+            self.tap.report.fail(
                 self.name,
                 f"organization {name}: {refusals[0]}; it is named in pulumi_organizations: "
                 "check the name and the token",
@@ -93,7 +109,7 @@ class Organizations(PulumiStream):
 
     def refused(self, exc: RefusedError, context: Context | None, rows: int) -> None:  # noqa: ARG002
         """Without the list of organizations there is nothing to read: never a mere skip."""
-        self._tap.report.fail(self.name, f"{exc}; name them in pulumi_organizations")
+        self.tap.report.fail(self.name, f"{exc}; name them in pulumi_organizations")
 
     def child_context(self, record: Row, context: Context) -> dict[str, Any]:  # noqa: ARG002
         """Lists of an organization need its login."""
@@ -108,7 +124,11 @@ class Members(PulumiStream):
     primary_keys = ("org_name", "user_login")
     parent_stream_type = Organizations
     records_key = "members"
-    permission = "the permission to read members"
+    facts = Facts(
+        row="a person in an organization",
+        requests="one per page of members",
+        permission="the permission to read members",
+    )
 
     def base_params(self, context: Context | None) -> dict[str, Any]:  # noqa: ARG002
         """The complete list: the other one stops at 50 members."""
@@ -144,4 +164,9 @@ class Teams(PulumiStream):
     primary_keys = ("org_name", "name")
     parent_stream_type = Organizations
     records_key = "teams"
-    permission = "the permission to read teams, or the plan does not include teams"
+    facts = Facts(
+        row="a team",
+        requests="one per organization",
+        permission="the permission to read teams, or the plan does not include teams",
+        plan="Pro and above",
+    )

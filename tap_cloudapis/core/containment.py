@@ -1,0 +1,95 @@
+"""A failure ends one context of one stream, is reported, and takes nothing else away."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from singer_sdk.exceptions import AbortedSyncFailedException, AbortedSyncPausedException
+
+from tap_cloudapis.core.emission import EmittingStream
+from tap_cloudapis.core.errors import AuthenticationError, RefusedError, TapError
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from singer_sdk.helpers.types import Context
+
+    from tap_cloudapis.core.connection import Connection
+
+
+class ContainedStream(EmittingStream):
+    """A stream whose failures are its own."""
+
+    #: The permission that a refused stream most likely lacks, for the warning.
+    permission: ClassVar[str] = ""
+    #: What a context stands for, in the words of an error message.
+    scope: ClassVar[str] = ""
+
+    @property
+    def connection(self) -> Connection:
+        """The connection to the service, made at first use."""
+        return self.tap.connection(self.service_key)
+
+    def context_done(self, context: Context | None) -> None:
+        """Called when every record of a context was written; the place to move marks."""
+
+    def _context_ended(self, context: Context | None) -> None:
+        self.context_done(context)
+
+    def describe(self, context: Context | None) -> str:
+        """Say which list an error is about, as the beginning of a message."""
+        return f"{self.scope.format(**context)}: " if context and self.scope else ""
+
+    def refused(self, exc: RefusedError, context: Context | None, rows: int) -> None:
+        """Decide what a refused list means: a skipped context, or a failure.
+
+        Args:
+            exc: The refusal.
+            context: What was refused.
+            rows: How many records of the context were emitted before.
+        """
+        text = f"{self.describe(context)}{exc}"
+        if self.permission:
+            text += f"; the token probably lacks {self.permission}"
+        if rows or self.config["on_forbidden"] == "fail":
+            self.tap.report.fail(self.name, text)
+        else:
+            what = f"{self.describe(context)}answered {exc.response.status_code}"
+            self.skip(what, in_full=text)
+
+    def skip(self, what: str, *, in_full: str = "") -> None:
+        """Note and log what is left out; see :meth:`SyncReport.skip`."""
+        self.tap.report.skip(self.name, what, in_full=in_full)
+
+    def _sync_records(
+        self, context: Context | None = None, *, write_messages: bool = True
+    ) -> Generator[dict[str, Any], Any, Any]:
+        """Emit the records of a context; a failure is reported and ends this context only."""
+        if not self.configured or self.connection.unusable is not None:
+            return
+        report = self.tap.report
+        with report.timing(self.name) as figures:
+            before = figures.rows
+            try:
+                if write_messages and self._is_plain:
+                    self._sync_plain_records(context, figures)
+                else:
+                    for record in super()._sync_records(context, write_messages=write_messages):
+                        figures.rows += 1
+                        yield record
+                        self.tap.check_signal()
+                self._context_ended(context)
+            except RefusedError as exc:
+                self.refused(exc, context, figures.rows - before)
+            except AuthenticationError as exc:
+                self.connection.unusable = exc
+                report.fail(self.name, str(exc))
+            except TapError as exc:
+                report.fail(self.name, f"{self.describe(context)}{exc}")
+            except (AbortedSyncFailedException, AbortedSyncPausedException, OSError):
+                # The end of a dry run, or nowhere to write to: nothing for this stream to bear.
+                raise
+            except Exception as exc:
+                # Data that nobody has foreseen must not take the other streams away.
+                report.fail(self.name, f"{self.describe(context)}unexpected {exc!r}")
+                self.logger.exception("Please report this")

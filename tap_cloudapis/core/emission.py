@@ -1,0 +1,261 @@
+"""How records become Singer messages, through the seams that the SDK's ``Stream`` has.
+
+SCHEMA is written once per run, RECORD through a compiled projection, STATE when it is due, and
+ACTIVATE_VERSION once a whole full-table stream was read. What is overridden here is private to
+the SDK; the contract tests in ``tests/core`` compare the messages with those of the SDK alone.
+"""
+
+from __future__ import annotations
+
+from functools import cache, cached_property
+from importlib import resources
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+from singer_sdk import metrics
+from singer_sdk.helpers._util import utc_now
+from singer_sdk.mapper import SameRecordTransform
+from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE
+from singer_sdk.streams import RESTStream, Stream
+
+from tap_cloudapis.core.exchange import decode_body
+from tap_cloudapis.core.output import BufferedSingerWriter, encode
+from tap_cloudapis.core.paging import Params, Row
+from tap_cloudapis.core.projection import compile_projection
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from singer_sdk import Tap
+    from singer_sdk.helpers.types import Context
+
+    from tap_cloudapis.core.ports import StreamTap
+    from tap_cloudapis.core.report import StreamReport
+
+
+@cache
+def load_schema(package: str, name: str) -> dict[str, Any]:
+    """Read a packaged schema, once.
+
+    Args:
+        package: The package of a service; its schemas are in the folder ``schemas``.
+        name: The file's name without its ending.
+    """
+    text = (resources.files(package) / "schemas" / f"{name}.json").read_bytes()
+    schema: dict[str, Any] = decode_body(text)
+    return schema
+
+
+class EmittingStream(RESTStream[Params]):
+    """A stream that writes its messages fast; what it reads is the business of its subclasses."""
+
+    name: str
+    #: The package whose folder ``schemas`` holds the schema file.
+    schema_package: ClassVar[str]
+    #: The key of the stream's service: the prefix of its settings and streams.
+    service_key: ClassVar[str]
+
+    _LOG_REQUEST_METRICS = False
+
+    def __init__(self, tap: Tap) -> None:
+        super().__init__(tap=tap)
+        self.tap = cast("StreamTap", tap)
+        self._schema_written = False
+        #: Writes the rows that came inside the next record, right behind it.
+        self._behind_record: list[Callable[[], None]] = []
+        self._record_suffix = self._suffix_now()
+        # The records carry their context; the state needs no entry for each of them.
+        if self.parent_stream_type is not None:
+            self.state_partitioning_keys = ()
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """The packaged schema, read at first use."""
+        return load_schema(self.schema_package, self.name.removeprefix(f"{self.service_key}_"))
+
+    @property
+    def report(self) -> StreamReport:
+        """The figures of this stream."""
+        return self.tap.report[self.name]
+
+    @property
+    def configured(self) -> bool:
+        """Whether the configuration has a token for the service."""
+        return self.tap.is_configured(self.service_key)
+
+    def get_record_counter(self, **_: Any) -> metrics.Counter:
+        """A counter that logs nothing: the tap's own report counts, over all contexts."""
+        return _SilentCounter(metrics.Metric.RECORD_COUNT)
+
+    def get_sync_timer(self) -> metrics.Timer:
+        """A timer that logs nothing: the tap's own report tells the time."""
+        return _SilentTimer(metrics.Metric.SYNC_DURATION)
+
+    # Records
+
+    @cached_property
+    def _fast(self) -> bool:
+        """Whether records are written as they are: no stream map, no flattening."""
+        maps = self.stream_maps
+        return (
+            len(maps) == 1
+            and type(maps[0]) is SameRecordTransform
+            and not maps[0].flattening_enabled
+            and isinstance(self.tap.message_writer, BufferedSingerWriter)
+        )
+
+    @property
+    def _is_plain(self) -> bool:
+        """Whether the SDK's loop would do nothing with a record but write and count it."""
+        return (
+            self._fast
+            and self.selected
+            and not self.has_selected_descendents
+            and self.ABORT_AT_RECORD_COUNT is None
+            and type(self).post_process is Stream.post_process
+        )
+
+    def _sync_plain_records(self, context: Context | None, figures: StreamReport) -> None:
+        """Emit the records of a context as the SDK's loop does, without what it does for others."""
+        self._write_starting_replication_value(context)
+        check_signal = self.tap.check_signal
+        for record in self.get_records(context):
+            self._write_record_message(record)
+            self._increment_stream_state(record, context=context)
+            figures.rows += 1
+            if figures.rows % self.STATE_MSG_FREQUENCY == 0:
+                self._write_state_message()
+            check_signal()
+        if self._get_state_partition_context(context) == context:
+            self._finalize_state(self.get_context_state(context))
+        if not context:
+            self._finalize_state(self.stream_state)
+        self._write_state_message()
+
+    @cached_property
+    def _projection(self) -> Any:
+        return compile_projection(self.effective_schema, self.mask)
+
+    @cached_property
+    def _record_prefix(self) -> bytes:
+        return b'{"type":"RECORD","stream":%b,"record":' % encode(self.name)
+
+    def _suffix_now(self) -> bytes:
+        """The end of a RECORD line for what is extracted now."""
+        version = b"" if self._stream_version is None else b',"version":%d' % self._stream_version
+        return b'%b,"time_extracted":"%b"}\n' % (version, utc_now().isoformat().encode())
+
+    def _write_record_message(self, record: Row) -> None:
+        """Write a RECORD: selected, conformed, encoded once."""
+        if self._fast:
+            if self._projection is not None:
+                self._projection(record)
+            self.tap.message_writer.write_record(self._record_prefix, record, self._record_suffix)
+            self.state_manager.is_flushed = False
+        else:
+            super()._write_record_message(record)
+        if self._behind_record:
+            behind, self._behind_record = self._behind_record, []
+            for write in behind:
+                write()
+
+    # SCHEMA and ACTIVATE_VERSION
+
+    def _write_schema_message(self) -> None:
+        """Write SCHEMA once per run, not for every context."""
+        if self.configured and not self._schema_written:
+            super()._write_schema_message()
+            self._schema_written = True
+            if self._versioned:
+                self._stream_version = self._initialized_at // 1000
+                self._record_suffix = self._suffix_now()
+
+    @property
+    def emit_activate_version_messages(self) -> bool:
+        """Never by the SDK, which would for each context, and before its records were read."""
+        return False
+
+    @property
+    def _versioned(self) -> bool:
+        """Whether the records of this stream carry a version."""
+        return self.replication_method == REPLICATION_FULL_TABLE and bool(
+            self.config.get("emit_activate_version_messages")
+        )
+
+    def _activate_version(self) -> None:
+        """Tell a target to drop what is older than this run, if all there is was read.
+
+        A stream whose parent has no record had no SCHEMA yet; its old rows are gone as well.
+        """
+        if self.selected and self._versioned and self._is_whole():
+            self._write_schema_message()
+            self._write_activate_version_message(self._initialized_at // 1000)
+            self.tap.message_writer.flush()
+
+    def _is_whole(self) -> bool:
+        """Whether every record that the configuration names was emitted."""
+        if not self.lists_whole() or not isinstance(self.stream_maps[0], SameRecordTransform):
+            return False
+        return self._parent is None or self._parent._is_whole()  # noqa: SLF001 - its own kind
+
+    def lists_whole(self) -> bool:
+        """Whether every list of this stream, and of those above it, was read to its end.
+
+        Nothing was refused, nothing failed, and no filter of the settings left rows out.
+        """
+        if self.ABORT_AT_RECORD_COUNT is not None or self.tap.is_narrowed(self.name):
+            return False
+        if not self.configured or self.tap.connection(self.service_key).unusable:
+            return False
+        if self.report.skipped or self.report.failed:
+            return False
+        return self._parent is None or self._parent.lists_whole()
+
+    @cached_property
+    def _parent(self) -> EmittingStream | None:
+        """The tap's stream of the parent's type, if this one has a parent."""
+        found = (s for s in self.tap.streams.values() if type(s) is self.parent_stream_type)
+        return cast("EmittingStream | None", next(found, None))
+
+    # STATE
+
+    def _increment_stream_state(
+        self, latest_record: Row, *, context: Context | None = None
+    ) -> None:
+        """Advance the bookmark; a null replication key (an open run) moves nothing."""
+        if self.replication_key and latest_record.get(self.replication_key) is not None:
+            super()._increment_stream_state(latest_record, context=context)
+
+    def _write_state_message(self) -> None:
+        """Write STATE if one is due; in a dry run now, as nobody ends that with the last one."""
+        super()._write_state_message()
+        if self.ABORT_AT_RECORD_COUNT is not None:
+            self.tap.state_writer.force_state(self.tap_state)
+
+    def sync_ended(self) -> None:
+        """Called when the last context of the sync was read; the place to tidy up the state."""
+
+    def finalize_state_progress_markers(self, state: dict[str, Any] | None = None) -> None:
+        """Close the stream's state and write it: the stream and those below it have ended.
+
+        The SDK leaves out what lies below a stream that is not selected.
+        """
+        for child in self.child_streams:
+            if not child.selected and child.has_selected_descendents:
+                child.finalize_state_progress_markers()
+        self.sync_ended()
+        super().finalize_state_progress_markers(state)
+        self._activate_version()
+        self.tap.state_writer.force_state(self.tap_state)
+
+
+class _SilentCounter(metrics.Counter):
+    def increment(self, value: int = 1) -> None:
+        pass
+
+    def exit(self) -> None:
+        return
+
+
+class _SilentTimer(metrics.Timer):
+    def __exit__(self, *_: object) -> None:
+        return

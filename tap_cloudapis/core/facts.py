@@ -1,0 +1,39 @@
+"""What a stream costs, needs and holds: data beside its name and key, for users to read.
+
+The table of streams in the documentation is made of it, and the warning about a refused stream.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Unselected(StrEnum):
+    """Why a stream is not selected by default."""
+
+    REQUESTS = "a request for each run, job, stack or node"
+    PERSONAL = "personal data"
+    SECURITY = "details of security or configuration that few need"
+    TEXT = "long text, which may quote secrets"
+    OPTIONAL = "another API or a setting of its own"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What a user should know of a stream before selecting it.
+
+    Attributes:
+        row: What one row is ("a run, open or ended").
+        requests: How many requests a sync costs, in words ("one per 100 jobs").
+        permission: What the token needs to be allowed, as it completes "the token probably
+            lacks ..."; empty where any token will do.
+        plan: The plans that include it; empty for all.
+        unselected: Why it is not selected by default; ``None`` where it is.
+    """
+
+    row: str
+    requests: str
+    permission: str = ""
+    plan: str = ""
+    unselected: Unselected | None = None

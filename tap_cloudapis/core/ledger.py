@@ -1,0 +1,240 @@
+"""A ledger of a parent's rows, which many child streams read: what has changed since when.
+
+With marks of its own, each child stream would carry thousands of entries through the state. The
+ledger carries them once: for each row of the parent its place, what tells that it has changed,
+and the run that saw the change. A child stream remembers only through which run it has read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+import zlib
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from tap_cloudapis.core.stream import CloudStream
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from singer_sdk.helpers.types import Context
+
+    from tap_cloudapis.core.errors import RefusedError
+    from tap_cloudapis.core.paging import Row
+
+DAY = 86_400
+
+
+def today() -> int:
+    """Today in UTC, as a number of days."""
+    return int(time.time() // DAY)
+
+
+class Ledger:
+    """When rows of a parent stream have changed, counted in runs.
+
+    Args:
+        state: Where it is kept, ``{"run": 7, "ledger": {id: [place, changed, run]}}``. A row's
+            place is its names from the widest to the narrowest, joined by slashes.
+
+    Attributes:
+        run: The number of this run, greater than any before.
+    """
+
+    def __init__(self, state: dict[str, Any]) -> None:
+        self.run = state["run"] = int(state.get("run") or 0) + 1
+        self._entries: dict[str, list[Any]] = state.setdefault("ledger", {})
+
+    def note(self, row_id: str, place: str, changed: Any) -> None:
+        """Note a row of the parent.
+
+        Args:
+            row_id: What stays the same of it.
+            place: Its names.
+            changed: What differs whenever the row has changed; compared for equality alone.
+        """
+        entry = self._entries.get(row_id)
+        if entry is None or entry[:2] != [place, changed]:
+            self._entries[row_id] = [place, changed, self.run]
+
+    def changed_in(self, row_id: str) -> int:
+        """The run that saw a row's last change; 0 for a row that is not known."""
+        entry = self._entries.get(row_id)
+        return int(entry[2]) if entry else 0
+
+    def forget(self, met: Collection[str], read: Collection[str]) -> None:
+        """Forget the rows that no list brought.
+
+        Args:
+            met: Ids of the rows that the lists of this run brought.
+            read: The widest names (organizations) whose lists were read; rows of others stay.
+        """
+        gone = [
+            row_id
+            for row_id, (place, *_) in self._entries.items()
+            if row_id not in met and place.partition("/")[0] in read
+        ]
+        for row_id in gone:
+            del self._entries[row_id]
+
+
+class LedgerParent(CloudStream):
+    """A parent that keeps a ledger of its rows, as long as a selected child reads it."""
+
+    def __init__(self, tap: Any) -> None:
+        super().__init__(tap)
+        self._ledger: Ledger | None = None
+        self._met: set[str] = set()
+        self._read: set[str] = set()
+
+    @property
+    def ledger(self) -> Ledger:
+        """The ledger, which begins a new run at first use."""
+        if self._ledger is None:
+            self._ledger = Ledger(self.stream_state)
+        return self._ledger
+
+    def entry(self, record: Row) -> tuple[str, str, Any]:
+        """What the ledger notes of a record: its id, its place, and what tells of a change.
+
+        A subclass has to say; by default every record counts as changed at every run.
+        """
+        row_id = "/".join(str(record[name]) for name in self.primary_keys)
+        return row_id, row_id, self.ledger.run
+
+    def generate_child_contexts(
+        self, record: Row, context: Context | None
+    ) -> Iterator[dict[str, Any]]:
+        """Note a record before its children are asked whether they want it.
+
+        One that a stream map takes away is not noted: it is new when it comes back.
+        """
+        if self.stream_maps[0].get_filter_result(record):
+            row_id, place, changed = self.entry(record)
+            self._met.add(row_id)
+            if self._is_read:
+                self.ledger.note(row_id, place, changed)
+        yield from super().generate_child_contexts(record, context)
+
+    @cached_property
+    def _is_read(self) -> bool:
+        return any(isinstance(child, LedgerStream) for child in self._wanted_children())
+
+    def context_done(self, context: Context | None) -> None:
+        """Note whose list was read."""
+        super().context_done(context)
+        self._read.update(str(value) for value in list((context or {}).values())[:1])
+
+    def sync_ended(self) -> None:
+        """Forget the rows that are gone, if every list was read to its end."""
+        super().sync_ended()
+        if not self.lists_whole():
+            return
+        if self._ledger is not None:
+            self._ledger.forget(self._met, self._read)
+        for child in self._wanted_children():
+            child.forget_rows(self._met, self._read)
+
+
+@dataclass
+class Pass:
+    """A child stream's pass over the rows that one context of the parent has.
+
+    Attributes:
+        state: Its part of the state.
+        done: Hashes of the rows that are finished, as in the state.
+    """
+
+    state: dict[str, Any]
+    done: set[str]
+
+
+class LedgerStream(CloudStream):
+    """A full table per row of the parent, asked for when the row has changed.
+
+    Where :attr:`in_slots` is set, also in turn: each row once in :attr:`refresh_days` days, for
+    changes that the parent's row does not show. The state has, per context of the parent,
+    ``through`` (the run up to which everything was read), ``slot_day``, and, until a pass is
+    complete, ``done`` (the rows finished in it).
+    """
+
+    #: Whether rows are asked for in turn, too.
+    in_slots: ClassVar[bool] = False
+    #: The key of the context that holds the ledger's id of the parent's row.
+    ledger_key: ClassVar[str]
+
+    def __init__(self, tap: Any) -> None:
+        super().__init__(tap)
+        self._today = today()
+        self._passes: dict[str, Pass] = {}
+        self._begun: set[str] = set()
+
+    @property
+    def refresh_days(self) -> int:
+        """In how many days each row has its turn; 0 for at every sync."""
+        return 7
+
+    @property
+    def _ledger_parent(self) -> LedgerParent:
+        parent = self._parent
+        assert isinstance(parent, LedgerParent)  # noqa: S101 - declared so
+        return parent
+
+    @property
+    def _pass(self) -> Pass:
+        """The pass over what the parent is reading now."""
+        key = "/".join(str(value) for value in (self._ledger_parent.context or {}).values())
+        if key not in self._passes:
+            stored: dict[str, dict[str, Any]] = self.stream_state.setdefault("passes", {})
+            state = stored.setdefault(key, {"through": 0, "slot_day": 0})
+            self._passes[key] = Pass(state, set(state.get("done", ())))
+        return self._passes[key]
+
+    def wants(self, context: Context) -> bool:
+        """Whether the parent's row has changed since the last complete pass, or has its turn."""
+        row_id, now = context[self.ledger_key], self._pass
+        if short_hash(row_id) in now.done:
+            return False
+        changed = self._ledger_parent.ledger.changed_in(row_id)
+        return changed > now.state["through"] or (
+            self.in_slots and self._slot_is_due(row_id, now.state["slot_day"])
+        )
+
+    def request_records(self, context: Context | None) -> Iterator[Row]:
+        """Give the records of a context, and remember that it was begun."""
+        self._begun.add(short_hash((context or {})[self.ledger_key]))
+        return super().request_records(context)
+
+    def context_done(self, context: Context | None) -> None:
+        """Note in the state that a row is finished, so that a sync that is cut goes on behind."""
+        row_hash, now = short_hash((context or {})[self.ledger_key]), self._pass
+        self._begun.discard(row_hash)
+        now.done.add(row_hash)
+        now.state.setdefault("done", []).append(row_hash)
+
+    def refused(self, exc: RefusedError, context: Context | None, rows: int) -> None:
+        """A refused row is finished, too: asking again would be refused again."""
+        super().refused(exc, context, rows)
+        self.context_done(context)
+
+    def parent_done(self, context: Context | None) -> None:  # noqa: ARG002
+        """Complete the pass, unless a row that was begun is not finished."""
+        now = self._pass
+        if not self._begun and self.connection.unusable is None:
+            now.state.update(through=self._ledger_parent.ledger.run, slot_day=self._today)
+            now.state.pop("done", None)
+            now.done.clear()
+        self._begun.clear()
+
+    def _slot_is_due(self, row_id: str, slot_day: int) -> bool:
+        days, turn = self.refresh_days, zlib.crc32(row_id.encode())
+        if self._today - slot_day >= days:
+            return True
+        return any(turn % days == day % days for day in range(slot_day + 1, self._today + 1))
+
+
+def short_hash(row_id: str) -> str:
+    """A row's id in twelve digits: a pass remembers thousands of them for a while."""
+    return hashlib.blake2s(row_id.encode(), digest_size=6).hexdigest()

@@ -1,0 +1,141 @@
+"""Lists that are paged by page numbers, newest row first."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from math import ceil
+from typing import TYPE_CHECKING, Any
+
+from tap_cloudapis.core.errors import IncompleteListError, TapError
+from tap_cloudapis.core.paging import MAX_RESTARTS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterator
+
+    from tap_cloudapis.core.paging import PageLimit, Params, PendingPage, Row, Submit
+
+
+@dataclass
+class NumberedPages:
+    """Pages by number, newest row first; page 1 is the newest.
+
+    Rows that appear while the list is read push others to later pages, so a row can come
+    twice (it is given once) but none is lost. The server may use smaller pages than asked
+    for: what counts is the size it answers with.
+
+    Attributes:
+        limit: The page size.
+        what: The list in the words of an error message.
+        key: Gives the key of a raw row: an integer that grows with every new row, or 0 for a row
+            that has no key of its own yet, or ``None`` for one whose key cannot be read.
+        identity: Gives what stays the same of a raw row; two rows with one key and different
+            identities are an error.
+        floor: Rows up to this key are known: the walk ends with the page that reaches it.
+        awaited: Identities of rows without a key: the walk goes on below the floor until they
+            were met, or to the end of the list.
+        enough: Whether no older page than this one can hold a wanted row.
+        newest: The greatest key of the first page, once it was read.
+    """
+
+    limit: PageLimit
+    what: str
+    key: Callable[[Row], int | None]
+    identity: Callable[[Row], Any]
+    floor: int = 0
+    awaited: frozenset[Any] = frozenset()
+    enough: Callable[[list[Row]], bool] = field(default=lambda _rows: False)
+    newest: int = field(default=0, init=False)
+    _seen: dict[int, Any] = field(default_factory=dict, init=False, repr=False)
+
+    def first_params(self) -> Params:
+        """Page 1."""
+        return {"page": 1}
+
+    def walk(self, submit: Submit, first: PendingPage, ahead: int) -> Iterator[list[Row]]:
+        """Give the rows above the floor; see the class."""
+        for _ in range(MAX_RESTARTS):
+            if (yield from self._pass(submit, first, ahead)):
+                return
+            first = submit(self.first_params())
+            ahead = 1
+        msg = f"{self.what}: the API gives fewer rows than it announces; run the sync again"
+        raise IncompleteListError(msg)
+
+    def _pass(
+        self, submit: Submit, first: PendingPage, ahead: int
+    ) -> Generator[list[Row], None, bool]:
+        """Read on from page 1; give back whether no row can be missing."""
+        page = first.result()
+        self.newest = max(self._keys(page.rows), default=0)
+        read = set(map(self.key, page.rows))
+        yield self._fresh(page.rows)
+        total = page.total
+        size = page.size or len(page.rows)
+        whole = total is not None and size and len(page.rows) >= total
+        if not page.rows or whole or self._reached(page.rows):
+            return bool(page.rows) or not total
+        pending: deque[PendingPage] = deque()
+        # Only a first read is known to want every page; a later one mostly ends on the first.
+        ahead = ahead if self.floor == 0 and total is not None else 1
+        number = 2
+        last = ceil(total / size) if total is not None else None
+        unsure = False
+        try:
+            while True:
+                while len(pending) < ahead and (last is None or number <= last):
+                    pending.append(
+                        submit({"page": number, self.limit.param: size}, resizable=False)
+                    )
+                    number += 1
+                if not pending:
+                    return total is None or (len(read) >= total and not unsure)
+                page = pending.popleft().result()
+                read.update(map(self.key, page.rows))
+                fresh = self._fresh(page.rows)
+                if not fresh and last is None:
+                    return True
+                yield fresh
+                if page.total is not None:
+                    # Pages read out of turn while a row appears can leave one out between them.
+                    unsure = unsure or (ahead > 1 and page.total != total)
+                    last = ceil(page.total / size)
+                if self._reached(page.rows):
+                    return not unsure
+        finally:
+            for handle in pending:
+                handle.cancel()
+
+    def _reached(self, rows: list[Row]) -> bool:
+        """Whether the rows below this page are known or not wanted."""
+        keys = self._keys(rows)
+        if not keys or not self.awaited.issubset(self._seen.values()):
+            return False
+        return min(keys) <= self.floor or self.enough(rows)
+
+    def _keys(self, rows: list[Row]) -> list[int]:
+        """The keys of the rows that have one of their own."""
+        return [key for key in map(self.key, rows) if key]
+
+    def _fresh(self, rows: list[Row]) -> list[Row]:
+        """Leave out the rows that are known or were given before.
+
+        Raises:
+            TapError: When one key stands for two rows.
+        """
+        fresh = []
+        for row in rows:
+            key, identity = self.key(row), self.identity(row)
+            if key is None:
+                fresh.append(row)
+            elif key not in self._seen:
+                self._seen[key] = identity
+                if key > self.floor or not key:
+                    fresh.append(row)
+            elif self._seen[key] != identity:
+                msg = (
+                    f"{self.what}: the server gives the number {key} to two of them, which "
+                    "would replace each other; ask its operator"
+                )
+                raise TapError(msg)
+        return fresh

@@ -1,0 +1,167 @@
+"""Lists that are paged by limit and offset, where they can behind a keyset."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from tap_cloudapis.core.errors import IncompleteListError, TapError
+from tap_cloudapis.core.paging import MAX_RESTARTS
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+
+    from tap_cloudapis.core.paging import PageLimit, Params, PendingPage, Row, Submit
+
+
+@dataclass
+class OffsetPages:
+    """Pages by ``limit`` and ``offset``, fetched in parallel once the first says the total.
+
+    Each page overlaps the one before by one row: where the overlap does not match, rows were
+    removed or inserted in between, and the walk begins anew behind the last good row, so that
+    nothing is lost when rows vanish (retention) or appear while the list is read.
+
+    Attributes:
+        limit: The page size; ``None`` where the API declares no paging parameters.
+        what: The list in the words of an error message.
+        key: The column that identifies a row, an integer.
+        ordered: Whether the API can be asked to order by ``key``, ascending.
+        keyset: The parameter that asks for rows with a greater key (``id__gt``), if there is
+            one. A server that ignores it is noticed and costs pages, never rows.
+        after: Give only rows with a greater key; ``None`` for all. Needs ``ordered``.
+        closed: Set by the reader to end the walk before the list does.
+    """
+
+    limit: PageLimit | None
+    what: str
+    key: str = "id"
+    ordered: bool = True
+    keyset: str | None = None
+    after: int | None = None
+    closed: bool = field(default=False, init=False)
+    _seen: set[Any] = field(default_factory=set, init=False, repr=False)
+    _odd: int = field(default=0, init=False, repr=False)
+
+    def first_params(self) -> Params:
+        """Offset 0, behind the last row that was given."""
+        params: Params = {"offset": 0} if self.limit else {}
+        if self.ordered:
+            params["order_by"] = self.key
+        if self.keyset and self.after is not None:
+            params[self.keyset] = self.after
+        return params
+
+    def walk(self, submit: Submit, first: PendingPage, ahead: int) -> Iterator[list[Row]]:
+        """Give each row once; see the class."""
+        restarts = 0
+        while True:
+            given = self.after, len(self._seen)
+            if (yield from self._pass(submit, first, ahead)):
+                return
+            # A keyset makes every pass a continuation; without one it is a repetition.
+            progress = self.keyset and given != (self.after, len(self._seen))
+            restarts = 0 if progress else restarts + 1
+            if restarts > MAX_RESTARTS:
+                msg = f"{self.what}: the API gives fewer rows than it announces; run the sync again"
+                raise IncompleteListError(msg)
+            first = submit(self.first_params())
+
+    def _pass(
+        self, submit: Submit, first: PendingPage, ahead: int
+    ) -> Generator[list[Row], None, bool]:
+        """Read on from offset 0; give back whether the end was reached without a gap."""
+        base = self.first_params()
+        self._odd = 0
+        page = first.result()
+        yield self._fresh(page.rows)
+        if self.closed:
+            return True
+        if page.total is None:
+            return (yield from self._pass_without_total(submit, base, page.rows))
+        size, total = len(page.rows), page.total
+        if size == 0 or size >= total:
+            return size >= total
+        overlap = 1 if size > 1 else 0
+        last_key = page.rows[-1].get(self.key)
+        pending: deque[tuple[int, PendingPage]] = deque()
+        offset = size - overlap
+        try:
+            while True:
+                while offset + overlap < total and len(pending) < ahead:
+                    pending.append((offset, submit({**base, "offset": offset})))
+                    offset += size - overlap
+                if not pending:
+                    return self.ordered or len(self._seen) + self._odd >= total
+                asked, handle = pending.popleft()
+                page = handle.result()
+                joined = bool(page.rows) and (not overlap or page.rows[0].get(self.key) == last_key)
+                if self.ordered and not joined:
+                    return False
+                yield self._fresh(page.rows)
+                known, total = total, total if page.total is None else page.total
+                # Where rows have gone and no overlap tells whether others took their places.
+                shrunk = total < known and not (self.ordered and overlap)
+                if shrunk or len(page.rows) < min(size, total - asked):
+                    return False
+                last_key = page.rows[-1].get(self.key) if page.rows else None
+        finally:
+            for _, handle in pending:
+                handle.cancel()
+
+    def _pass_without_total(
+        self, submit: Submit, base: Params, rows: list[Row]
+    ) -> Generator[list[Row], None, bool]:
+        """Read on page by page where the API announces no total, until a page is empty."""
+        if self.limit is None:
+            return True
+        offset = len(rows)
+        while rows:
+            previous = rows[0].get(self.key)
+            rows = submit({**base, "offset": offset}).result().rows
+            if rows and rows[0].get(self.key) == previous:
+                # The server knows no offsets, and has given all it has.
+                return True
+            offset += len(rows)
+            yield self._fresh(rows)
+        return True
+
+    def _fresh(self, rows: list[Row]) -> list[Row]:
+        """Leave out the rows that were given before.
+
+        Rows without a key, and those that come twice within a page, are given: what becomes of
+        them is the stream's to decide.
+        """
+        return self._fresh_ordered(rows) if self.ordered else self._fresh_unordered(rows)
+
+    def _fresh_ordered(self, rows: list[Row]) -> list[Row]:
+        previous = None
+        for row in rows:
+            key = row.get(self.key)
+            if type(key) is not int:
+                continue
+            if previous is not None and key < previous:
+                msg = f"{self.what}: the API does not sort by {self.key} as it was asked to"
+                raise TapError(msg)
+            previous = key
+        after = self.after
+        if previous is None or after is None:
+            self.after = previous
+            return rows
+        self.after = max(previous, after)
+        return [row for row in rows if type(row.get(self.key)) is not int or row[self.key] > after]
+
+    def _fresh_unordered(self, rows: list[Row]) -> list[Row]:
+        fresh = []
+        here: set[Any] = set()
+        for row in rows:
+            key = row.get(self.key)
+            if not isinstance(key, (int, str)) or key in here:
+                self._odd += 1
+                fresh.append(row)
+            elif key not in self._seen:
+                self._seen.add(key)
+                here.add(key)
+                fresh.append(row)
+        return fresh

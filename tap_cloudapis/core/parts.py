@@ -1,0 +1,67 @@
+"""Streams whose rows come inside the rows of their parent, and cost no request of their own."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from tap_cloudapis.core.children import context_key
+from tap_cloudapis.core.stream import CloudStream
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from singer_sdk.helpers.types import Context
+
+    from tap_cloudapis.core.paging import Row
+
+
+class PartStream(CloudStream):
+    """A child that takes its rows out of its parent's raw row, before fields are dropped.
+
+    The parent's requests are made even if only the child is selected; the rows follow right
+    behind their parent's row; what the parent was refused is skipped here without a second
+    warning. A subclass names the field, or overrides :meth:`parts`.
+    """
+
+    takes_parts = True
+    path = ""
+
+    #: The field of the parent's raw row that holds the list of rows.
+    parts_field: ClassVar[str]
+
+    def __init__(self, tap: Any) -> None:
+        super().__init__(tap)
+        self._handed_down: dict[tuple[Any, ...], list[Row]] = {}
+
+    def parts(self, row: Row, context: Context) -> list[Row]:  # noqa: ARG002
+        """The raw rows in a parent's raw row.
+
+        Args:
+            row: The parent's row as the API gave it; it must not be changed.
+            context: The parent's context.
+        """
+        return row.get(self.parts_field) or []
+
+    def take_parts(self, row: Row, context: Context) -> list[Row]:
+        """Copy the rows: the parent may emit the field they stand in as well."""
+        return deepcopy(self.parts(row, context))
+
+    def hand_down(self, parts: list[Row], context: Context) -> None:
+        """Keep the rows for the context."""
+        self._handed_down[context_key(context)] = parts
+
+    def wants(self, context: Context) -> bool:
+        """Whether the context has rows; the first one always has its turn, for the SCHEMA."""
+        return not self._schema_written or bool(self._handed_down.get(context_key(context)))
+
+    def lists(self, context: Context | None) -> Iterator[list[Row]]:
+        """The rows that were handed down."""
+        yield self._handed_down.pop(context_key(context), [])
+
+    def prefetch(self, context: Context) -> None:
+        """Nothing is asked for."""
+
+    def forget_prefetched(self) -> None:
+        """Drop the rows whose parent's record was filtered out."""
+        self._handed_down.clear()

@@ -1,0 +1,37 @@
+"""The settings of Pulumi Cloud."""
+
+from __future__ import annotations
+
+from singer_sdk import typing as th
+
+#: The address asked where none is set.
+DEFAULT_URL = "https://api.pulumi.com"
+
+SETTINGS = (
+    th.Property(
+        "pulumi_token",
+        th.StringType,
+        secret=True,
+        title="Pulumi Cloud token",
+        description=(
+            "Access token of Pulumi Cloud: personal, organization or team. It sees the "
+            "stacks that its owner may read. Leave it out to skip Pulumi Cloud."
+        ),
+    ),
+    th.Property(
+        "pulumi_url",
+        th.StringType,
+        default=DEFAULT_URL,
+        title="Pulumi Cloud URL",
+        description="The API's address; another one for self-hosted installations.",
+    ),
+    th.Property(
+        "pulumi_organizations",
+        th.ArrayType(th.StringType),
+        title="Pulumi Cloud organizations",
+        description=(
+            "Organizations to read, by login; each must be visible to the token. Default: all "
+            "that the token's user belongs to."
+        ),
+    ),
+)

@@ -1,0 +1,109 @@
+"""The marks of ``pulumi_stack_updates``: how far each stack was read, by the stack's id.
+
+A stack that is renamed or transferred keeps its id, so it goes on where it was.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+
+class OpenUpdate(NamedTuple):
+    """An update that had not ended when it was emitted.
+
+    Attributes:
+        version: Its version; 0 as long as the server has not given it one.
+        org_name: The names that its stack had then, under which its end is emitted, too.
+        project_name: See ``org_name``.
+        stack_name: See ``org_name``.
+    """
+
+    version: int
+    org_name: str
+    project_name: str
+    stack_name: str
+
+    @classmethod
+    def seen(cls, version: int, names: Mapping[str, Any]) -> OpenUpdate:
+        """An update that is open now, under the names of its stack."""
+        return cls(version, names["org_name"], names["project_name"], names["stack_name"])
+
+    @property
+    def names(self) -> dict[str, str]:
+        """The names as columns."""
+        return {name: getattr(self, name) for name in self._fields[1:]}
+
+
+@dataclass
+class StackMark:
+    """How far a stack was read.
+
+    Attributes:
+        org_name: Where the stack was last seen.
+        last_update: The stack's ``last_update`` when it was read.
+        newest: The newest version that was emitted.
+        open: The updates that had not ended, by their ids.
+    """
+
+    org_name: str
+    last_update: str | None
+    newest: int = 0
+    open: dict[str, OpenUpdate] = field(default_factory=dict)
+
+
+class UpdateMarks:
+    """The marks in the state, ``{stack id: [organization, last_update, newest, open]}``.
+
+    Args:
+        state: The stream's state. Marks from another start of history are dropped, if that
+            start has moved back.
+        since: The start date in force; empty for none.
+        keep: Whether to go on from the marks; they are dropped where the catalog asks for a
+            full table.
+    """
+
+    def __init__(self, state: dict[str, Any], since: str, *, keep: bool) -> None:
+        before = state.get("since", since)
+        moved_back = before and (not since or since < before)
+        if moved_back or not keep:
+            state["stacks"] = {}
+        state["since"] = since
+        self._stored: dict[str, list[Any]] = state.setdefault("stacks", {})
+
+    def get(self, stack_id: str) -> StackMark | None:
+        """The mark of a stack; ``None`` for one that was not read yet."""
+        stored = self._stored.get(stack_id)
+        if stored is None:
+            return None
+        org_name, last_update, newest, *rest = stored
+        still_open = rest[0] if rest else {}
+        return StackMark(
+            org_name, last_update, newest, {ref: OpenUpdate(*o) for ref, o in still_open.items()}
+        )
+
+    def put(self, stack_id: str, mark: StackMark) -> None:
+        """Mark a stack."""
+        stored: list[Any] = [mark.org_name, mark.last_update, mark.newest]
+        if mark.open:
+            stored.append({ref: list(update) for ref, update in sorted(mark.open.items())})
+        self._stored[stack_id] = stored
+
+    def moved(self, stack_id: str, org_name: str) -> None:
+        """Note that a stack that need not be read is in another organization."""
+        stored = self._stored.get(stack_id)
+        if stored is not None and stored[0] != org_name:
+            stored[0] = org_name
+
+    def drop(self, stack_id: str) -> None:
+        """Forget a stack."""
+        self._stored.pop(stack_id, None)
+
+    def forget(self, met: Collection[str], read: Collection[str]) -> None:
+        """Forget the stacks that no list brought; see :meth:`Ledger.forget`."""
+        gone = [i for i, mark in self._stored.items() if i not in met and mark[0] in read]
+        for stack_id in gone:
+            del self._stored[stack_id]

@@ -1,0 +1,230 @@
+"""Updates of stacks: every update while it is open, and once more when it has ended."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from tap_cloudapis.core.facts import Facts
+from tap_cloudapis.core.marks import MarkedStream
+from tap_cloudapis.core.normalizing import looks_secret, to_timestamp
+from tap_cloudapis.core.numbered_pages import NumberedPages
+from tap_cloudapis.pulumi.client import PulumiStream, snake_keys
+from tap_cloudapis.pulumi.stacks import STACK_KEY, Stacks, stack_place
+from tap_cloudapis.pulumi.update_marks import OpenUpdate, StackMark, UpdateMarks
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping
+    from typing import ClassVar
+
+    from singer_sdk.helpers.types import Context
+
+    from tap_cloudapis.core.errors import RefusedError
+    from tap_cloudapis.core.exchange import Read
+    from tap_cloudapis.core.paging import PageLimit, Row
+
+#: The results of an update that has not ended.
+OPEN_RESULTS = ("in-progress", "not-started")
+ENDED_RESULTS = ("succeeded", "failed")
+NOT_FOUND = 404
+
+
+class StackUpdates(MarkedStream, PulumiStream):
+    """The updates of each stack, incremental by stack.
+
+    A stack is asked for only when its ``last_update`` differs from its mark, or while one of
+    its updates is open: the end of an update does not move ``last_update``. An update that is
+    open when its stack is renamed or transferred ends under the names it was emitted with.
+
+    Some servers give an update no version (0) before it starts. It is emitted so, and followed
+    by its id until it has ended under the version it got; the first row stays.
+    """
+
+    name = "pulumi_stack_updates"
+    path = "/api/stacks/{org_name}/{project_name}/{stack_name}/updates"
+    primary_keys = (*STACK_KEY, "version")
+    replication_key = "version"
+    parent_stream_type = Stacks
+    records_key = "updates"
+    page_size = ("pageSize", 100)
+    # The names are those of the stack, or those that an open update was emitted with.
+    context_columns: ClassVar[Mapping[str, str]] = {"stack_id": "stack_id"}
+    # The checkpoint holds secrets; the newest version changes for old updates too.
+    dropped_fields = frozenset({"deployment", "latest_version"})
+    unscrubbed_fields = frozenset({"config"})
+    facts = Facts(
+        row="an update, refresh, destroy or import of a stack",
+        requests="one per stack with a new or an open update, and one per further 100 updates",
+        permission="the permission to read the stack",
+    )
+
+    limit: PageLimit
+
+    def __init__(self, tap: Any) -> None:
+        super().__init__(tap)
+        self._since = to_timestamp(self.config.get("start_date")) or ""
+        # Of the stack that is being read: what was known before, and what is seen now.
+        self._before = StackMark("", None)
+        self._now = StackMark("", None)
+        self._listed = 0
+
+    @cached_property
+    def marks(self) -> UpdateMarks:
+        """The marks of all stacks, in the state."""
+        return UpdateMarks(self.stream_state, self._since, keep=self.incremental)
+
+    def describe(self, context: Context | None) -> str:
+        """Name the stack."""
+        return f"stack {stack_place(context)}: " if context else ""
+
+    def wants(self, context: Context) -> bool:
+        """Whether a stack has anything that was not read before."""
+        if {context["project_name"], context["stack_name"]} & {".", ".."}:
+            self.skip(f"{self.describe(context)}its name cannot be put in a URL")
+            return False
+        self.marks.moved(context["stack_id"], context["org_name"])
+        mark = self.marks.get(context["stack_id"])
+        if mark is not None:
+            return mark.last_update != context["last_update"] or bool(mark.open)
+        # Never updated, unless this server never tells.
+        return context["last_update"] is not None or not self._parent_tells_last_update
+
+    @property
+    def _parent_tells_last_update(self) -> bool:
+        parent = self._parent
+        return isinstance(parent, Stacks) and parent.tells_last_update
+
+    def base_params(self, context: Context | None) -> dict[str, Any]:  # noqa: ARG002
+        """The shape that tells who ran an update, and its id."""
+        return {"output-type": "service"}
+
+    def new_paginator(self, context: Context | None) -> NumberedPages:
+        """Newest first, down to the oldest version that is open or not known."""
+        pages = NumberedPages(
+            limit=self.limit,
+            what=self.describe(context).removesuffix(": "),
+            key=_version,
+            identity=_identity,
+        )
+        mark = self.marks.get((context or {})["stack_id"])
+        if mark is None:
+            pages.enough = self._before_start
+        else:
+            numbered = [update.version - 1 for update in mark.open.values() if update.version]
+            pages.floor = min([mark.newest, *numbered])
+            pages.awaited = frozenset(ref for ref, u in mark.open.items() if not u.version)
+        return pages
+
+    def _before_start(self, rows: list[Row]) -> bool:
+        """Whether a page holds updates from before the start date: older pages only do."""
+        return any(self._is_early(_info(row)) for row in rows)
+
+    def _is_early(self, info: Row) -> bool:
+        """Whether an update started before the start date."""
+        return (to_timestamp(info.get("startTime")) or "9") < self._since
+
+    def lists(self, context: Context | None) -> Iterator[list[Row]]:
+        """The updates of a stack; all of them if its versions begin again."""
+        context = context or {}
+        self._begin(context, self.marks.get(context["stack_id"]))
+        yield from super().lists(context)
+        if self._listed < self._before.newest:
+            # Another stack under the same names, on a server that gives stacks no ids.
+            self.marks.drop(context["stack_id"])
+            self._begin(context, None)
+            yield from super().lists(context)
+
+    def _begin(self, context: Context, mark: StackMark | None) -> None:
+        self._before = mark or StackMark("", None)
+        self._now = StackMark(context["org_name"], context["last_update"], self._before.newest)
+
+    def sift(self, read: Read, rows: list[Row], context: Context | None) -> list[Row]:  # noqa: ARG002
+        """Keep the updates that are new or were open."""
+        assert isinstance(read.paginator, NumberedPages)  # noqa: S101 - see new_paginator()
+        self._listed = read.paginator.newest
+        return [row for row in rows if self._is_new(row) or _ref(row) in self._before.open]
+
+    def _is_new(self, row: Row) -> bool:
+        """Whether an update was not emitted before; one without a version is again and again."""
+        version = _version(row)
+        return not version or version > self._before.newest
+
+    def to_record(self, row: Row, context: Context) -> Row | None:
+        """Flatten either shape of an update into one record."""
+        info, version, ref = _info(row), _version(row), _ref(row)
+        emitted_open = self._before.open.get(ref)
+        is_open = _is_open(info)
+        if self._is_early(info) and not is_open and emitted_open is None:
+            return None
+        update = emitted_open or OpenUpdate.seen(version or 0, context)
+        if version is not None:
+            self._now.newest = max(self._now.newest, version)
+            if is_open:
+                self._now.open[ref] = update._replace(version=version)
+        record = snake_keys(info)
+        record.update(snake_keys({k: v for k, v in row.items() if k != "info"}))
+        record["version"] = version
+        record.update(update.names)
+        record["requested_by_login"] = (record.get("requested_by") or {}).get("githubLogin")
+        if str(record.get("requested_by_token") or "").startswith("pul-"):
+            record["requested_by_token"] = None
+        _hide_secret_config(record.get("config"))
+        return record
+
+    def context_done(self, context: Context | None) -> None:
+        """Mark the stack: all that it had to say was written."""
+        if context:
+            self.marks.put(context["stack_id"], self._now)
+
+    def forget_rows(self, met: Collection[str], read: Collection[str]) -> None:
+        """Drop the marks of stacks that are gone."""
+        self.marks.forget(met, read)
+
+    def refused(self, exc: RefusedError, context: Context | None, rows: int) -> None:
+        """A stack can be deleted before all its updates are read; then nothing is missing."""
+        if context and exc.response.status_code == NOT_FOUND:
+            self.marks.drop(context["stack_id"])
+            self.skip(f"{self.describe(context)}deleted while it was read")
+            return
+        super().refused(exc, context, rows)
+
+
+def _info(row: Row) -> Row:
+    """The facts of an update, in the shape of the service and in the older flat one."""
+    info: Row = row.get("info") or row
+    return info
+
+
+def _version(row: Row) -> int | None:
+    """The version of an update; 0 where it has none yet, ``None`` where it cannot be read."""
+    found = [v for v in (row.get("version"), _info(row).get("version")) if type(v) is int]
+    return max(found, default=None)
+
+
+def _ref(row: Row) -> str:
+    """What an update is known by: its id, or on older servers its version."""
+    return str(row.get("updateID") or f"#{_version(row)}")
+
+
+def _identity(row: Row) -> Any:
+    """What stays the same of an update while its list is read."""
+    return row.get("updateID") or _info(row).get("startTime")
+
+
+def _is_open(info: Row) -> bool:
+    result = info.get("result")
+    return result in OPEN_RESULTS or (result not in ENDED_RESULTS and not info.get("endTime"))
+
+
+def _hide_secret_config(config: Any) -> None:
+    """Null the values of secret configuration, keeping the users' keys and the marking."""
+    if not isinstance(config, dict):
+        return
+    for name, entry in config.items():
+        if isinstance(entry, dict):
+            if entry.get("secret") or looks_secret(name):
+                for key in entry:
+                    if key not in ("secret", "object"):
+                        entry[key] = None
+        elif looks_secret(name):
+            config[name] = None
