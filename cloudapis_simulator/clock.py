@@ -68,7 +68,7 @@ def zulu(at: int) -> str:
 
 
 class Clock:
-    """The frozen clock of one world. `version` counts its moves, for caches."""
+    """The frozen clock of one world. `version` counts the changes of the world, for caches."""
 
     def __init__(self, now: int) -> None:
         self.now = now
@@ -85,4 +85,8 @@ class Clock:
         if now >= _LATEST:
             raise ValueError(f"the world ends at {rfc3339(_LATEST)}")
         self.now = now
+        self.changed()
+
+    def changed(self) -> None:
+        """Let caches forget what they hold: something has changed, be it only the time."""
         self.version += 1

@@ -1,4 +1,4 @@
-"""The door for tests and demos, under `/_simulator`: truth, journal, clock, settings, faults."""
+"""The door for tests and demos: truth, journal, clock, stacks, settings, faults."""
 
 from __future__ import annotations
 
@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 
 
 class Door:
-    """Routes without authentication; every answer is JSON, a bad request `{"error": ...}`."""
+    """Routes under `/_simulator`, without authentication; answers are JSON.
+
+    A bad request gets `{"error": ...}`.
+    """
 
     def __init__(self, world: World, behaviour: Behaviour) -> None:
         self._world = world
@@ -40,6 +43,7 @@ class Door:
             _route("requests", "GET", self._requests),
             _route("requests", "DELETE", self._forget_requests),
             _route("clock", "POST", self._move_clock),
+            _route("stacks", "POST", self._change_stacks),
             _route("settings", "POST", self._change_settings),
             _route("faults", "POST", self._add_faults),
             _route("faults", "DELETE", self._forget_faults),
@@ -83,6 +87,15 @@ class Door:
         else:
             clock.move_to(clock.now + advance)
         return {"now": rfc3339(clock.now)}
+
+    async def _change_stacks(self, request: Request) -> Any:
+        """`{"from": "org/project/stack", "to": ...}`, or `{"make": ...[, "updates": N]}`."""
+        order = await request.json()
+        if "make" in order:
+            self._world.make_stack(str(order["make"]), int(order.get("updates", 1)))
+        else:
+            self._world.move_stack(str(order["from"]), str(order["to"]))
+        return {"now": rfc3339(self._world.clock.now)}
 
     async def _change_settings(self, request: Request) -> Any:
         self._behaviour.change(await request.json())

@@ -19,10 +19,11 @@ Row = dict[str, Any]
 
 _STACK_KEY = ["org_name", "project_name", "stack_name"]
 KEYS: dict[str, list[str]] = {
-    **{name: ["id"] for name in STREAMS if name.startswith("dbt_")},
+    **{name: ["account_id", "id"] for name in STREAMS if name.startswith("dbt_")},
+    "dbt_accounts": ["id"],
     "pulumi_organizations": ["org_name"],
     "pulumi_stacks": _STACK_KEY,
-    "pulumi_stack_updates": [*_STACK_KEY, "version"],
+    "pulumi_stack_updates": [*_STACK_KEY, "stack_id", "version"],
     "pulumi_organization_members": ["org_name", "user_login"],
     "pulumi_organization_teams": ["org_name", "name"],
 }

@@ -99,6 +99,14 @@ class Simulator:
         """Move the clock forward to `now` and return its time."""
         return str(self._door("POST", "clock", {"now": now})["now"])
 
+    def move_stack(self, old: str, new: str) -> None:
+        """Rename or transfer a stack; both names are `org/project/stack`."""
+        self._door("POST", "stacks", {"from": old, "to": new})
+
+    def make_stack(self, name: str, updates: int = 1) -> None:
+        """Make the stack `org/project/stack` with so many updates; more come with time."""
+        self._door("POST", "stacks", {"make": name, "updates": updates})
+
     def settings(self, **changes: Any) -> dict[str, Any]:
         """Change how the services answer, and return all settings."""
         return self._door("POST", "settings", changes)

@@ -1,4 +1,4 @@
-"""Encoded JSON that stays true as long as the clock stands still."""
+"""Encoded JSON that stays true as long as the clock stands still and nothing is moved."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class JsonCache:
         self._values: OrderedDict[Hashable, bytes] = OrderedDict()
 
     def get(self, key: Hashable) -> bytes | None:
-        """Return what was put under `key` since the clock last moved."""
+        """Return what was put under `key` since the world last changed."""
         if self._version != self._clock.version:
             self._values.clear()
             self._bytes, self._version = 0, self._clock.version

@@ -147,7 +147,7 @@ class PulumiApi:
         Page 0 (or none) is everything. Without `output-type=service` the flat shape.
         """
         del headers
-        organization, stack = self._stack(names)
+        _, stack = self._stack(names)
         now = self._world.clock.now
         count = stack.count(now)
         page, asked = query.integer("page") or 0, query.integer("pageSize") or None
@@ -161,10 +161,7 @@ class PulumiApi:
             )
             numbers = numbers[(page - 1) * size : page * size]
         latest = stack.update(count).version if count else 0
-        rows = [
-            update_row(organization.login, stack, stack.update(number), latest, now)
-            for number in numbers
-        ]
+        rows = [update_row(stack, stack.update(number), latest, now) for number in numbers]
         if query.text("output-type") in (None, "cli"):
             return {"updates": [row["info"] for row in rows]}
         return {"updates": rows, "itemsPerPage": size, "total": count}

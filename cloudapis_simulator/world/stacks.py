@@ -2,6 +2,7 @@
 
 What lives since the beginning has an exact number of updates in the history. After the end of
 history stacks are deleted, some created again under their old name, and new ones appear.
+Those that are moved or made on demand are let alone, and so are their names, old and new.
 """
 
 from __future__ import annotations
@@ -19,6 +20,29 @@ EVENT_PACE = 5 * DAY
 _BUSY_STACKS = 5  # stacks 0 to 4: at any time one of them has an open update
 _STUCK_STACK = 5
 _KINDS = ("update",) * 9 + ("refresh", "refresh", "destroy", "import", "rename")
+
+
+class StackName(NamedTuple):
+    """The three parts of a stack's full name."""
+
+    org: str
+    project: str
+    stack: str
+
+    @classmethod
+    def read(cls, text: str) -> StackName:
+        """Read `org/project/stack`.
+
+        Raises:
+            ValueError: `text` has another form.
+        """
+        parts = text.split("/")
+        if len(parts) != len(cls._fields) or not all(parts):
+            raise ValueError(f"not of the form org/project/stack: {text!r}")
+        return cls(*parts)
+
+    def __str__(self) -> str:
+        return "/".join(self)
 
 
 class Update(NamedTuple):
@@ -46,10 +70,14 @@ class Update(NamedTuple):
 
 @dataclass(eq=False)
 class Stack:
-    """One life of a stack: a stack created again under its old name is another one."""
+    """One life of a stack: a stack created again under its old name is another one.
+
+    `born_as` is what its updates speak of, whatever the stack is called today.
+    """
 
     project: str
     name: str
+    born_as: StackName
     id: str
     number: int
     born_at: int
@@ -110,7 +138,9 @@ class Stacks:
         self._played = 0
         self._lives = [self._original(number, count, updates) for number in range(count)]
         self._by_name = {(stack.project, stack.name): [stack] for stack in self._lives}
-        self._originals = count
+        self._original_names = list(self._by_name)
+        self._let_alone: set[tuple[str, str]] = set()
+        self._made = 0
         self._listed: tuple[int, list[Stack]] = (-1, [])
 
     def listed(self, now: int) -> list[Stack]:
@@ -129,6 +159,43 @@ class Stacks:
         lives = self._by_name.get((project, name), [])
         return next((stack for stack in lives if stack.exists(now)), None)
 
+    def make(self, project: str, name: str, updates: int, now: int) -> None:
+        """Make a stack with so many updates, all ended; more come as time passes."""
+        self._made += 1
+        dice = Dice(self._seed, "updates", self.org, "made", self._made)
+        stack = Stack(
+            project=project,
+            name=name,
+            born_as=StackName(self.org, project, name),
+            id=uuid(dice.roll(0)),
+            number=3 * self._made,
+            born_at=now,
+            dice=dice,
+            # One in each of the minutes before `now`, so that they are there at once.
+            updates=Timeline(dice, updates, UPDATE_PACE, begin=now - updates * MINUTE, end=now),
+        )
+        self.settle(stack, project, name, now)
+
+    def settle(self, stack: Stack, project: str, name: str, now: int) -> None:
+        """From now on `stack` is here, under that name."""
+        lives = self._by_name.setdefault((project, name), [])
+        for other in lives:
+            if other.born_at > now:
+                other.died_at = other.born_at  # it would have come here
+        stack.project, stack.name = project, name
+        lives.append(stack)
+        self._lives.append(stack)
+        self._let_alone.add((project, name))
+        self._listed = (-1, [])
+
+    def leave(self, stack: Stack) -> None:
+        """From now on `stack` is not here, or not under the name it has."""
+        name = (stack.project, stack.name)
+        self._by_name[name].remove(stack)
+        self._lives.remove(stack)
+        self._let_alone.add(name)
+        self._listed = (-1, [])
+
     def _original(self, number: int, count: int, updates: int) -> Stack:
         block = number // len(words.STACKS)
         turn = block // len(words.STACK_PROJECTS)
@@ -136,9 +203,12 @@ class Stacks:
         bits = Dice(self._seed, "stack", self.org).roll(number)
         dice = Dice(self._seed, "updates", self.org, number)
         busy = number < _BUSY_STACKS
+        project = f"{project}-{turn}" if turn else project
+        name = words.STACKS[number % len(words.STACKS)]
         return Stack(
-            project=f"{project}-{turn}" if turn else project,
-            name=words.STACKS[number % len(words.STACKS)],
+            project=project,
+            name=name,
+            born_as=StackName(self.org, project, name),
             id=uuid(bits),
             number=number,
             born_at=BEGINNING,
@@ -157,10 +227,13 @@ class Stacks:
         )
 
     def _born(self, project: str, name: str, number: int, at: int, purpose: str) -> None:
+        if (project, name) in self._let_alone:
+            return
         dice = Dice(self._seed, "updates", self.org, purpose, number)
         stack = Stack(
             project=project,
             name=name,
+            born_as=StackName(self.org, project, name),
             id=uuid(dice.roll(0)),
             number=number,
             born_at=at,
@@ -181,15 +254,17 @@ class Stacks:
     def _event(self, number: int) -> None:
         """Delete one of the later half of the stacks; two of three come back; one is new."""
         at = self._events.at(number)
-        self._born("website", f"preview-{number}", self._originals + number, at + DAY, "new")
-        later_half = range(max(self._originals // 2, 1), self._originals)
+        originals = self._original_names
+        self._born("website", f"preview-{number}", len(originals) + number, at + DAY, "new")
+        later_half = originals[max(len(originals) // 2, 1) :]
         if not later_half:
             return
-        victim = self._lives[pick(later_half, self._dice.roll(number), 5)]
-        lives = self._by_name[victim.project, victim.name]
-        victim = lives[-1]
+        project, name = pick(later_half, self._dice.roll(number), 5)
+        if (project, name) in self._let_alone:
+            return
+        victim = self._by_name[project, name][-1]
         if not victim.exists(at):
             return
         victim.died_at = at
         if number % 3:
-            self._born(victim.project, victim.name, number, at + 2 * DAY, "again")
+            self._born(project, name, number, at + 2 * DAY, "again")

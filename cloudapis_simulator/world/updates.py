@@ -27,11 +27,12 @@ def person(number: int) -> Row:
     return row
 
 
-def update_row(org: str, stack: Stack, update: Update, latest: int, now: int) -> Row:
+def update_row(stack: Stack, update: Update, latest: int, now: int) -> Row:
     """Return an update as `S/updates?output-type=service` gives it at `now`."""
     bits = update.bits
+    org = stack.born_as.org
     row: Row = {
-        "info": _info(org, stack, update, now),
+        "info": _info(stack, update, now),
         "updateID": update.id,
         "version": update.version,
         "latestVersion": latest,
@@ -62,14 +63,14 @@ def update_row(org: str, stack: Stack, update: Update, latest: int, now: int) ->
     return row
 
 
-def _info(org: str, stack: Stack, update: Update, now: int) -> Row:
+def _info(stack: Stack, update: Update, now: int) -> Row:
     bits = update.bits
     is_open = update.is_open(now)
     info: Row = {
         "kind": update.kind,
         "startTime": update.started_at // SECOND,
         "message": pick(words.MESSAGES, bits, 7),
-        "environment": _environment(org, bits),
+        "environment": _environment(stack.born_as.org, bits),
         "config": _config(stack, bits),
         "result": update.result(now),
         "endTime": 0 if is_open else (update.ended_at or 0) // SECOND,
@@ -105,13 +106,14 @@ def _environment(org: str, bits: int) -> Row:
 
 
 def _config(stack: Stack, bits: int) -> Row:
+    project = stack.born_as.project
     secret = f"v1:{words.SECRET_MARKER}{bits & 0xFFFFFF:06x}:c2ltdWxhdGVk"
     return {
         "aws:region": {"string": "eu-west-1", "secret": False, "object": False},
-        f"{stack.project}:dbUser": {"string": "app", "secret": False, "object": False},
-        f"{stack.project}:ALL_CAPS": {"string": "Größe 🗝", "secret": False, "object": False},
-        f"{stack.project}:dbPassword": {"string": secret, "secret": True, "object": False},
-        f"{stack.project}:service": {
+        f"{project}:dbUser": {"string": "app", "secret": False, "object": False},
+        f"{project}:ALL_CAPS": {"string": "Größe 🗝", "secret": False, "object": False},
+        f"{project}:dbPassword": {"string": secret, "secret": True, "object": False},
+        f"{project}:service": {
             "string": '{"port":8080,"password":{"secure":"' + secret + '"}}',
             "secret": True,
             "object": True,
@@ -120,12 +122,13 @@ def _config(stack: Stack, bits: int) -> Row:
 
 
 def _checkpoint(stack: Stack) -> Row:
+    born_as = stack.born_as
     return {
         "manifest": {"version": "v3.140.0"},
         "secrets_providers": {"type": "service", "state": {"url": words.SECRET_MARKER}},
         "resources": [
             {
-                "urn": f"urn:pulumi:{stack.name}::{stack.project}::pulumi:pulumi:Stack::main",
+                "urn": f"urn:pulumi:{born_as.stack}::{born_as.project}::pulumi:pulumi:Stack::main",
                 "outputs": {
                     "adminPassword": {
                         "4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270",

@@ -192,6 +192,13 @@ def test_time_passes_between_two_requests() -> None:
         ("POST", "faults", [{"status": 200}]),
         ("POST", "faults", [{"path": "("}]),
         ("POST", "faults", [{"verb": "GET"}]),
+        ("POST", "stacks", {"from": "Acme-Cloud/website/dev"}),
+        ("POST", "stacks", {"from": "Acme-Cloud/website/dev", "to": "Acme-Cloud/website"}),
+        ("POST", "stacks", {"from": "Acme-Cloud/website/dev", "to": "nobody/website/dev"}),
+        ("POST", "stacks", {"from": "Acme-Cloud/website/dev", "to": "Acme-Cloud/website/prod"}),
+        ("POST", "stacks", {"from": "Acme-Cloud/website/none", "to": "Acme-Cloud/website/other"}),
+        ("POST", "stacks", {"make": "Acme-Cloud/website/dev"}),
+        ("POST", "stacks", {"make": "Acme-Cloud/website/other", "updates": -1}),
         ("GET", "truth?stream=dbt_nothing", None),
     ],
 )

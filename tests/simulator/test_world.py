@@ -132,6 +132,17 @@ def test_api_tells_the_truth(now: str) -> None:
         assert len(set(keys)) == len(keys), stream
 
 
+def test_keys_hold_in_a_warehouse_of_all_accounts_and_lives(still: Client) -> None:
+    streams = still.simulator.truth(counts=True)["streams"]
+    keys = {stream: entry["key"] for stream, entry in streams.items()}
+    of_accounts = [name for name in keys if name.startswith("dbt_") and name != "dbt_accounts"]
+    assert keys.pop("dbt_accounts") == ["id"]
+    assert all(keys[name] == ["account_id", "id"] for name in of_accounts)
+    stack = ["org_name", "project_name", "stack_name"]
+    assert keys["pulumi_stacks"] == stack
+    assert keys["pulumi_stack_updates"] == [*stack, "stack_id", "version"]
+
+
 def command(*arguments: str) -> subprocess.CompletedProcess[str]:
     whole = [sys.executable, "-m", "cloudapis_simulator", *arguments]
     return subprocess.run(whole, capture_output=True, text=True, check=False, timeout=60)
