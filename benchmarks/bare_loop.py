@@ -15,7 +15,7 @@ import msgspec
 import requests
 
 from tap_cloudapis.core.normalizing import Scrubber, compile_timestamps, to_seconds
-from tap_cloudapis.core.stream import load_schema
+from tap_cloudapis.core.schemas import load_schema
 from tap_cloudapis.dbt.runs import DURATIONS, Runs
 
 PAGE_SIZE = 100

@@ -12,22 +12,14 @@ import pytest
 import yaml
 from jsonschema import Draft7Validator
 
+from cloudapis_simulator import truth
+from tap_cloudapis.tap import SERVICES
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-KEYS = {
-    "dbt/accounts": ["id"],
-    "dbt/connections": ["id"],
-    "dbt/environments": ["id"],
-    "dbt/jobs": ["id"],
-    "dbt/projects": ["id"],
-    "dbt/runs": ["id"],
-    "pulumi/organization_members": ["org_name", "user_login"],
-    "pulumi/organization_teams": ["org_name", "name"],
-    "pulumi/organizations": ["org_name"],
-    "pulumi/stack_updates": ["org_name", "project_name", "stack_name", "version"],
-    "pulumi/stacks": ["org_name", "project_name", "stack_name"],
-}
+# As the simulator tells them, which was written without the tap.
+KEYS = {name.replace("_", "/", 1): list(key) for name, key in truth.KEYS.items()}
 
 # Reviewed: they count, identify or label, and none can carry the secret itself.
 NOT_SECRET = {
@@ -94,13 +86,22 @@ def stream(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-def test_the_package_holds_these_schemas_and_no_other():
+def test_the_package_holds_a_schema_for_each_stream_and_no_other():
     found = {
-        f"{service}/{entry.name.removesuffix('.json')}"
-        for service in ("dbt", "pulumi")
-        for entry in (files(f"tap_cloudapis.{service}") / "schemas").iterdir()
+        f"{service.key}/{entry.name.removesuffix('.json')}"
+        for service in SERVICES
+        for entry in (files(f"tap_cloudapis.{service.key}") / "schemas").iterdir()
     }
     assert found == set(KEYS)
+
+
+def test_the_keys_are_those_that_the_simulator_tells_rows_apart_by():
+    declared = {
+        stream.name.replace("_", "/", 1): list(stream.primary_keys)
+        for service in SERVICES
+        for stream in service.streams
+    }
+    assert declared == KEYS
 
 
 def test_is_a_valid_open_object_schema(stream):
@@ -170,7 +171,7 @@ def test_no_property_looks_like_a_secret_or_changes_by_being_read(stream):
 
 
 # The vendors' OpenAPI documents are no part of the distribution; where they lie beside the
-# checkout, the schemas are held against them.
+# checkout, the schemas of these streams are held against them.
 SPECS = Path(__file__).resolve().parents[2] / "shared" / "openapi"
 DBT_V2, DBT_V3, PULUMI = "dbt-cloud-v2.yaml", "dbt-cloud-v3.yaml", "pulumi-cloud.json"
 ITEMS = {
@@ -260,7 +261,13 @@ IN_NEWER_CLIENTS = {
     "pulumi/organizations": {"past_due_since", "retrial_announced_end_date", "retrial_product"},
 }
 MADE_BY_THE_TAP = {
-    "dbt/runs": {"duration_seconds", "queued_duration_seconds", "run_duration_seconds"},
+    **{stream: {"dbt_host"} for stream in KEYS if stream.startswith("dbt/")},
+    "dbt/runs": {
+        "dbt_host",
+        "duration_seconds",
+        "queued_duration_seconds",
+        "run_duration_seconds",
+    },
     "pulumi/organization_members": {"org_name"},
     "pulumi/organization_teams": {"org_name"},
     "pulumi/stack_updates": {
@@ -340,6 +347,7 @@ def known_paths(
 
 
 @pytest.mark.skipif(not SPECS.is_dir(), reason="the vendors' OpenAPI documents are not at hand")
+@pytest.mark.parametrize("stream", ITEMS)
 def test_follows_the_vendors_specification(stream):
     document, components = ITEMS[stream]
     spec = Specification(document)

@@ -7,8 +7,7 @@ the SDK; the contract tests in ``tests/core`` compare the messages with those of
 
 from __future__ import annotations
 
-from functools import cache, cached_property
-from importlib import resources
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from singer_sdk import metrics
@@ -17,10 +16,10 @@ from singer_sdk.mapper import SameRecordTransform
 from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE
 from singer_sdk.streams import RESTStream, Stream
 
-from tap_cloudapis.core.exchange import decode_body
 from tap_cloudapis.core.output import BufferedSingerWriter, encode
 from tap_cloudapis.core.paging import Params, Row
 from tap_cloudapis.core.projection import compile_projection
+from tap_cloudapis.core.schemas import load_schema
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,19 +29,6 @@ if TYPE_CHECKING:
 
     from tap_cloudapis.core.ports import StreamTap
     from tap_cloudapis.core.report import StreamReport
-
-
-@cache
-def load_schema(package: str, name: str) -> dict[str, Any]:
-    """Read a packaged schema, once.
-
-    Args:
-        package: The package of a service; its schemas are in the folder ``schemas``.
-        name: The file's name without its ending.
-    """
-    text = (resources.files(package) / "schemas" / f"{name}.json").read_bytes()
-    schema: dict[str, Any] = decode_body(text)
-    return schema
 
 
 class EmittingStream(RESTStream[Params]):

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from cloudapis_simulator import truth
-from tap_cloudapis.tap import TapCloudAPIs, run_command
+from tap_cloudapis.command_line import run_command
+from tap_cloudapis.tap import TapCloudAPIs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping

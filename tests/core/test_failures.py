@@ -28,7 +28,7 @@ CHILDREN = {
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tap_cloudapis.core.service.FIRST_WAIT", 0.005)
+    monkeypatch.setattr("tap_cloudapis.core.connection.FIRST_WAIT", 0.005)
 
 
 def assert_plain(outcome: Outcome) -> None:
@@ -134,7 +134,7 @@ def test_an_organization_that_is_named_and_not_there(still: Simulator) -> None:
 def test_a_list_that_fails_for_ever_does_not_stop_the_others(
     path: str, stream: str, still: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tap_cloudapis.core.service.MAX_TRIES", 3)
+    monkeypatch.setattr("tap_cloudapis.core.connection.MAX_TRIES", 3)
     still.faults([{"path": path, "status": 500, "times": 500}])
     outcome = sync(settings(still))
     assert_plain(outcome)

@@ -80,7 +80,7 @@ def test_runs_whatever_is_ignored(heeds: set[str], totals: bool) -> None:
         odd.runs.append(run_row(12))
         second = sync(config, select=["dbt_runs"], state=first.state)
     assert second.code == 0, second.log
-    statuses = {key[0]: r["status"] for key, r in second.latest("dbt_runs").items()}
+    statuses = {key[1]: r["status"] for key, r in second.latest("dbt_runs").items()}
     assert (statuses[5], statuses[11], statuses[12]) == (20, 30, 10)
     mark = second.state["bookmarks"]["dbt_runs"]["partitions"][0]["marks"][""]
     assert (mark["open"], mark["last_id"]) == ([], 12)
@@ -186,7 +186,9 @@ def test_updates_of_the_older_flat_shape_without_paging() -> None:
     assert records[0]["start_time"] == "2026-05-29T00:36:40.000000Z"
     newest = again.records("pulumi_stack_updates")[0]
     assert (newest["version"], newest["end_time"]) == (251, None)
-    assert again.state["bookmarks"]["pulumi_stack_updates"]["stacks"]["acme/p/s"][3] == [251]
+    assert again.state["bookmarks"]["pulumi_stack_updates"]["stacks"]["acme/p/s"][3] == {
+        "#251": [251, "acme", "p", "s"]
+    }
 
 
 def test_an_open_update_that_ends_without_moving_last_update() -> None:
@@ -212,8 +214,8 @@ def test_a_stack_made_again_under_its_name(with_ids: bool) -> None:
         second = sync(pulumi(server), select=["pulumi_stack_updates"], state=first.state)
         third = sync(pulumi(server), select=["pulumi_stack_updates"], state=second.state)
     assert [r["message"] for r in second.records("pulumi_stack_updates")] == ["new", "new"]
-    mark = second.state["bookmarks"]["pulumi_stack_updates"]["stacks"]["acme/p/s"]
-    assert mark[2:] == [2, []]
+    marks = second.state["bookmarks"]["pulumi_stack_updates"]["stacks"]
+    assert {i: mark[2:] for i, mark in marks.items()} == {"second" if with_ids else "acme/p/s": [2]}
     assert third.records("pulumi_stack_updates") == []
 
 

@@ -12,15 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tap_cloudapis.core.errors import IncompleteListError, TapError
-from tap_cloudapis.core.paging import (
-    NumberedPages,
-    OffsetPages,
-    Page,
-    PageLimit,
-    Params,
-    Row,
-    TokenPages,
-)
+from tap_cloudapis.core.numbered_pages import NumberedPages
+from tap_cloudapis.core.offset_pages import OffsetPages
+from tap_cloudapis.core.paging import Page, PageLimit, Params, Row, TokenPages
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -217,7 +211,11 @@ def test_a_walk_that_was_closed_ends_with_its_page() -> None:
 
 def numbered_pages(**more: Any) -> NumberedPages:
     return NumberedPages(
-        limit=PageLimit("pageSize", 100), what="updates", key=lambda row: int(row["id"]), **more
+        limit=PageLimit("pageSize", 100),
+        what="updates",
+        key=lambda row: int(row["id"]),
+        identity=lambda row: row["id"],
+        **more,
     )
 
 

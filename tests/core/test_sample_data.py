@@ -22,6 +22,7 @@ from singer_sdk.testing import target_test_streams
 
 from tap_cloudapis.core.exchange import decode_body
 from tap_cloudapis.core.output import encode
+from tap_cloudapis.core.state import VERSION
 from tap_cloudapis.core.stream import CloudStream
 from tap_cloudapis.tap import TapCloudAPIs
 from tests.core.syncing import own_signals
@@ -67,7 +68,7 @@ def state(sample: Sample) -> Any:
     """The STATE that both sides begin with."""
     key = sample.replication_key
     bookmark = {"replication_key": key, "replication_key_value": STARTS_AT} if key else {}
-    return {"bookmarks": {sample.stream: bookmark}}
+    return {"bookmarks": {sample.stream: bookmark}, "version": VERSION}
 
 
 def stock(sample: Sample) -> list[bytes]:

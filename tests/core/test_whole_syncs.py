@@ -168,7 +168,7 @@ def test_whatever_the_pages_are(behaviour: dict[str, Any], still: Simulator) -> 
 
 
 def test_answers_that_fail_now_and_then(still: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tap_cloudapis.core.service.FIRST_WAIT", 0.01)
+    monkeypatch.setattr("tap_cloudapis.core.connection.FIRST_WAIT", 0.01)
     still.settings(error_rate=0.1, cut_rate=0.1, page_cap=10)
     outcome = sync(settings(still))
     assert_whole(outcome, still)
@@ -180,7 +180,7 @@ def test_answers_that_fail_now_and_then(still: Simulator, monkeypatch: pytest.Mo
 def test_a_spoiled_answer_is_asked_for_again(
     status: int | str, still: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tap_cloudapis.core.service.FIRST_WAIT", 0.01)
+    monkeypatch.setattr("tap_cloudapis.core.connection.FIRST_WAIT", 0.01)
     still.faults(
         [
             {"path": path, "status": status, "times": 2, "after": 1}

@@ -153,7 +153,7 @@ class TestStartDate:
         }
 
     def ids(self, warehouse: Warehouse) -> set[int]:
-        return {key[0] for key in warehouse.rows}
+        return {run_id for _, run_id in warehouse.rows}
 
     def test_runs_created_from_then_on_and_open_ones(self, moving: Simulator) -> None:
         warehouse = Warehouse(moving, start_date=self.START)
@@ -266,10 +266,11 @@ class TestFilters:
         moving.advance(3 * HOUR)
         warehouse.sync(dbt_job_ids=given[1])
         expected = self.of_jobs(moving, chosen[1])
-        assert expected <= {key[0] for key in warehouse.rows}
+        found = {run_id: row for (_, run_id), row in warehouse.rows.items()}
+        assert expected <= found.keys()
         truth = {row["id"]: row for row in moving.rows("dbt_runs")}
         for run_id in expected:
-            assert warehouse.rows[(run_id,)]["status"] == truth[run_id]["status"]
+            assert found[run_id]["status"] == truth[run_id]["status"]
         moving.advance(8 * HOUR)
         warehouse.sync(dbt_job_ids=given[0])
         warehouse.sync(dbt_job_ids=None)

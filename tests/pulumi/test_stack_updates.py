@@ -68,11 +68,12 @@ def test_only_stacks_with_a_new_update_are_asked_for(moving: Simulator) -> None:
     warehouse.sync()
     warehouse.assert_true(moving)
     changed = {
-        name
-        for name, mark in warehouse.marks.items()
-        if name not in before or before[name][:2] != mark[:2] or before[name][3]
+        stack
+        for stack, mark in warehouse.marks.items()
+        if stack not in before or before[stack][:2] != mark[:2] or before[stack][3:]
     }
-    asked = {"/".join(path.split("/")[3:6]) for path in update_lists(moving)}
+    ids = {tuple(row[k] for k in KEY): row["stack_id"] for row in moving.rows("pulumi_stacks")}
+    asked = {ids[tuple(path.split("/")[3:6])] for path in update_lists(moving)}
     assert asked == changed
     assert len(asked) < len(warehouse.marks)
 
@@ -90,7 +91,7 @@ def test_deleted_and_recreated_stacks(moving: Simulator) -> None:
         now = {tuple(row[k] for k in KEY): row["stack_id"] for row in moving.rows("pulumi_stacks")}
         recreated |= {key for key in stacks.keys() & now.keys() if stacks[key] != now[key]}
         gone = stacks.keys() - now.keys()
-        assert {tuple(name.split("/")) for name in warehouse.marks} <= now.keys()
+        assert warehouse.marks.keys() <= set(now.values())
     assert recreated
     assert gone
 
@@ -152,7 +153,7 @@ class TestStartDate:
 
     def expected(self, simulator: Simulator, start: str) -> set[tuple[Any, ...]]:
         return {
-            (*(row[k] for k in KEY), row["version"])
+            (*(row[k] for k in KEY), row["stack_id"], row["version"])
             for row in simulator.rows(UPDATES)
             if row["start_time"] >= start or row["result"] in OPEN
         }
