@@ -11,8 +11,8 @@ from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from cloudapis_simulator.clock import Clock, parse_time, rfc3339
-from cloudapis_simulator.settings import STREAMS, Behaviour, Sizes
-from cloudapis_simulator.truth import tell
+from cloudapis_simulator.settings import Behaviour, Sizes
+from cloudapis_simulator.truth import STREAMS, tell
 from cloudapis_simulator.world import World
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def _behaviour(args: argparse.Namespace) -> Behaviour:
 
 
 def _print_truth(world: World, args: argparse.Namespace) -> None:
-    told = tell(world, args.stream or STREAMS, with_rows=not args.counts)
+    told = tell(world, args.stream or (), with_rows=not args.counts)
     json.dump(told, sys.stdout, ensure_ascii=False)
     sys.stdout.write("\n")
 

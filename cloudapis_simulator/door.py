@@ -12,7 +12,6 @@ from cloudapis_simulator import truth
 from cloudapis_simulator.clock import SECOND, parse_time, rfc3339
 from cloudapis_simulator.faults import ClockMove, read_faults
 from cloudapis_simulator.gate import DOOR_PATH
-from cloudapis_simulator.settings import STREAMS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,10 +57,7 @@ class Door:
         return {"now": rfc3339(self._world.clock.now)}
 
     async def _truth(self, request: Request) -> Any:
-        names = request.query_params.getlist("stream") or list(STREAMS)
-        unknown = sorted(set(names) - set(STREAMS))
-        if unknown:
-            raise ValueError(f"unknown streams: {', '.join(unknown)}")
+        names = request.query_params.getlist("stream")
         return truth.tell(self._world, names, with_rows=not request.query_params.get("counts"))
 
     async def _requests(self, _request: Request) -> Any:
@@ -98,7 +94,9 @@ class Door:
         return {"now": rfc3339(self._world.clock.now)}
 
     async def _change_settings(self, request: Request) -> Any:
-        self._behaviour.change(await request.json())
+        changes = await request.json()
+        truth.known(changes.get("forbid", ()))
+        self._behaviour.change(changes)
         return vars(self._behaviour)
 
     async def _add_faults(self, request: Request) -> Any:

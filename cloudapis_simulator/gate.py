@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from cloudapis_simulator.api.dbt import NOT_FOUND
-from cloudapis_simulator.api.routes import failure, service_of
+from cloudapis_simulator.api.routes import failure, service_of, slashless_paths
 from cloudapis_simulator.chance import Dice, share
 
 if TYPE_CHECKING:
@@ -79,6 +79,7 @@ class Gate:
         self._behaviour = behaviour
         self._chance = Dice(world.seed, "faults")
         self._number = 0
+        self._slashless = slashless_paths()
         self._limits = {"dbt": _Limit(), "pulumi": _Limit()}
         self.journal = Journal()
         self.faults: list[Fault] = []
@@ -170,7 +171,7 @@ class Gate:
             return None
         if "//" in path:
             return failure("dbt", 404, NOT_FOUND)
-        if not path.endswith("/"):
+        if not path.endswith("/") and not any(known.fullmatch(path) for known in self._slashless):
             if behaviour.slash_redirect:
                 query = scope["query_string"].decode("ascii", "replace")
                 url = f"{path}/?{query}" if query else f"{path}/"

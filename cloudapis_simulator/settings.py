@@ -7,20 +7,6 @@ from typing import Literal, get_args
 
 OverCap = Literal["clamp", "reject"]
 
-STREAMS = (
-    "dbt_accounts",
-    "dbt_projects",
-    "dbt_connections",
-    "dbt_environments",
-    "dbt_jobs",
-    "dbt_runs",
-    "pulumi_organizations",
-    "pulumi_stacks",
-    "pulumi_stack_updates",
-    "pulumi_organization_members",
-    "pulumi_organization_teams",
-)
-
 
 @dataclass(frozen=True)
 class Sizes:
@@ -94,9 +80,6 @@ class Behaviour:
             ValueError: A value is out of range.
         """
         self.forbid = set(self.forbid)
-        unknown = sorted(self.forbid - set(STREAMS))
-        if unknown:
-            raise ValueError(f"unknown streams: {', '.join(unknown)}")
         if self.over_cap not in get_args(OverCap):
             raise ValueError("over_cap must be clamp or reject")
         for name in ("error_rate", "cut_rate"):

@@ -5,47 +5,42 @@ Columns are snake_case, times RFC 3339 in UTC with six digits, "not yet" is null
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cloudapis_simulator.clock import SECOND, rfc3339
-from cloudapis_simulator.settings import STREAMS
+from cloudapis_simulator.tables import TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from cloudapis_simulator.table import Table
     from cloudapis_simulator.world import World
 
 Row = dict[str, Any]
 
-_STACK_KEY = ["org_name", "project_name", "stack_name"]
-KEYS: dict[str, list[str]] = {
-    **{name: ["account_id", "id"] for name in STREAMS if name.startswith("dbt_")},
-    "dbt_accounts": ["id"],
-    "pulumi_organizations": ["org_name"],
-    "pulumi_stacks": _STACK_KEY,
-    "pulumi_stack_updates": [*_STACK_KEY, "stack_id", "version"],
-    "pulumi_organization_members": ["org_name", "user_login"],
-    "pulumi_organization_teams": ["org_name", "name"],
-}
 
-
-def tell(world: World, streams: Iterable[str] = STREAMS, *, with_rows: bool = True) -> Row:
+def tell(world: World, streams: Iterable[str] = (), *, with_rows: bool = True) -> Row:
     """Return `{"seed", "now", "sizes", "streams": {name: {"key", "count", "rows"}}}`.
 
     Args:
         world: The world, at its clock's time.
-        streams: Names of streams.
+        streams: Names of streams; without any it is all of them.
         with_rows: False leaves out the rows, and counts without building them.
+
+    Raises:
+        ValueError: A name is unknown.
     """
     told = {}
-    for name in streams:
+    for name in known(streams) or STREAMS:
+        stream = _STREAMS[name]
         entry: Row = {"key": KEYS[name]}
         if with_rows:
-            entry["rows"] = list(_ROWS[name](world))
+            entry["rows"] = list(stream.rows(world))
             entry["count"] = len(entry["rows"])
+        elif stream.number:
+            entry["count"] = stream.number(world)
         else:
-            count = _COUNTS.get(name)
-            entry["count"] = count(world) if count else sum(1 for _ in _ROWS[name](world))
+            entry["count"] = sum(1 for _ in stream.rows(world))
         told[name] = entry
     return {
         "seed": world.seed,
@@ -55,6 +50,19 @@ def tell(world: World, streams: Iterable[str] = STREAMS, *, with_rows: bool = Tr
     }
 
 
+def known(streams: Iterable[str]) -> list[str]:
+    """Return the names of streams as they are.
+
+    Raises:
+        ValueError: A name is unknown.
+    """
+    names = list(streams)
+    unknown = sorted(set(names) - _STREAMS.keys())
+    if unknown:
+        raise ValueError(f"unknown streams: {', '.join(unknown)}")
+    return names
+
+
 def _time(at: int | None) -> str | None:
     return None if at is None else rfc3339(at)
 
@@ -62,36 +70,6 @@ def _time(at: int | None) -> str | None:
 def _accounts(world: World) -> Iterator[Row]:
     for account in world.accounts:
         yield {"id": account.id, "name": account.name}
-
-
-def _projects(world: World) -> Iterator[Row]:
-    for account in world.accounts:
-        for project in account.projects:
-            yield {
-                "id": project.id,
-                "account_id": account.id,
-                "name": account.project_name(project),
-                "state": project.state(world.clock.now),
-            }
-
-
-def _connections(world: World) -> Iterator[Row]:
-    for account in world.accounts:
-        for connection in account.connections():
-            name = account.connection_row(connection)["name"]
-            yield {"id": connection.id, "account_id": account.id, "name": name}
-
-
-def _environments(world: World) -> Iterator[Row]:
-    for account in world.accounts:
-        for project, environment in account.environments:
-            yield {
-                "id": environment.id,
-                "account_id": account.id,
-                "project_id": project.id,
-                "name": account.environment_name(environment),
-                "state": environment.state(world.clock.now),
-            }
 
 
 def _jobs(world: World) -> Iterator[Row]:
@@ -174,30 +152,40 @@ def _members(world: World) -> Iterator[Row]:
                 }
 
 
-def _teams(world: World) -> Iterator[Row]:
-    for organization in world.organizations:
-        for team in organization.team_rows():
-            yield {"org_name": organization.login, "name": team["name"]}
+class _Stream(NamedTuple):
+    """Key, rows and number of rows of a stream; without a number its rows are counted."""
+
+    key: tuple[str, ...]
+    rows: Callable[[World], Iterable[Row]]
+    number: Callable[[World], int] | None = None
 
 
-_ROWS = {
-    "dbt_accounts": _accounts,
-    "dbt_projects": _projects,
-    "dbt_connections": _connections,
-    "dbt_environments": _environments,
-    "dbt_jobs": _jobs,
-    "dbt_runs": _runs,
-    "pulumi_organizations": _organizations,
-    "pulumi_stacks": _stacks,
-    "pulumi_stack_updates": _stack_updates,
-    "pulumi_organization_members": _members,
-    "pulumi_organization_teams": _teams,
-}
-_COUNTS: dict[str, Callable[[World], int]] = {
-    "dbt_runs": lambda world: sum(len(runs.kept(world.clock.now)) for runs in world.runs.values()),
-    "pulumi_stack_updates": lambda world: sum(
-        stack.count(world.clock.now)
-        for organization in world.organizations
-        for stack in organization.stacks.listed(world.clock.now)
+def _declared(table: Table) -> _Stream:
+    return _Stream(table.key, table.true_rows, lambda world: sum(1 for _ in table.every(world)))
+
+
+_STACK = ("org_name", "project_name", "stack_name")
+_STREAMS = {
+    "dbt_accounts": _Stream(("id",), _accounts),
+    "dbt_jobs": _Stream(("account_id", "id"), _jobs),
+    "dbt_runs": _Stream(
+        ("account_id", "id"),
+        _runs,
+        lambda world: sum(len(runs.kept(world.clock.now)) for runs in world.runs.values()),
     ),
+    "pulumi_organizations": _Stream(("org_name",), _organizations),
+    "pulumi_stacks": _Stream(_STACK, _stacks),
+    "pulumi_stack_updates": _Stream(
+        (*_STACK, "stack_id", "version"),
+        _stack_updates,
+        lambda world: sum(
+            stack.count(world.clock.now)
+            for organization in world.organizations
+            for stack in organization.stacks.listed(world.clock.now)
+        ),
+    ),
+    "pulumi_organization_members": _Stream(("org_name", "user_login"), _members),
+    **{name: _declared(table) for name, table in TABLES.items()},
 }
+STREAMS = tuple(sorted(_STREAMS, key=lambda name: name.partition("_")[0]))
+KEYS = {name: list(_STREAMS[name].key) for name in STREAMS}

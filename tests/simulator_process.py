@@ -23,10 +23,11 @@ class Simulator:
     forbid=["dbt_jobs"], ignore_keyset=True)`. A list repeats an option, True sets a flag.
     """
 
+    program: tuple[str, ...] = (sys.executable, "-m", "cloudapis_simulator")
+
     def __init__(self, **options: Any) -> None:
-        command = [sys.executable, "-m", "cloudapis_simulator", "serve", "--exit-with-parent"]
         self._process = subprocess.Popen(
-            [*command, *_arguments(options)],
+            [*self.program, "serve", "--exit-with-parent", *_arguments(options)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -1,21 +1,22 @@
-"""The dbt Cloud Administrative API, v2 and v3: lists, details and their envelopes."""
+"""The dbt Cloud Administrative API, v2 and v3: accounts, jobs, runs and failures."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cloudapis_simulator.api.errors import BadRequestError, NotFoundError
-from cloudapis_simulator.api.query import Query, page_size
+from cloudapis_simulator.api.errors import NotFoundError
+from cloudapis_simulator.api.lists import containing, success, whole
+from cloudapis_simulator.api.paging import by_offset, window
 from cloudapis_simulator.api.runs import RunList
-from cloudapis_simulator.world.dbt import ACTIVE, DELETED
+from cloudapis_simulator.table import Offsets
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping
 
-    import msgspec
     from starlette.datastructures import Headers
 
     from cloudapis_simulator.api.cache import JsonCache
+    from cloudapis_simulator.api.query import Query
     from cloudapis_simulator.settings import Behaviour
     from cloudapis_simulator.world import World
     from cloudapis_simulator.world.dbt import Account
@@ -25,16 +26,7 @@ Row = dict[str, Any]
 NOT_FOUND = (
     "The requested resource was not found. Please check that you have the proper permissions."
 )
-_STATES = {
-    "active": {ACTIVE},
-    "1": {ACTIVE},
-    "deleted": {DELETED},
-    "2": {DELETED},
-    "all": {ACTIVE, DELETED},
-}
-_CAP = 100
-_COLUMNS = {"pk": "id"}
-_ORDERS = ("id", "name", "created_at", "updated_at", "state")
+_OF_JOBS = Offsets(filters=("pk", "project_id", "project_id__in", "environment_id"))
 
 
 def failure(status: int, message: str) -> Row:
@@ -50,17 +42,6 @@ def failure(status: int, message: str) -> Row:
     }
 
 
-def success(data: Row | Sequence[Row | msgspec.Raw], **more: object) -> Row:
-    """Return the envelope of a success."""
-    status = {
-        "code": 200,
-        "is_success": True,
-        "user_message": "Success!",
-        "developer_message": "",
-    }
-    return {"status": status, "data": data, **more}
-
-
 class DbtApi:
     """Answers the dbt routes from the world."""
 
@@ -72,53 +53,12 @@ class DbtApi:
     def accounts(self, names: Mapping[str, str], query: Query, headers: Headers) -> Row:
         """`GET /api/v3/accounts/`: no paging."""
         del names, query, headers
-        rows = [account.row(self._world.clock.now) for account in self._world.accounts]
-        extra = {
-            "filters": {},
-            "order_by": None,
-            "pagination": {"count": len(rows), "total_count": len(rows)},
-        }
-        return success(rows, extra=extra)
+        return whole([account.row(self._world.clock.now) for account in self._world.accounts])
 
     def account(self, names: Mapping[str, str], query: Query, headers: Headers) -> Row:
         """`GET /api/v2/accounts/{account}/`."""
         del query, headers
         return success(self._account(names).row(self._world.clock.now))
-
-    def projects(self, names: Mapping[str, str], query: Query, headers: Headers) -> Row:
-        """`GET /api/v3/accounts/{account}/projects/`, with keyset `pk__gt`."""
-        del headers
-        account = self._account(names)
-        now = self._world.clock.now
-        rows = [account.project_row(project, now) for project in account.projects]
-        return self._list(account, query, rows, ("pk", "pk__in", "pk__gt"))
-
-    def environments(self, names: Mapping[str, str], query: Query, headers: Headers) -> Row:
-        """`GET /api/v3/accounts/{account}/projects/{project}/environments/`, keyset `id__gt`."""
-        del headers
-        account = self._account(names)
-        now = self._world.clock.now
-        if names["project"] not in {str(project.id) for project in account.projects}:
-            raise NotFoundError
-        rows = [
-            account.environment_row(project, environment, now)
-            for project, environment in account.environments
-            if str(project.id) == names["project"]
-        ]
-        for name in ("type", "deployment_type", "dbt_version", "name"):
-            value = query.text(name)
-            rows = [row for row in rows if value is None or row[name] == value]
-        return self._list(account, query, rows, ("pk", "pk__in", "id__gt", "project_id__in"))
-
-    def connections(self, names: Mapping[str, str], query: Query, headers: Headers) -> Row:
-        """`GET /api/v3/accounts/{account}/connections/`: neither state nor order."""
-        del headers
-        account = self._account(names)
-        rows = [account.connection_row(connection) for connection in account.connections()]
-        adapter = query.text("adapter_version")
-        rows = [row for row in rows if adapter in (None, row["adapter_version"])]
-        rows = _containing(rows, query)
-        return self._page(account, query, rows, {}, None)
 
     def jobs(self, names: Mapping[str, str], query: Query, headers: Headers) -> Row:
         """`GET /api/v2/accounts/{account}/jobs/`: offsets only; system jobs on request."""
@@ -131,14 +71,15 @@ class DbtApi:
         scheduled = query.boolean("triggers_schedule")
         if scheduled is not None:
             rows = [row for row in rows if row["triggers"]["schedule"] == scheduled]
-        declared = ("pk", "project_id", "project_id__in", "environment_id")
-        return self._list(account, query, rows, declared)
+        rows = containing(rows, query)
+        page, extra = by_offset(rows, query, self._behaviour, _OF_JOBS, account.id)
+        return success(page, extra=extra)
 
     def runs(self, names: Mapping[str, str], query: Query, headers: Headers) -> Row:
         """`GET /api/v2/accounts/{account}/runs/`."""
         del headers
         account = self._account(names)
-        limit, offset = self._window(query)
+        limit, offset = window(query, self._behaviour)
         rows, total, filters, order = self._runs.page(account, query, limit, offset)
         return success(
             rows,
@@ -169,61 +110,3 @@ class DbtApi:
             if str(account.id) == names["account"]:
                 return account
         raise NotFoundError
-
-    def _window(self, query: Query) -> tuple[int, int]:
-        limit = page_size(query.integer("limit"), _CAP, _CAP, self._behaviour, "limit")
-        offset = query.integer("offset") or 0
-        if offset < 0:
-            raise BadRequestError("Invalid 'offset' value.")
-        return limit, offset
-
-    def _list(
-        self, account: Account, query: Query, rows: Sequence[Row], declared: Sequence[str]
-    ) -> Row:
-        """Apply state, the `declared` filters, order and page; other filters are ignored."""
-        state = query.text("state") or "active"
-        if state not in _STATES:
-            raise BadRequestError("Invalid 'state' value.")
-        filters: Row = {"state": state}
-        kept = [row for row in rows if row["state"] in _STATES[state]]
-        for name in declared:
-            if query.text(name) is None:
-                continue
-            filters[name] = query.text(name)
-            column, test = _test(name, query)
-            kept = [row for row in kept if test(row[column])]
-        order = query.text("order_by") or "id"
-        if order.lstrip("-") not in _ORDERS:
-            raise BadRequestError(f"Invalid order_by: {order}")
-        kept = _containing(kept, query)
-        kept.sort(key=lambda row: (row[order.lstrip("-")], row["id"]), reverse=order[0] == "-")
-        return self._page(account, query, kept, filters, order)
-
-    def _page(
-        self, account: Account, query: Query, rows: Sequence[Row], filters: Row, order: str | None
-    ) -> Row:
-        limit, offset = self._window(query)
-        page = list(rows[offset : offset + limit])
-        extra = {
-            "filters": {"limit": limit, "offset": offset, "account_id": account.id, **filters},
-            "order_by": order,
-            "pagination": {"count": len(page), "total_count": len(rows)},
-        }
-        return success(page, extra=extra)
-
-
-def _test(name: str, query: Query) -> tuple[str, Callable[[Any], bool]]:
-    """Return (column, test of its value) for a filter in Django's notation."""
-    column, _, operator = name.partition("__")
-    if operator == "in":
-        wanted = query.integers(name) or []
-        return _COLUMNS.get(column, column), lambda value: value in wanted
-    bound = query.integer(name) or 0
-    if operator == "gt":
-        return _COLUMNS.get(column, column), lambda value: value > bound
-    return _COLUMNS.get(column, column), lambda value: value == bound
-
-
-def _containing(rows: list[Row], query: Query) -> list[Row]:
-    text = (query.text("name__icontains") or "").lower()
-    return [row for row in rows if text in row["name"].lower()]

@@ -1,15 +1,15 @@
-"""The Pulumi Cloud REST API: lists, details and errors."""
+"""The Pulumi Cloud REST API: organizations, their people, stacks, updates, and failures."""
 
 from __future__ import annotations
 
-import base64
-import json
 import re
 from bisect import bisect_right
 from typing import TYPE_CHECKING, Any
 
 from cloudapis_simulator.api.errors import BadRequestError, NotFoundError
+from cloudapis_simulator.api.paging import by_number, by_token, read_token, write_token
 from cloudapis_simulator.api.query import Query, page_size
+from cloudapis_simulator.table import Pages, Tokens
 from cloudapis_simulator.world.pulumi import user_row
 from cloudapis_simulator.world.updates import update_row
 
@@ -28,8 +28,6 @@ Row = dict[str, Any]
 _STACKS_PER_PAGE = 500
 _STACKS_UNPAGINATED = 300
 _PAGINATED_SINCE = 8
-_UPDATES_PER_PAGE = 10
-_MOST_UPDATES_PER_PAGE = 100
 _MEMBERS_PER_PAGE = 50
 
 
@@ -90,11 +88,11 @@ class PulumiApi:
         )
         token = query.text("continuationToken")
         if token is not None:
-            after = _read_token(token, len(("organization", "project", "stack")))
+            after = read_token(token, len(("organization", "project", "stack")))
             found = found[bisect_right(found, after, key=lambda pair: _key(*pair)) :]
         answer: Row = {"stacks": self._stack_rows(found[:size])}
         if len(found) > size:
-            answer["continuationToken"] = _write_token(_key(*found[size - 1]))
+            answer["continuationToken"] = write_token(_key(*found[size - 1]))
         return answer
 
     def organization(self, names: Mapping[str, str], query: Query, headers: Headers) -> Row:
@@ -117,23 +115,8 @@ class PulumiApi:
         if kind == "frontend":
             known = [row for row in rows if row["knownToPulumi"]]
             return {"members": known[:_MEMBERS_PER_PAGE]}
-        token = query.text("continuationToken")
-        start = 0
-        if token is not None:
-            (place,) = _read_token(token, 1)
-            if not place.isdecimal():
-                raise BadRequestError("Invalid 'continuationToken' value.")
-            start = int(place)
-        end = start + min(_MEMBERS_PER_PAGE, self._behaviour.page_cap or _MEMBERS_PER_PAGE)
-        answer: Row = {"members": rows[start:end]}
-        if end < len(rows):
-            answer["continuationToken"] = _write_token((str(end),))
-        return answer
-
-    def teams(self, names: Mapping[str, str], query: Query, headers: Headers) -> Row:
-        """`GET /api/orgs/{org}/teams`: all in one answer, a continuation token is ignored."""
-        del query, headers
-        return {"teams": self._organization(names).team_rows()}
+        shown, more = by_token(rows, query, self._behaviour, Tokens(_MEMBERS_PER_PAGE))
+        return {"members": shown, **more}
 
     def stack(self, names: Mapping[str, str], query: Query, headers: Headers) -> Row:
         """`GET /api/stacks/{org}/{project}/{stack}`."""
@@ -150,21 +133,12 @@ class PulumiApi:
         _, stack = self._stack(names)
         now = self._world.clock.now
         count = stack.count(now)
-        page, asked = query.integer("page") or 0, query.integer("pageSize") or None
-        if page < 0:
-            raise BadRequestError("Invalid 'page' value.")
-        numbers = range(count, 0, -1)
-        size = count
-        if page:
-            size = page_size(
-                asked, _UPDATES_PER_PAGE, _MOST_UPDATES_PER_PAGE, self._behaviour, "pageSize"
-            )
-            numbers = numbers[(page - 1) * size : page * size]
+        numbers, more = by_number(range(count, 0, -1), query, self._behaviour, Pages())
         latest = stack.update(count).version if count else 0
         rows = [update_row(stack, stack.update(number), latest, now) for number in numbers]
         if query.text("output-type") in (None, "cli"):
             return {"updates": [row["info"] for row in rows]}
-        return {"updates": rows, "itemsPerPage": size, "total": count}
+        return {"updates": rows, **more}
 
     def _listed_organizations(self, login: str | None) -> list[Organization]:
         if login is None:
@@ -204,18 +178,3 @@ def _tagged(
 
 def _key(organization: Organization, stack: Stack) -> tuple[str, str, str]:
     return organization.login, stack.project, stack.name
-
-
-def _write_token(place: tuple[str, ...]) -> str:
-    # Opaque, and with characters that must be quoted in a query.
-    return base64.b64encode(json.dumps(["~~?", *place]).encode()).decode()
-
-
-def _read_token(token: str, length: int) -> tuple[str, ...]:
-    try:
-        place = json.loads(base64.b64decode(token, validate=True))
-        if place[0] == "~~?" and len(place) == length + 1:
-            return tuple(str(item) for item in place[1:])
-    except (ValueError, LookupError, TypeError):
-        pass
-    raise BadRequestError("Invalid 'continuationToken' value.")

@@ -14,18 +14,19 @@ from starlette.routing import Route
 from cloudapis_simulator.api import dbt, pulumi
 from cloudapis_simulator.api.cache import JsonCache
 from cloudapis_simulator.api.errors import BadRequestError, NotFoundError
+from cloudapis_simulator.api.lists import ListApi
 from cloudapis_simulator.api.query import Query
+from cloudapis_simulator.tables import TABLES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from starlette.datastructures import Headers
     from starlette.requests import Request
 
+    from cloudapis_simulator.api.lists import Handler
     from cloudapis_simulator.settings import Behaviour
     from cloudapis_simulator.world import World
-
-    Handler = Callable[[Mapping[str, str], Query, Headers], dict[str, Any]]
 
 DBT_TOKEN = "dbtc_fake-token-of-the-simulator"  # noqa: S105 - fake by design
 PULUMI_TOKEN = "pul-fake-token-of-the-simulator"  # noqa: S105 - fake by design
@@ -45,6 +46,16 @@ class _Endpoint(NamedTuple):
 def service_of(path: str) -> str:
     """Return `dbt` or `pulumi`, by the path."""
     return "dbt" if re.match(r"/+api/+v[23](/|$)", path) else "pulumi"
+
+
+def slashless_paths() -> list[re.Pattern[str]]:
+    """Return the few paths of dbt that do not end with a slash."""
+    paths = (path for table in TABLES.values() for path in (table.path, table.detail))
+    return [
+        re.compile(re.sub(r"\{\w+\}", "[^/]+", path))
+        for path in paths
+        if path and service_of(path) == "dbt" and not path.endswith("/")
+    ]
 
 
 def failure(service: str, status: int, message: str) -> Response:
@@ -88,6 +99,7 @@ class Api:
         self._cache = JsonCache(world.clock, cache_bytes)
         self._dbt = dbt.DbtApi(world, behaviour, self._cache)
         self._pulumi = pulumi.PulumiApi(world, behaviour)
+        self._lists = ListApi(world, behaviour)
 
     def routes(self) -> list[Route]:
         """Return the routes; `scope["path"]` must hold the undecoded path."""
@@ -97,7 +109,7 @@ class Api:
         ]
 
     def _endpoints(self) -> list[_Endpoint]:
-        v2, v3 = "/api/v2/accounts/{account}/", "/api/v3/accounts/{account}/"
+        v2 = "/api/v2/accounts/{account}/"
         org, stack = "/api/orgs/{org}", "/api/stacks/{org}/{project}/{stack}"
         return [
             # Its rows are cached one by one, for pages of any cut.
@@ -107,22 +119,24 @@ class Api:
             _Endpoint(f"{v2}jobs/", "dbt_jobs", self._dbt.jobs),
             _Endpoint(v2, "dbt_accounts", self._dbt.account),
             _Endpoint("/api/v3/accounts/", "dbt_accounts", self._dbt.accounts),
-            _Endpoint(f"{v3}projects/", "dbt_projects", self._dbt.projects),
-            _Endpoint(
-                f"{v3}projects/{{project}}/environments/",
-                "dbt_environments",
-                self._dbt.environments,
-            ),
-            _Endpoint(f"{v3}connections/", "dbt_connections", self._dbt.connections),
             _Endpoint("/api/user", None, self._pulumi.user),
             _Endpoint("/api/user/stacks", "pulumi_stacks", self._pulumi.stacks),
             _Endpoint("/api/capabilities", None, self._pulumi.capabilities),
             _Endpoint(org, "pulumi_organizations", self._pulumi.organization),
             _Endpoint(f"{org}/metadata", "pulumi_organizations", self._pulumi.metadata),
             _Endpoint(f"{org}/members", "pulumi_organization_members", self._pulumi.members),
-            _Endpoint(f"{org}/teams", "pulumi_organization_teams", self._pulumi.teams),
             _Endpoint(stack, "pulumi_stacks", self._pulumi.stack),
+            *self._declared(),
         ]
+
+    def _declared(self) -> list[_Endpoint]:
+        endpoints = [
+            _Endpoint(path, table.stream, handler)
+            for table in TABLES.values()
+            for path, handler in self._lists.handlers(table).items()
+        ]
+        # "{" is behind all letters: what is called by name comes before what names a part.
+        return sorted(endpoints, key=lambda endpoint: endpoint.path)
 
     def _answerer(self, endpoint: _Endpoint) -> Callable[[Request], Any]:
         service = service_of(endpoint.path)

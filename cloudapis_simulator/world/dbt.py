@@ -1,4 +1,4 @@
-"""Accounts, projects, environments, connections and jobs of the dbt world.
+"""Accounts, projects, environments and jobs of the dbt world.
 
 Shapes follow the published v2 and v3 documents, with what payloads add to them.
 """
@@ -9,53 +9,23 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from cloudapis_simulator.chance import Dice, part, pick, share, uuid
-from cloudapis_simulator.clock import BEGINNING, DAY, HOUR, SECOND, spaced, with_t
+from cloudapis_simulator.chance import Dice, part, pick, uuid
+from cloudapis_simulator.clock import BEGINNING, DAY, HOUR, SECOND, with_t
 from cloudapis_simulator.world import words
 from cloudapis_simulator.world.humanize import ago
+from cloudapis_simulator.world.things import ACTIVE, DELETED, Thing, make_thing
 
 if TYPE_CHECKING:
     from cloudapis_simulator.settings import Sizes
 
 Row = dict[str, Any]
 
-ACTIVE, DELETED = 1, 2
 _FIRST_LARGE_ID = 70_403_103_000_000
 _LARGE_ID_STEP = 1_000_000_000
 _MOST_PROJECTS = 40
 _DELETED_OF_SEVEN = 3
 _SYSTEM_OF_NINE = 5
-_DBT_VERSIONS = ("latest", "compatible", "1.9.4", "versionless")
 _JOB_TYPES = ("scheduled", "ci", "other", "merge")
-
-
-@dataclass(frozen=True)
-class Thing:
-    """What projects, environments and jobs have in common.
-
-    Attributes:
-        id: The id, unique over all accounts.
-        number: Its place among its kind in the account, from 0.
-        created_at: Microseconds; before the beginning of the history.
-        deleted_at: Microseconds, or None for what is never deleted.
-        bits: The roll its details come from.
-    """
-
-    id: int
-    number: int
-    created_at: int
-    deleted_at: int | None
-    bits: int
-
-    def state(self, now: int) -> int:
-        """Return 1 (active) or 2 (deleted, but still listed with `state=all`)."""
-        return DELETED if self.deleted_at is not None and self.deleted_at <= now else ACTIVE
-
-    def updated_at(self, now: int) -> int:
-        """Return when it was last changed, as known at `now`."""
-        if self.deleted_at is not None and self.deleted_at <= now:
-            return self.deleted_at
-        return self.created_at + 17
 
 
 @dataclass(frozen=True)
@@ -74,30 +44,26 @@ class Job(Thing):
 
 
 class Account:
-    """One dbt account, by its number from 0; odd and later ones have 14-digit ids."""
+    """One dbt account, by its number from 0; odd and later ones have 14-digit ids.
+
+    `offset` is what its ids of any kind lie above those of the first account.
+    """
 
     def __init__(self, seed: int, number: int, sizes: Sizes) -> None:
         self.number = number
         self.seed = seed
-        self._offset = _FIRST_LARGE_ID + (number - 1) * _LARGE_ID_STEP if number else 0
-        self.id = self._offset + 1042
+        self.offset = _FIRST_LARGE_ID + (number - 1) * _LARGE_ID_STEP if number else 0
+        self.id = self.offset + 1042
         self.name = f"{words.ACCOUNTS[number % len(words.ACCOUNTS)]} {number}"
         self._job_count = sizes.dbt_jobs
 
     def first_run_id(self) -> int:
         """Return the number below which no run id of this account lies."""
-        return self._offset + 5_000_000
+        return self.offset + 5_000_000
 
     def _thing(self, kind: str, number: int, first_id: int, step: int, *, deleted: bool) -> Thing:
-        bits = Dice(self.seed, kind, self.number).roll(number)
-        created = BEGINNING - 400 * DAY + int(share(bits, 0) * 300 * DAY) + part(bits, 1)
-        return Thing(
-            id=self._offset + first_id + step * number,
-            number=number,
-            created_at=created,
-            deleted_at=BEGINNING + int(share(bits, 2) * 120 * DAY) if deleted else None,
-            bits=bits,
-        )
+        dice = Dice(self.seed, kind, self.number)
+        return make_thing(dice, number, self.offset + first_id + step * number, deleted=deleted)
 
     @cached_property
     def projects(self) -> list[Thing]:
@@ -139,13 +105,6 @@ class Account:
     def listed_jobs(self, now: int) -> list[Job]:
         """Return the jobs that the API still knows at `now`, deleted and system ones included."""
         return [job for job in self.jobs if not (job.purged and job.state(now) == DELETED)]
-
-    def connections(self) -> list[Thing]:
-        """Return the account's connections."""
-        return [
-            self._thing("connections", n, 900, 1, deleted=False)
-            for n in range(len(words.CONNECTIONS))
-        ]
 
     def row(self, now: int) -> Row:
         """Return the account as `/api/v3/accounts/` and `/api/v2/accounts/{id}/` give it."""
@@ -198,110 +157,6 @@ class Account:
             "agent_credit_locked": False,
             "account_migration_events": [],
             "groups": [],
-        }
-
-    def project_name(self, project: Thing) -> str:
-        """Return the project's name."""
-        return f"{pick(words.PROJECTS, project.bits, 3)} {project.number}"
-
-    def project_row(self, project: Thing, now: int) -> Row:
-        """Return a project as `/api/v3/accounts/{id}/projects/` gives it."""
-        return {
-            "id": project.id,
-            "account_id": self.id,
-            "name": self.project_name(project),
-            "description": "" if project.number % 2 else 'Löwe, "quoted"\nsecond line',
-            "connection_id": self._offset + 900 + project.number % 3,
-            "repository_id": self._offset + 1500 + project.number,
-            "semantic_layer_config_id": None,
-            "state": project.state(now),
-            "dbt_project_subdirectory": None if project.number % 2 else "warehouse",
-            "docs_job_id": None,
-            "freshness_job_id": None,
-            "type": 0,
-            "created_at": spaced(project.created_at),
-            "updated_at": spaced(project.updated_at(now)),
-            "skipped_setup": False,
-            "default_version": None,
-            "fusion_readiness": None,
-            "connection": None,
-            "environments": None,
-            "repository": None,
-            "group_permissions": None,
-            "docs_job": None,
-            "freshness_job": None,
-        }
-
-    def environment_name(self, environment: Thing) -> str:
-        """Return the environment's name."""
-        return words.ENVIRONMENTS[environment.number % 3]
-
-    def environment_row(self, project: Thing, environment: Thing, now: int) -> Row:
-        """Return an environment as `.../projects/{id}/environments/` of v3 gives it."""
-        kind = environment.number % 3
-        # Seen in both forms, years apart.
-        form = spaced if environment.number % 2 else with_t
-        return {
-            "id": environment.id,
-            "account_id": self.id,
-            "project_id": project.id,
-            "connection_id": self._offset + 900 + project.number % 3,
-            "repository_id": self._offset + 1500 + project.number,
-            "credentials_id": None if kind == 0 else self._offset + 1700 + environment.number,
-            "created_by_id": None,
-            "extended_attributes_id": None,
-            "primary_profile_id": None,
-            "name": self.environment_name(environment),
-            "dbt_version": pick(_DBT_VERSIONS, environment.bits, 4),
-            "raw_dbt_version": pick(_DBT_VERSIONS, environment.bits, 4),
-            "type": "deployment" if kind else "development",
-            "deployment_type": (None, "production", "staging")[kind],
-            "use_custom_branch": kind == 2,  # noqa: PLR2004
-            "custom_branch": "stäging" if kind == 2 else None,  # noqa: PLR2004
-            "supports_docs": bool(kind),
-            "is_deferrable": None,
-            "enable_model_query_history": False,
-            "enable_dbt_state": False,
-            "state": environment.state(now),
-            "created_at": form(environment.created_at),
-            "updated_at": form(environment.updated_at(now)),
-            "dbt_project_subdirectory": None,
-            "custom_environment_variables": None,
-            "fusion_readiness": None,
-            "project": None,
-            "credentials": None,
-            "jobs": None,
-        }
-
-    def connection_row(self, connection: Thing) -> Row:
-        """Return a connection as `/api/v3/accounts/{id}/connections/` lists it."""
-        adapter = ("snowflake_v0", "bigquery_v1", "postgres_v0")[connection.number]
-        return {
-            "id": connection.id,
-            "account_id": self.id,
-            "name": words.CONNECTIONS[connection.number],
-            "type": adapter.partition("_")[0],
-            "adapter_version": adapter,
-            "created_at": with_t(connection.created_at),
-            "updated_at": with_t(connection.updated_at(0)),
-            "private_link_endpoint_id": None,
-            "is_ssh_tunnel_enabled": False,
-            "oauth_configuration_id": None,
-            "environment__count": sum(
-                project.number % 3 == connection.number for project, _ in self.environments
-            ),
-            "platform_metadata_credentials_id": None,
-            "analytics_credentials_id": None,
-            "config": None,
-            # Not in the document: what a careless release of the server might send.
-            "catalog_ingestion": {
-                "enabled": True,
-                "session": {
-                    "region": "eu-west-1",
-                    "token_string": f"{words.SECRET_MARKER}-{uuid(connection.bits)}",
-                    "private_key": f"-----BEGIN {words.SECRET_MARKER}-----",
-                },
-            },
         }
 
     def job_row(self, job: Job, now: int) -> Row:

@@ -1,4 +1,4 @@
-"""Organizations of the Pulumi world: their metadata, members, teams and the token's user.
+"""Organizations of the Pulumi world: their metadata, members and the token's user.
 
 Shapes follow the published OpenAPI document of Pulumi Cloud.
 """
@@ -176,20 +176,6 @@ class Organization:
             # Older rows lack what the document promises.
             del row["created"], row["fgaRole"]
         return row
-
-    def team_rows(self) -> list[Row]:
-        """Return the organization's teams, as `/api/orgs/{org}/teams` lists them."""
-        kinds = ("github", "pulumi", "scim")
-        return [
-            {
-                "name": name,
-                "displayName": name.title(),
-                "description": "" if index % 2 else f"Looks after “{name}”",
-                "kind": kinds[index % len(kinds)],
-                "userRole": "member",
-            }
-            for index, name in enumerate(words.TEAMS)
-        ]
 
     def stack_row(self, stack: Stack, now: int) -> Row:
         """Return a stack as `/api/user/stacks` lists it at `now`."""

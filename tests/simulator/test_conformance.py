@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from pathlib import Path
@@ -11,7 +12,9 @@ import jsonschema
 import pytest
 import yaml
 
+from cloudapis_simulator.tables import TABLES
 from tests.simulator.client import stack_path
+from tests.simulator.test_tables import places
 
 if TYPE_CHECKING:
     from tests.simulator.client import Client
@@ -152,6 +155,21 @@ def test_pulumi_answers_conform(
     document = documents["pulumi"]
     for org in still.organizations():
         response = still.pulumi(path.format(orgName=org).removeprefix("/api/"), **params)
+        assert response.status_code == 200
+        document.check(document.answer_schema(path), response.json())
+
+
+@pytest.mark.parametrize("stream", [name for name, table in TABLES.items() if table.path])
+def test_declared_lists_conform(still: Client, documents: dict[str, Document], stream: str) -> None:
+    table = TABLES[stream]
+    of_dbt = stream.startswith("dbt_")
+    document = documents[table.path.split("/")[2] if of_dbt else "pulumi"]
+    shapes = {re.sub(r"\{\w+\}", "{}", path): path for path in document.raw["paths"]}
+    path = shapes.get(re.sub(r"\{\w+\}", "{}", table.path))
+    if path is None:
+        pytest.skip(f"{table.path} is not documented")
+    for place, _ in itertools.islice(places(table, still), 5):
+        response = still.dbt(place, limit=50) if of_dbt else still.pulumi(place)
         assert response.status_code == 200
         document.check(document.answer_schema(path), response.json())
 

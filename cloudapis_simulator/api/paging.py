@@ -1,0 +1,145 @@
+"""Which rows of a list an answer gets, and what it says of them, in each style of paging."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import TYPE_CHECKING, Any
+
+from cloudapis_simulator.api.errors import BadRequestError
+from cloudapis_simulator.api.query import Query, page_size
+from cloudapis_simulator.world.things import ACTIVE, DELETED
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from cloudapis_simulator.settings import Behaviour
+    from cloudapis_simulator.table import Offsets, Pages, Tokens
+
+Row = dict[str, Any]
+
+_STATES = {
+    "active": {ACTIVE},
+    "1": {ACTIVE},
+    "deleted": {DELETED},
+    "2": {DELETED},
+    "all": {ACTIVE, DELETED},
+}
+_CAP = 100
+_COLUMNS = {"pk": "id"}
+
+
+def window(query: Query, behaviour: Behaviour, *, limited: bool = True) -> tuple[int, int]:
+    """Return limit and offset of a request to dbt; `limited`: whether it has a say in both."""
+    asked = query.integer("limit") if limited else None
+    limit = page_size(asked, _CAP, _CAP, behaviour, "limit")
+    offset = query.integer("offset") or 0
+    if offset < 0:
+        raise BadRequestError("Invalid 'offset' value.")
+    return limit, offset
+
+
+def by_offset(
+    rows: Sequence[Row], query: Query, behaviour: Behaviour, style: Offsets, account_id: int
+) -> tuple[list[Row], Row]:
+    """Apply state, the declared filters, order and page; other filters are ignored.
+
+    Returns:
+        The page, and the `extra` of the answer.
+    """
+    kept, told = list(rows), Row(account_id=account_id)
+    if style.state:
+        told["state"] = state = query.text("state") or "active"
+        if state not in _STATES:
+            raise BadRequestError("Invalid 'state' value.")
+        kept = [row for row in kept if row["state"] in _STATES[state]]
+    for name in style.filters:
+        text = query.text(name)
+        if text is not None:
+            told[name] = text
+            column, test = _test(name, query)
+            kept = [row for row in kept if test(row[column])]
+    order = None
+    if style.orders:
+        order = query.text("order_by") or "id"
+        column = order.lstrip("-")
+        if column not in style.orders or (rows and column not in rows[0]):
+            raise BadRequestError(f"Invalid order_by: {order}")
+        kept.sort(key=lambda row: _rank(row, column), reverse=order[0] == "-")
+    limit, offset = window(query, behaviour, limited=style.limit)
+    page = kept[offset : offset + limit]
+    return page, {
+        "filters": {"limit": limit, "offset": offset, **told},
+        "order_by": order,
+        "pagination": {"count": len(page), "total_count": len(kept)},
+    }
+
+
+def _rank(row: Row, column: str) -> tuple[bool, Any, Any]:
+    """Return the row's place by a column: nulls are last ascending, as in PostgreSQL."""
+    return row[column] is None, row[column], row["id"]
+
+
+def _test(name: str, query: Query) -> tuple[str, Callable[[Any], bool]]:
+    """Return (column, test of its value) for a filter in Django's notation."""
+    column, _, operator = name.partition("__")
+    if operator == "in":
+        wanted = query.integers(name) or []
+        return _COLUMNS.get(column, column), lambda value: value in wanted
+    bound = query.integer(name) or 0
+    if operator == "gt":
+        return _COLUMNS.get(column, column), lambda value: value > bound
+    return _COLUMNS.get(column, column), lambda value: value == bound
+
+
+def by_token(
+    rows: Sequence[Row], query: Query, behaviour: Behaviour, style: Tokens
+) -> tuple[Sequence[Row], Row]:
+    """Return the page after the request's token, and the token of the next if there is one."""
+    asked = query.integer(style.parameter) if style.most else None
+    size = page_size(asked, style.size, style.most or style.size, behaviour, style.parameter)
+    token = query.text("continuationToken")
+    start = 0
+    if token is not None:
+        (place,) = read_token(token, 1)
+        if not place.isdecimal():
+            raise BadRequestError("Invalid 'continuationToken' value.")
+        start = int(place)
+    end = start + size
+    more = {style.answered_as: write_token((str(end),))} if end < len(rows) else {}
+    return rows[start:end], more
+
+
+def by_number(
+    rows: Sequence[Any], query: Query, behaviour: Behaviour, style: Pages
+) -> tuple[Sequence[Any], Row]:
+    """Return the page of the request's number, and what the answer says of it."""
+    page, asked = query.integer("page") or 0, query.integer("pageSize") or None
+    if page < 0:
+        raise BadRequestError("Invalid 'page' value.")
+    size = len(rows)
+    if page:
+        size = page_size(asked, style.size, style.most, behaviour, "pageSize")
+    shown = rows[(page - 1) * size : page * size] if page else rows
+    return shown, {"itemsPerPage": size, "total": len(rows)}
+
+
+def write_token(place: tuple[str, ...]) -> str:
+    """Return a continuation token for a place in a list."""
+    # Opaque, and with characters that must be quoted in a query.
+    return base64.b64encode(json.dumps(["~~?", *place]).encode()).decode()
+
+
+def read_token(token: str, length: int) -> tuple[str, ...]:
+    """Return the place in a list, of so many parts, that a continuation token is for.
+
+    Raises:
+        BadRequestError: It is no such token.
+    """
+    try:
+        place = json.loads(base64.b64decode(token, validate=True))
+        if place[0] == "~~?" and len(place) == length + 1:
+            return tuple(str(item) for item in place[1:])
+    except (ValueError, LookupError, TypeError):
+        pass
+    raise BadRequestError("Invalid 'continuationToken' value.")

@@ -1,0 +1,217 @@
+"""How a list is declared: a table of fields, where it lies, how the service gives it out.
+
+From the declaration follow the routes with their strictness (`api/lists.py`), the rows and the
+key of the truth, and the names that `--stream` and `--forbid` know.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from cloudapis_simulator.items import Item
+from cloudapis_simulator.world.things import DELETED, Thing, make_thing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
+
+    from cloudapis_simulator.items import Level
+    from cloudapis_simulator.world import World
+
+    Of = Callable[[Item], Any]
+    Field = Of | bool | int | float | str | list[Any] | dict[str, Any] | None
+
+Row = dict[str, Any]
+_ROOM = 1000  # numbers for the things of one parent where their count varies
+
+
+@dataclass(frozen=True)
+class Offsets:
+    """dbt: pages by `limit` and `offset`, with the number of all rows in every answer.
+
+    Attributes:
+        state: Whether `state` is a filter (the default is the active rows).
+        orders: What `order_by` may name; without any it is ignored.
+        filters: Declared filters of integers, in Django's notation; `pk` is the id.
+        limit: Whether `limit` is heeded; it is not where the document declares no parameters.
+    """
+
+    state: bool = True
+    orders: tuple[str, ...] = ("id", "name", "created_at", "updated_at", "state")
+    filters: tuple[str, ...] = ()
+    limit: bool = True
+
+
+@dataclass(frozen=True)
+class Whole:
+    """Everything in one answer; with `single` the only row itself, 404 where there is none."""
+
+    single: bool = False
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """Pulumi: pages chained by a continuation token.
+
+    Attributes:
+        size: Rows in a page where nothing else is asked for.
+        most: Rows in a page at most; without it the request has no say.
+        parameter: How a request asks for a size.
+        answered_as: Where the answer has the token.
+    """
+
+    size: int
+    most: int | None = None
+    parameter: str = "maxResults"
+    answered_as: str = "continuationToken"
+
+
+@dataclass(frozen=True)
+class Pages:
+    """Pulumi: pages by number, from 1; page 0 (or none) is everything."""
+
+    size: int = 10
+    most: int = 100
+
+
+OFFSETS = Offsets()
+UNORDERED = Offsets(state=False, orders=())
+TOTAL = Offsets(state=False, orders=(), limit=False)
+WHOLE = Whole()
+Paging = Offsets | Whole | Tokens | Pages
+
+
+@dataclass(eq=False)
+class Table:
+    """One stream, and the list in which the service gives it out.
+
+    Attributes:
+        stream: The name of the stream.
+        under: What there is such a list for: `ACCOUNTS`, `ORGANIZATIONS`, `STACKS`, a table.
+        fields: The row: names with constants, or functions of the `Item`.
+        truth: The columns of the truth: names of fields and of columns of what is above, or
+            names with such a name (`user.login` looks into objects) or a function of the item.
+        path: The path of the list; none where another list carries the rows.
+        key: The columns that tell rows apart.
+        many: How many there are in each list; may be a function of what is above, and grow.
+        first_id: The first id, in the first account.
+        step: From one id to the next.
+        deleted: Which numbers are deleted in the course of the history. Without a field `state`
+            such rows disappear.
+        things: The things themselves, where they are not simply made.
+        paging: How the list is given out.
+        texts: Fields that can be asked for by their text.
+        rows_in: Pulumi: the name under which an answer has the rows; none for a bare array.
+        part: What stands for one of its rows in paths below it, e.g. `project`.
+        named_by: The field that does so; rows below it have it as `<part>_<field>`.
+        detail: The path of one row, with a `{part}`.
+        detail_fields: What only the detail has, or has otherwise.
+        carried: The field of the rows above in which the rows are carried.
+        related: Whether they are only there when `include_related` names that field.
+    """
+
+    stream: str
+    under: Level
+    fields: Mapping[str, Field]
+    truth: Sequence[str] | Mapping[str, str | Of]
+    path: str = ""
+    key: tuple[str, ...] = ("account_id", "id")
+    many: int | Callable[[Item], int] = 3
+    first_id: int = 1
+    step: int = 1
+    deleted: Callable[[int], bool] = lambda _: False
+    things: Callable[[Item], Iterable[Thing]] | None = None
+    paging: Paging = OFFSETS
+    texts: tuple[str, ...] = ()
+    rows_in: str = ""
+    part: str = ""
+    named_by: str = "id"
+    detail: str = ""
+    detail_fields: Mapping[str, Field] = field(default_factory=dict)
+    carried: str = ""
+    related: bool = False
+    carries: list[Table] = field(init=False, default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Let the table above know what its rows carry."""
+        if self.carried:
+            if not isinstance(self.under, Table):
+                raise TypeError(f"{self.stream}: only the rows of a table carry others")
+            self.under.carries.append(self)
+
+    def items(self, above: Item) -> Iterator[Item]:
+        """Yield what is listed under `above`; deleted things only where they have a state."""
+        keeps = "state" in self.fields
+        for thing in self._made(above) if self.things is None else self.things(above):
+            if keeps or thing.state(above.now) != DELETED:
+                yield Item(above.world, thing, above)
+
+    def row(self, item: Item, related: AbstractSet[str] = frozenset()) -> Row:
+        """Return the row as the list has it."""
+        row = {name: _value(what, item) for name, what in self.fields.items()}
+        for table in self.carries:
+            if not table.related or table.carried in related:
+                row[table.carried] = [table.row(one, related) for one in table.items(item)]
+        return row
+
+    def detail_row(self, item: Item, related: AbstractSet[str] = frozenset()) -> Row:
+        """Return the row as the detail has it."""
+        more = {name: _value(what, item) for name, what in self.detail_fields.items()}
+        return {**self.row(item, related), **more}
+
+    def every(self, world: World) -> Iterator[Item]:
+        """Yield the items of all its lists."""
+        for above in self.under.every(world):
+            yield from self.items(above)
+
+    def find(self, world: World, names: Mapping[str, str]) -> Item | None:
+        """Return the item that the parts of a path name."""
+        above = self.under.find(world, names)
+        if above is None:
+            return None
+        name, by = names[self.part], self.fields[self.named_by]
+        return next((item for item in self.items(above) if str(_value(by, item)) == name), None)
+
+    def columns(self, item: Item) -> Row:
+        """Return what rows under the item tell of it."""
+        above = self.under.columns(item.parent)
+        if not self.part:
+            return above
+        return {**above, f"{self.part}_{self.named_by}": _value(self.fields[self.named_by], item)}
+
+    def true_rows(self, world: World) -> Iterator[Row]:
+        """Yield the rows of the truth."""
+        truth = self.truth
+        columns = truth if isinstance(truth, dict) else {name: name for name in truth}
+        for above in self.under.every(world):
+            known = self.under.columns(above)
+            for item in self.items(above):
+                yield {name: self._true(what, item, known) for name, what in columns.items()}
+
+    def _true(self, what: str | Of, item: Item, known: Row) -> Any:
+        if not isinstance(what, str):
+            return what(item)
+        if what in known:
+            return known[what]
+        name, *inside = what.split(".")
+        value = _value(self.fields[name], item)
+        for key in inside:
+            value = value[key]
+        return value
+
+    def _made(self, above: Item) -> Iterator[Thing]:
+        count, room = self.many, _ROOM
+        if isinstance(count, int):
+            room = count
+        else:
+            count = count(above)
+        dice = above.dice(self.stream.partition("_")[2])
+        start = self.first_id + (above.account.offset if self.stream.startswith("dbt_") else 0)
+        for number in range(above.number * room, above.number * room + count):
+            thing_id = start + self.step * number
+            yield make_thing(dice, number, thing_id, deleted=self.deleted(number))
+
+
+def _value(what: Field, item: Item) -> Any:
+    return what(item) if callable(what) else what

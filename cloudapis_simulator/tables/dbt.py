@@ -1,0 +1,142 @@
+"""dbt Cloud: projects, environments and connections."""
+
+from __future__ import annotations
+
+from cloudapis_simulator.chance import pick, uuid
+from cloudapis_simulator.clock import spaced, with_t
+from cloudapis_simulator.items import ACCOUNTS, Item
+from cloudapis_simulator.table import UNORDERED, Offsets, Table
+from cloudapis_simulator.world import words
+
+_VERSIONS = ("latest", "compatible", "1.9.4", "versionless")
+_ADAPTERS = ("snowflake_v0", "bigquery_v1", "postgres_v0")
+
+
+def _kind(environment: Item) -> int:
+    """Return 0 (development), 1 (production) or 2 (staging)."""
+    return environment.number % 3
+
+
+def _seen(environment: Item, at: int) -> str:
+    """Write a time in one of two forms: seen in both, years apart."""
+    return spaced(at) if environment.number % 2 else with_t(at)
+
+
+PROJECTS = Table(
+    stream="dbt_projects",
+    path="/api/v3/accounts/{account}/projects/",
+    under=ACCOUNTS,
+    part="project",
+    things=lambda above: above.account.projects,
+    paging=Offsets(filters=("pk", "pk__in", "pk__gt")),
+    truth=("id", "account_id", "name", "state"),
+    fields={
+        "id": lambda it: it.id,
+        "account_id": lambda it: it.account.id,
+        "name": lambda it: f"{pick(words.PROJECTS, it.bits, 3)} {it.number}",
+        "description": lambda it: "" if it.number % 2 else 'Löwe, "quoted"\nsecond line',
+        "connection_id": lambda it: it.account.offset + 900 + it.number % 3,
+        "repository_id": lambda it: it.account.offset + 1500 + it.number,
+        "semantic_layer_config_id": None,
+        "state": lambda it: it.state,
+        "dbt_project_subdirectory": lambda it: None if it.number % 2 else "warehouse",
+        "docs_job_id": None,
+        "freshness_job_id": None,
+        "type": 0,
+        "created_at": lambda it: spaced(it.created_at),
+        "updated_at": lambda it: spaced(it.updated_at),
+        "skipped_setup": False,
+        "default_version": None,
+        "fusion_readiness": None,
+        "connection": None,
+        "environments": None,
+        "repository": None,
+        "group_permissions": None,
+        "docs_job": None,
+        "freshness_job": None,
+    },
+)
+
+CONNECTIONS = Table(
+    stream="dbt_connections",
+    path="/api/v3/accounts/{account}/connections/",
+    under=ACCOUNTS,
+    many=len(words.CONNECTIONS),
+    first_id=900,
+    paging=UNORDERED,
+    texts=("adapter_version",),
+    truth=("id", "account_id", "name"),
+    fields={
+        "id": lambda it: it.id,
+        "account_id": lambda it: it.account.id,
+        "name": lambda it: words.CONNECTIONS[it.number],
+        "type": lambda it: _ADAPTERS[it.number].partition("_")[0],
+        "adapter_version": lambda it: _ADAPTERS[it.number],
+        "created_at": lambda it: with_t(it.created_at),
+        "updated_at": lambda it: with_t(it.updated_at),
+        "private_link_endpoint_id": None,
+        "is_ssh_tunnel_enabled": False,
+        "oauth_configuration_id": None,
+        "environment__count": lambda it: sum(
+            project.number % 3 == it.number for project, _ in it.account.environments
+        ),
+        "platform_metadata_credentials_id": None,
+        "analytics_credentials_id": None,
+        "config": None,
+        # Not in the document: what a careless release of the server might send.
+        "catalog_ingestion": lambda it: {
+            "enabled": True,
+            "session": {
+                "region": "eu-west-1",
+                "token_string": f"{words.SECRET_MARKER}-{uuid(it.bits)}",
+                "private_key": f"-----BEGIN {words.SECRET_MARKER}-----",
+            },
+        },
+    },
+)
+
+ENVIRONMENTS = Table(
+    stream="dbt_environments",
+    path="/api/v3/accounts/{account}/projects/{project}/environments/",
+    under=PROJECTS,
+    part="environment",
+    things=lambda project: [
+        environment
+        for owner, environment in project.account.environments
+        if owner is project.subject
+    ],
+    paging=Offsets(filters=("pk", "pk__in", "id__gt", "project_id__in")),
+    texts=("type", "deployment_type", "dbt_version", "name"),
+    truth=("id", "account_id", "project_id", "name", "state"),
+    fields={
+        "id": lambda it: it.id,
+        "account_id": lambda it: it.account.id,
+        "project_id": lambda it: it.parent.id,
+        "connection_id": lambda it: it.account.offset + 900 + it.parent.number % 3,
+        "repository_id": lambda it: it.account.offset + 1500 + it.parent.number,
+        "credentials_id": lambda it: it.account.offset + 1700 + it.number if _kind(it) else None,
+        "created_by_id": None,
+        "extended_attributes_id": None,
+        "primary_profile_id": None,
+        "name": lambda it: words.ENVIRONMENTS[_kind(it)],
+        "dbt_version": lambda it: pick(_VERSIONS, it.bits, 4),
+        "raw_dbt_version": lambda it: pick(_VERSIONS, it.bits, 4),
+        "type": lambda it: "deployment" if _kind(it) else "development",
+        "deployment_type": lambda it: (None, "production", "staging")[_kind(it)],
+        "use_custom_branch": lambda it: words.ENVIRONMENTS[_kind(it)] == "Staging",
+        "custom_branch": lambda it: (None, None, "stäging")[_kind(it)],
+        "supports_docs": lambda it: bool(_kind(it)),
+        "is_deferrable": None,
+        "enable_model_query_history": False,
+        "enable_dbt_state": False,
+        "state": lambda it: it.state,
+        "created_at": lambda it: _seen(it, it.created_at),
+        "updated_at": lambda it: _seen(it, it.updated_at),
+        "dbt_project_subdirectory": None,
+        "custom_environment_variables": None,
+        "fusion_readiness": None,
+        "project": None,
+        "credentials": None,
+        "jobs": None,
+    },
+)
