@@ -146,10 +146,10 @@ class OffsetPages:
                 raise TapError(msg)
             previous = key
         after = self.after
-        if previous is None or after is None:
-            self.after = previous
+        if previous is not None:
+            self.after = previous if after is None else max(previous, after)
+        if after is None:
             return rows
-        self.after = max(previous, after)
         return [row for row in rows if type(row.get(self.key)) is not int or row[self.key] > after]
 
     def _fresh_unordered(self, rows: list[Row]) -> list[Row]:

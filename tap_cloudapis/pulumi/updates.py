@@ -73,14 +73,10 @@ class StackUpdates(MarkedStream, PulumiStream):
         """The marks of all stacks, in the state."""
         return UpdateMarks(self.stream_state, self._since, keep=self.incremental)
 
-    def describe(self, context: Context | None) -> str:
-        """Name the stack."""
-        return f"stack {stack_place(context)}: " if context else ""
-
     def wants(self, context: Context) -> bool:
         """Whether a stack has anything that was not read before."""
         if {context["project_name"], context["stack_name"]} & {".", ".."}:
-            self.skip(f"{self.describe(context)}its name cannot be put in a URL")
+            self.skip(f"stack {stack_place(context)}: its name cannot be put in a URL")
             return False
         self.marks.moved(context["stack_id"], context["org_name"])
         mark = self.marks.get(context["stack_id"])
@@ -102,7 +98,7 @@ class StackUpdates(MarkedStream, PulumiStream):
         """Newest first, down to the oldest version that is open or not known."""
         pages = NumberedPages(
             limit=self.limit,
-            what=self.describe(context).removesuffix(": "),
+            what=f"stack {stack_place(context or {})}",
             key=_version,
             identity=_identity,
         )
@@ -184,7 +180,7 @@ class StackUpdates(MarkedStream, PulumiStream):
         """A stack can be deleted before all its updates are read; then nothing is missing."""
         if context and exc.response.status_code == NOT_FOUND:
             self.marks.drop(context["stack_id"])
-            self.skip(f"{self.describe(context)}deleted while it was read")
+            self.skip(f"stack {stack_place(context)}: deleted while it was read")
             return
         super().refused(exc, context, rows)
 
