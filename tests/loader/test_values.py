@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, time, timezone
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 
 import pytest
@@ -26,7 +26,6 @@ from tests.loader.support import (
     typed,
 )
 
-UTC = timezone.utc
 PROPERTIES = {
     "id": INTEGER,
     "text": STRING,
