@@ -254,7 +254,8 @@ def parse_date(text: str) -> date:
 def parse_time(text: str) -> time:
     """Read a time of day without an offset."""
     parsed: time = _parse(text, time)
-    if parsed.tzinfo is not None:
+    # Python 3.14 reads 24:00 as 00:00.
+    if parsed.tzinfo is not None or text.startswith(("24", "T24")):
         raise MisfitError
     return parsed
 
