@@ -7,7 +7,7 @@ decimals, brought into the tap's form by the tap's own functions, encoded, and w
 from __future__ import annotations
 
 import sys
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -40,7 +40,7 @@ def main() -> None:
         while True:
             runs_url = f"{url}/api/v2/accounts/{account_id}/runs/"
             answer = decode(session.get(runs_url, params=query, timeout=60).content)
-            extracted = datetime.now(timezone.utc).isoformat().encode()
+            extracted = datetime.now(UTC).isoformat().encode()
             lines = bytearray()
             for record in answer["data"]:
                 for name, column in DURATIONS:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
-EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SECOND = 1_000_000
 MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
@@ -23,9 +23,9 @@ def moment(at: int) -> datetime:
     return EPOCH + timedelta(microseconds=at)
 
 
-BEGINNING = micros(datetime(2026, 1, 1, tzinfo=timezone.utc))
-END_OF_HISTORY = micros(datetime(2026, 7, 1, tzinfo=timezone.utc))
-_LATEST = micros(datetime(2100, 1, 1, tzinfo=timezone.utc))
+BEGINNING = micros(datetime(2026, 1, 1, tzinfo=UTC))
+END_OF_HISTORY = micros(datetime(2026, 7, 1, tzinfo=UTC))
+_LATEST = micros(datetime(2100, 1, 1, tzinfo=UTC))
 
 
 def parse_time(text: str) -> int:
@@ -34,9 +34,8 @@ def parse_time(text: str) -> int:
     Raises:
         ValueError: `text` is no time, or lies outside the world (2026 to 2099).
     """
-    # Python 3.10 does not know the "Z".
-    when = datetime.fromisoformat(text[:-1] + "+00:00" if text.endswith("Z") else text)
-    at = micros(when if when.tzinfo else when.replace(tzinfo=timezone.utc))
+    when = datetime.fromisoformat(text)
+    at = micros(when if when.tzinfo else when.replace(tzinfo=UTC))
     if at < BEGINNING:
         raise ValueError(f"{text} is before the beginning of the world, {rfc3339(BEGINNING)}")
     if at >= _LATEST:

@@ -405,7 +405,7 @@ def _build_temporal(
         for position, value in enumerate(values):
             try:
                 parsed.append(None if value is None else parse(value))
-            except (MisfitError, OverflowError):  # noqa: PERF203
+            except (MisfitError, OverflowError):
                 parsed.append(None)
                 misfits[position] = value
         return pa.array(parsed, arrow_type), misfits

@@ -199,8 +199,8 @@ def _checked(path: str) -> Path:
     absolute = expand(path, "path").absolute()
     try:
         _check_file(absolute)
-    except (OSError, ValueError) as error:  # ValueError: no file can have such a name
-        reason = error.strerror if isinstance(error, OSError) else error
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "no file can have such a name"
         raise LoaderError(f"cannot write {absolute}: {reason}") from error
     return absolute
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from target_dlt.arrow import VERSION
@@ -38,7 +38,7 @@ class RowMetadata:
 
     def __init__(self, columns: Mapping[str, DataType]) -> None:
         self._columns = columns
-        self._started = _milliseconds(datetime.now(timezone.utc))
+        self._started = _milliseconds(datetime.now(UTC))
 
     def declared(self, schema: StreamSchema) -> StreamSchema:
         """Add the columns to a stream; those it has keep their type."""
@@ -51,7 +51,7 @@ class RowMetadata:
             record: Becomes a row; changed in place.
             message: The RECORD message it came in.
         """
-        now = datetime.now(timezone.utc)
+        now = datetime.now(UTC)
         values = {
             "_sdc_extracted_at": message.get("time_extracted"),
             "_sdc_batched_at": now.isoformat(),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
+    from typing import Self
 
 END_OF_HISTORY = "2026-07-01T00:00:00Z"
 SECRET_MARKER = "sIm-SeCrEt"  # noqa: S105 - marks planted values, is none

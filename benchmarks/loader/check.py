@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from typing import Any
 import duckdb
 
 _TABLE = "jobs"
-_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def expected(files: list[str]) -> tuple[dict[str, Any], dict[int, dict[str, Any]]]:
@@ -39,7 +39,7 @@ def comparable(definition: dict[str, Any], wanted: Any, stored: Any) -> tuple[An
     if wanted is None or stored is None:
         return wanted, stored
     if definition.get("format") == "date-time":
-        moment = datetime.fromisoformat(wanted.replace("Z", "+00:00"))
+        moment = datetime.fromisoformat(wanted)
         return (moment - _EPOCH) // timedelta(microseconds=1), stored
     if {"object", "array"} & set(definition["type"]):
         return json.loads(json.dumps(wanted, default=str)), json.loads(stored)

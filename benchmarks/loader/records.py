@@ -11,10 +11,10 @@ import argparse
 import json
 import random
 import sys
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-START = datetime(2026, 1, 1, tzinfo=timezone.utc)
+START = datetime(2026, 1, 1, tzinfo=UTC)
 MOMENTS = 8
 TEXTS = ["", "nightly build", 'a "quoted" note\nover two lines', "Größe 🦆 żółć", "x" * 150]
 STATE_EVERY = 10_000

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from cloudapis_simulator.api.errors import BadRequestError
@@ -93,7 +93,7 @@ class Query:
             when = datetime.fromisoformat(text[:_DATE_LENGTH] if zoned else text)
         except ValueError:
             raise BadRequestError(f"Invalid '{name}' value.") from None
-        return micros(when.replace(tzinfo=timezone.utc))
+        return micros(when.replace(tzinfo=UTC))
 
 
 def page_size(

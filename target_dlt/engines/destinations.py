@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import warnings
 from abc import ABC, abstractmethod
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -257,7 +257,7 @@ class _Delta(_OpenTables):
         self._table(table).delete(where)
 
     def mark(self, table: str, column: str, where: str) -> None:
-        self._table(table).update(new_values={column: datetime.now(timezone.utc)}, predicate=where)
+        self._table(table).update(new_values={column: datetime.now(UTC)}, predicate=where)
 
 
 class _Iceberg(_OpenTables):
@@ -289,6 +289,6 @@ class _Iceberg(_OpenTables):
     def mark(self, table: str, column: str, where: str) -> None:
         iceberg = self._table(table)
         rows = iceberg.scan(row_filter=where).to_arrow()
-        now = pa.repeat(pa.scalar(datetime.now(timezone.utc), ARROW_TYPES["timestamp"]), len(rows))
+        now = pa.repeat(pa.scalar(datetime.now(UTC), ARROW_TYPES["timestamp"]), len(rows))
         position = rows.column_names.index(column)
         iceberg.overwrite(rows.set_column(position, column, now), overwrite_filter=where)

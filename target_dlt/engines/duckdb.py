@@ -183,7 +183,7 @@ class DuckDBEngine:
                 connection = duckdb.connect(
                     self._location.address, config=dict(self._location.config)
                 )
-            except duckdb.Error as error:  # noqa: PERF203
+            except duckdb.Error as error:
                 if "Could not set lock" not in str(error):
                     raise LoaderError(f"cannot open {name}: {self._told(error)}") from error
                 if time.monotonic() > deadline:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -19,7 +19,7 @@ from tap_cloudapis.core.normalizing import (
     to_timestamp,
 )
 
-EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 FORMS = [
     ("2024-05-27 10:42:16.179903+00:00", "2024-05-27T10:42:16.179903Z"),
@@ -59,14 +59,14 @@ moments = st.datetimes(
     datetime(1902, 1, 1),  # noqa: DTZ001 - hypothesis wants bounds without a zone
     datetime(4500, 1, 1),  # noqa: DTZ001
     timezones=st.sampled_from(
-        [timezone.utc, timezone(timedelta(hours=5, minutes=45)), timezone(timedelta(hours=-11))]
+        [UTC, timezone(timedelta(hours=5, minutes=45)), timezone(timedelta(hours=-11))]
     ),
 )
 
 
 @given(moments, st.sampled_from(" T"))
 def test_any_moment_survives_in_any_zone(moment: datetime, separator: str) -> None:
-    expected = moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    expected = moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     assert to_timestamp(moment.isoformat(separator)) == expected
     assert to_timestamp(to_timestamp(expected)) == expected
 

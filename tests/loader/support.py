@@ -18,7 +18,7 @@ import duckdb
 from target_dlt.target import DatasetTarget, TargetDlt, TargetDuckDB
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 SCRIPT = str(Path(sys.executable).parent / "target-duckdb")
 DLT_SCRIPT = str(Path(sys.executable).parent / "target-dlt")
@@ -93,8 +93,6 @@ def run(
         file.write_text(json.dumps(config))
         command += ["--config", str(file)]
     lines = "".join(f"{message}\n" for message in messages)
-    # The SDK warns of a Python that is near its end, in lines that no test is about.
-    env = {**(options.pop("env", None) or os.environ), "PYTHONWARNINGS": "ignore"}
     return subprocess.run(
         command,
         input=lines,
@@ -102,9 +100,15 @@ def run(
         text=True,
         timeout=120,
         check=False,
-        env=env,
+        env=without_end_of_life(options.pop("env", None) or os.environ),
         **options,
     )
+
+
+def without_end_of_life(env: Mapping[str, str]) -> dict[str, str]:
+    """An environment in which the SDK does not warn of a Python that is near its end."""
+    warnings = filter(None, (env.get("PYTHONWARNINGS"), "ignore::FutureWarning"))
+    return {**env, "PYTHONWARNINGS": ",".join(warnings)}
 
 
 def problems(log: str) -> list[str]:

@@ -26,6 +26,7 @@ from tests.loader.support import (
     run,
     schema,
     state,
+    without_end_of_life,
 )
 
 T = schema("t", {"id": INTEGER, "text": STRING})
@@ -98,7 +99,7 @@ def test_a_reader_of_states_that_is_gone_ends_the_load_in_one_line(tmp_path):
         text=True,
         check=False,
         timeout=60,
-        env={**os.environ, "PYTHONWARNINGS": "ignore"},
+        env=without_end_of_life(os.environ),
     )
     os.close(writing)
     assert result.returncode == 1
@@ -156,6 +157,7 @@ def test_a_signal_does_not_cut_a_state_that_is_being_written(tmp_path):
         assert process.wait(60) == 128 + signal.SIGTERM
 
 
+@pytest.mark.slow
 def test_two_loads_into_one_file_at_the_same_time(tmp_path):
     path = tmp_path / "db.duckdb"
     processes = []

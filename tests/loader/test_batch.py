@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from datetime import date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pyarrow as pa
@@ -38,7 +38,7 @@ PROPERTIES = {
 }
 T = schema("t", PROPERTIES, ["id"])
 ALL = 'SELECT id, n, s, "at", day, price, tree::VARCHAR FROM t ORDER BY id'
-AT = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=timezone.utc)
+AT = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 DAY = date(2026, 1, 2)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
@@ -315,8 +316,9 @@ def test_files_carry_the_id_of_their_load(tmp_path: Path) -> None:
     packages = Packages(tmp_path, destination)
     client: Any = packages.pipeline.destination_client(packages.name)
     for table in ("t", "_dlt_loads"):
-        with pytest.raises(DestinationUndefinedEntity):
-            client.list_table_files(table)
+        # Before Python 3.13, dlt's glob of a missing folder finds the folder itself, and stumbles.
+        with suppress(DestinationUndefinedEntity):
+            assert client.list_table_files(table) == []
     stage(packages.pipeline, packages.name)
     packages.load([{"id": 1, "text": "x"}], {"n": 1}, "append")
     assert told == [[set(packages.load_ids)] * 3]

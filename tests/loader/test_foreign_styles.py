@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -176,7 +176,7 @@ def test_names_that_are_those_of_dlt_get_others(tmp_path):
 
 
 def test_a_version_of_no_records_marks_all_with_the_time(tmp_path):
-    begun = datetime.now(timezone.utc)
+    begun = datetime.now(UTC)
     path = tmp_path / "db.duckdb"
     lines = [
         schema("t", PROPERTIES, ["id"]),
@@ -186,4 +186,4 @@ def test_a_version_of_no_records_marks_all_with_the_time(tmp_path):
     load(path, lines)
     load(path, [lines[0], message("ACTIVATE_VERSION", stream="t", version=2)])
     ((deleted,),) = query(path, "SELECT _sdc_deleted_at FROM t")
-    assert begun <= deleted <= datetime.now(timezone.utc)
+    assert begun <= deleted <= datetime.now(UTC)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -128,7 +128,7 @@ def extracted(line, moment):
 
 def test_metadata_columns(tmp_path):
     path = tmp_path / "db.duckdb"
-    before = datetime.now(timezone.utc) - timedelta(seconds=1)
+    before = datetime.now(UTC) - timedelta(seconds=1)
     messages = [T, extracted(ROWS[0], "2026-01-02T03:04:05+01:00"), ROWS[1]]
     load(path, messages, add_metadata_columns=True)
     types = column_types(path, "t")
@@ -136,9 +136,9 @@ def test_metadata_columns(tmp_path):
     assert {types[name] for name in names} == {"TIMESTAMP WITH TIME ZONE"}
     assert "_sdc_received_at" not in types
     rows = query(path, f"SELECT {', '.join(names)} FROM t ORDER BY id")  # noqa: S608
-    assert rows[0][0] == datetime(2026, 1, 2, 2, 4, 5, tzinfo=timezone.utc)
+    assert rows[0][0] == datetime(2026, 1, 2, 2, 4, 5, tzinfo=UTC)
     assert rows[1][0] is None
-    assert all(before <= batched <= datetime.now(timezone.utc) for _, batched, _ in rows)
+    assert all(before <= batched <= datetime.now(UTC) for _, batched, _ in rows)
     assert [deleted for *_, deleted in rows] == [None, None]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import dlt
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-UTC = timezone.utc
 in_postgres = pytest.param("postgres", marks=needs_postgres)
 with_sql = pytest.mark.parametrize("kind", ["duckdb", in_postgres])
 in_duckdb = pytest.mark.parametrize("kind", ["duckdb"])
@@ -66,7 +65,7 @@ def same(row: Mapping[str, Any], expected: Mapping[str, Any]) -> bool:
     """Whether a loaded row has the record's values, cell by cell, and nothing else."""
     ours = {name: plain(value) for name, value in row.items() if not name.startswith("_dlt")}
     theirs = {
-        name: datetime.fromisoformat(value.replace("Z", "+00:00")) if "moment" in name else value
+        name: datetime.fromisoformat(value) if "moment" in name else value
         for name, value in expected.items()
     }
     return ours == theirs

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -105,8 +105,8 @@ WIDENINGS: list[tuple[Any, Any, Any, Any, str, list[Any]]] = [
         "2026-01-02T03:04:05Z",
         "TIMESTAMP WITH TIME ZONE",
         [
-            datetime(2026, 1, 2, tzinfo=timezone.utc),
-            datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc),
+            datetime(2026, 1, 2, tzinfo=UTC),
+            datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
         ],
     ),
     (STRING, "x", INTEGER, 7, "VARCHAR", ["x", "7"]),
@@ -125,7 +125,7 @@ WIDENINGS: list[tuple[Any, Any, Any, Any, str, list[Any]]] = [
         DATE,
         "2026-01-02",
         "TIMESTAMP WITH TIME ZONE",
-        [None, datetime(2026, 1, 2, tzinfo=timezone.utc)],
+        [None, datetime(2026, 1, 2, tzinfo=UTC)],
     ),
 ]
 

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, time, timezone
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 
 import pytest
@@ -26,7 +26,6 @@ from tests.loader.support import (
     typed,
 )
 
-UTC = timezone.utc
 PROPERTIES = {
     "id": INTEGER,
     "text": STRING,
@@ -151,6 +150,7 @@ MISFITS = [
     (MOMENT, "1767322800", "v_bigint", 1767322800),
     (DATE, '"2026-01-02T03:04:05Z"', "v_text", "2026-01-02T03:04:05Z"),
     (typed("string", format="time"), '"24:00:36"', "v_text", "24:00:36"),
+    (typed("string", format="time"), '"24:00:00"', "v_text", "24:00:00"),
     (DECIMAL, '"1.0000000001"', "v_text", "1.0000000001"),
 ]
 

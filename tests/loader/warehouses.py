@@ -73,7 +73,7 @@ class DuckDB(Database):
     def rows(self, table: str) -> Rows:
         with duckdb.connect(str(self.path), read_only=True) as connection:
             connection.execute("SET timezone = 'UTC'")
-            found = connection.execute(f'FROM {DATASET}."{table}"').fetch_record_batch().read_all()
+            found = connection.sql(f'FROM {DATASET}."{table}"').to_arrow_table()
         return _dictionaries(found)
 
 

@@ -87,11 +87,13 @@ def run_script(*args: str, script: Path = SCRIPT) -> subprocess.CompletedProcess
     )
 
 
+@pytest.mark.slow
 def test_definitions_and_project_are_up_to_date() -> None:
     done = run_script("--check")
     assert done.returncode == 0, done.stdout
 
 
+@pytest.mark.slow
 def test_outdated_files_are_found_and_mended_without_touching_the_rest(tmp_path: Path) -> None:
     files = [path.relative_to(ROOT) for path in (*DEFINITIONS, ROOT / "meltano.yml")]
     scripts = [path.relative_to(ROOT) for path in (ROOT / "scripts").glob("*.py")]

@@ -6,7 +6,7 @@ import json
 import signal
 import subprocess
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import dlt
@@ -89,7 +89,7 @@ def by_key(rows: list[dict[str, Any]], key: list[str]) -> Table:
 def plain(value: object) -> object:
     """A value as the truth has it: a timestamp in RFC 3339."""
     if isinstance(value, datetime):
-        return f"{value.astimezone(timezone.utc):%Y-%m-%dT%H:%M:%S.%fZ}"
+        return f"{value.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
     return value
 
 
