@@ -80,11 +80,11 @@ PROOFS = (
         "uv run scripts/hub.py prove --newest",
     ),
     Proof(
-        *("dlt", "5 min", "the loader holds on the oldest and newest dlt and DuckDB allowed"),
+        *("dlt", "3 min", "the loader holds on the oldest and newest dlt and DuckDB allowed"),
         "uv run scripts/dlt_versions.py",
     ),
     Proof(
-        *("kills", "5 min", "target-duckdb, killed at any moment, loses and doubles nothing"),
+        *("kills", "10 min", "target-duckdb, killed at any moment, loses and doubles nothing"),
         "KILL_TRIALS=50 scripts/test tests/loader/test_kills.py",
     ),
     Proof(
@@ -125,6 +125,7 @@ def main() -> int:
         print(f"{proof.name}: {proof.about} or so; {log}", flush=True)
         result = proof.run(log)
         seconds = f"{time.monotonic() - start:.0f}"
+        print(f"{proof.name}: {result}, {seconds} s", flush=True)
         rows.append((proof.name, result, seconds, proof.command, str(log) if log.exists() else ""))
         if result == INTERRUPTED:
             break
