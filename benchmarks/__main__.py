@@ -6,8 +6,9 @@ import argparse
 import os
 from pathlib import Path
 
-from benchmarks import dbt, loads, pulumi, targets
+from benchmarks import against, dbt, loads, pulumi, targets
 from benchmarks.bench import Bench
+from benchmarks.commits import NoCommitError, installed
 from benchmarks.report import keep
 
 COMPARISONS = {
@@ -22,6 +23,7 @@ COMPARISONS = {
     "loads": loads.into_duckdb,
     "load-memory": loads.load_memory,
 }
+AGAINST = {"dbt": against.dbt, "pulumi": against.pulumi, "loads": against.loads}
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 
 
@@ -30,11 +32,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="benchmarks",
         description="Measure the tap, on the simulator, and the loader against their peers.",
-        epilog=" ".join(f"{name}: {run.__doc__}" for name, run in COMPARISONS.items()),
+        epilog=" ".join(f"{name}: {run.__doc__}" for name, run in COMPARISONS.items())
+        + f" With --against: {', '.join(AGAINST)} (default: all), without peers.",
     )
-    parser.add_argument("comparison", nargs="+", choices=[*COMPARISONS, "all"])
     parser.add_argument(
-        "--repeat", type=int, default=3, metavar="N", help="runs of each command (default: 3)"
+        "comparison", nargs="*", metavar="COMPARISON", help=f"{', '.join(COMPARISONS)}, or all"
+    )
+    parser.add_argument(
+        "--against",
+        metavar="COMMIT",
+        help="run this checkout and a commit in turn, and compare each pair of runs",
+    )
+    parser.add_argument(
+        *("--repeat", "--runs"),
+        type=int,
+        metavar="N",
+        help="runs of each command (default: 3; with --against: 5)",
     )
     parser.add_argument(
         "--scale", type=float, default=1.0, metavar="X", help="multiply all sizes, for a trial"
@@ -43,16 +56,26 @@ def main() -> None:
         "--write", action="store_true", help="keep the tables in docs/benchmarks.md, too"
     )
     options = parser.parse_args()
-    if options.repeat < 1 or options.scale <= 0:
+    known = AGAINST if options.against else COMPARISONS
+    named = options.comparison or (["all"] if options.against else [])
+    if not named or set(named) - known.keys() - {"all"}:
+        parser.error(f"choose comparisons from {', '.join(known)}, or all")
+    chosen = known if "all" in named else named
+    repeat = (5 if options.against else 3) if options.repeat is None else options.repeat
+    if repeat < 1 or options.scale <= 0:
         parser.error("--repeat and --scale must be positive")
-    if options.write and options.scale != 1:
-        parser.error("a trial is not worth keeping: --write goes without --scale")
+    if options.write and (options.scale != 1 or options.against):
+        parser.error("--write keeps whole comparisons only: it goes without --scale and --against")
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # what is installed for good is compiled once
-    chosen = COMPARISONS if "all" in options.comparison else options.comparison
-    bench = Bench(options.repeat, options.scale)
+    bench = Bench(repeat, options.scale)
+    if options.against:
+        try:
+            commit = installed(options.against)
+        except NoCommitError as exc:
+            parser.error(str(exc))
     for name in chosen:
-        section = COMPARISONS[name](bench)
-        section.text += f" (`--repeat {options.repeat}`)"
+        section = AGAINST[name](bench, commit) if options.against else COMPARISONS[name](bench)
+        section.text += f" (`--repeat {repeat}`)"
         print(section.markdown(), flush=True)
         if options.write:
             keep(PAGE, section, list(COMPARISONS))

@@ -6,14 +6,13 @@ import json
 import shutil
 import subprocess
 import sys
-from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.loader import records
-from benchmarks.measuring import Command, Cost, Output, measure, medians
-from benchmarks.peers import TARGET_DUCKDB, TARGET_DUCKDB_SAME
+from benchmarks.measuring import Command, Cost, Output, measure, medians, pairwise
+from benchmarks.peers import SCRIPTS, TARGET_DUCKDB, TARGET_DUCKDB_SAME
 from benchmarks.report import Section
 
 if TYPE_CHECKING:
@@ -33,23 +32,6 @@ os._exit(0)
 _SQL_TYPES = {"integer": "BIGINT", "number": "DOUBLE", "boolean": "BOOLEAN", "string": "VARCHAR"}
 
 
-class Way(NamedTuple):
-    """A loader: the interpreter of its environment, and its script."""
-
-    python: str
-    script: str
-
-
-@cache
-def _ways() -> dict[str, Way]:
-    peers = {
-        peer.title: Way(peer.python, str(peer.executable("target-duckdb")))
-        for peer in (TARGET_DUCKDB_SAME, TARGET_DUCKDB)
-    }
-    script = Path(sys.executable).parent / "target-duckdb"
-    return {OURS: Way(sys.executable, str(script)), **peers}
-
-
 def into_duckdb(bench: Bench) -> Section:
     """Wide records, a tenth of them again, small records, and 100: CPU seconds and every cell."""
     section = Section(
@@ -61,19 +43,23 @@ def into_duckdb(bench: Bench) -> Section:
         "uses. After the last run, every cell is compared with the messages. `read_json` inserts "
         "bare records with given types in one statement.",
     )
+    peers = {
+        peer.title: peer.executable("target-duckdb").parent
+        for peer in (TARGET_DUCKDB_SAME, TARGET_DUCKDB)
+    }
     with TemporaryDirectory() as name:
-        loads = _Loads(section, bench.repeat, Path(name))
-        count = bench.size(200_000)
-        wide = loads.generate(count)
-        loads.compare(f"{count:,} wide", [wide], "a sixth, 0.167")
-        loads.against_read_json(f"{count:,} wide", wide, "2.3x")
-        tenth = count // 10
-        again = loads.generate(tenth, "--first", str(count - tenth * 8 // 10), "--seed=2")
-        loads.compare(f"{tenth:,} wide again", [wide, again], "two sevenths, 0.286")
-        count = bench.size(1_000_000)
-        small = loads.generate(count, "--small")
-        loads.compare(f"{count:,} small", [small], "two ninths, 0.222")
-        loads.against_read_json(f"{count:,} small", small, "4x")
+        loads = Loads(section, bench.repeat, Path(name), {OURS: SCRIPTS, **peers})
+        aims = (
+            ("a sixth, 0.167", "2.3x"),
+            ("two sevenths, 0.286", None),
+            ("two ninths, 0.222", "4x"),
+        )
+        for (what, files), (aim, limit) in zip(
+            loads.generate_all(bench).items(), aims, strict=True
+        ):
+            loads.compare(what, files, aim)
+            if limit:
+                loads.against_read_json(what, files[-1], limit)
         loads.few()
     return section
 
@@ -82,7 +68,7 @@ def load_memory(bench: Bench) -> Section:
     """Peak memory for a million wide records."""
     section = Section("load-memory", "One run, messages from a file into a new DuckDB file.")
     with TemporaryDirectory() as name:
-        loads = _Loads(section, 1, Path(name))
+        loads = Loads(section, 1, Path(name), {OURS: SCRIPTS})
         count = bench.size(1_000_000)
         cost = loads.run(OURS, loads.generate(count))
         size = loads.database.stat().st_size / 1e6
@@ -91,19 +77,23 @@ def load_memory(bench: Bench) -> Section:
     return section
 
 
-class _Loads:
+class Loads:
     """Loads of one section, into one file that is made anew for each.
 
     Args:
         section: Takes the results.
         repeat: How often each load runs.
         folder: For messages, settings and the file.
+        ways: The folder of commands of each loader, by its name.
     """
 
-    def __init__(self, section: Section, repeat: int, folder: Path) -> None:
+    def __init__(
+        self, section: Section, repeat: int, folder: Path, ways: Mapping[str, Path]
+    ) -> None:
         self._section = section
         self._repeat = repeat
         self._folder = folder
+        self._ways = ways
         self.database = folder / "loaded.duckdb"
         self._config = folder / "config.json"
         self._config.write_text(
@@ -118,32 +108,62 @@ class _Loads:
             subprocess.run([sys.executable, script, str(count), *options], stdout=out, check=True)
         return file
 
+    def generate_all(self, bench: Bench) -> dict[str, list[Path]]:
+        """Write the messages of each case: the last file is measured, onto those before it."""
+        count, many = bench.size(200_000), bench.size(1_000_000)
+        tenth = count // 10
+        wide = self.generate(count)
+        again = self.generate(tenth, "--first", str(count - tenth * 8 // 10), "--seed=2")
+        return {
+            f"{count:,} wide": [wide],
+            f"{tenth:,} wide again": [wide, again],
+            f"{many:,} small": [self.generate(many, "--small")],
+        }
+
     def run(self, who: str, file: Path, base: Path | None = None) -> Cost:
         """Load a file of messages into a new file, or onto a copy of another."""
         self.database.unlink(missing_ok=True)
         if base is not None:
             shutil.copy(base, self.database)
-        return measure(Command([_ways()[who].script, "--config", str(self._config)]), stdin=file)
+        command = [str(self._ways[who] / "target-duckdb"), "--config", str(self._config)]
+        return measure(Command(command), stdin=file)
 
     def compare(self, what: str, files: Sequence[Path], aim: str) -> None:
-        """Measure the load of the last file, onto what those before it made."""
+        """Measure the load of the last file, onto what those before it made, by each loader."""
+        runs, checks = self.in_turn(files)
+        figures = {who: medians(costs) for who, costs in runs.items()}
+        for who, cost in figures.items():
+            share = f"; {OURS} takes {figures[OURS].cpu / cost.cpu:.3f} of it (aim: {aim})"
+            self._add(what, who, cost, files[-1], checks[who] + ("" if who == OURS else share))
+
+    def compare_in_pairs(self, what: str, files: Sequence[Path]) -> None:
+        """Measure the same, by two loaders; each pair of loads makes a ratio."""
+        runs, checks = self.in_turn(files)
+        results = [pairwise(*runs.values()), ""]
+        for (who, costs), result in zip(runs.items(), results, strict=True):
+            told = "; ".join(filter(None, [result, checks[who]]))
+            self._add(what, who, medians(costs), files[-1], told)
+
+    def in_turn(self, files: Sequence[Path]) -> tuple[dict[str, list[Cost]], dict[str, str]]:
+        """Load the last file, onto what those before it made, several times by each loader in turn.
+
+        Returns:
+            What each load of each loader cost, and what its last one did not load as it was sent.
+        """
         *before, file = files
-        bases: dict[str, Path | None] = dict.fromkeys(_ways())
-        for number, who in enumerate(_ways()):
+        bases: dict[str, Path | None] = dict.fromkeys(self._ways)
+        for number, who in enumerate(self._ways):
             for earlier in before:
                 self.run(who, earlier, bases[who])
                 bases[who] = Path(shutil.copy(self.database, self._folder / f"{number}.base"))
-        runs: dict[str, list[Cost]] = {who: [] for who in _ways()}
+        runs: dict[str, list[Cost]] = {who: [] for who in self._ways}
         checks = {}
         for _ in range(self._repeat):
             for who, costs in runs.items():
                 costs.append(self.run(who, file, bases[who]))
                 if len(costs) == self._repeat:
                     checks[who] = self._check(who, files)
-        figures = {who: medians(costs) for who, costs in runs.items()}
-        for who, cost in figures.items():
-            share = f"; {OURS} takes {figures[OURS].cpu / cost.cpu:.3f} of it (aim: {aim})"
-            self._add(what, who, cost, file, checks[who] + ("" if who == OURS else share))
+        return runs, checks
 
     def against_read_json(self, what: str, file: Path, aim: str) -> None:
         """Measure the load of a file against the insert of its records."""
@@ -182,7 +202,7 @@ class _Loads:
 
     def _check(self, who: str, files: Sequence[Path]) -> str:
         """Say what differs from the messages."""
-        check = [_ways()[who].python, str(_LOADER / "check.py"), str(self.database)]
+        check = [str(self._ways[who] / "python"), str(_LOADER / "check.py"), str(self.database)]
         done = subprocess.run([*check, *map(str, files)], check=True, capture_output=True)
         found = json.loads(done.stdout)
         return "; ".join(f"{each:,} {what}" for what, each in found.items() if each) or "all equal"

@@ -7,6 +7,7 @@ import os
 import statistics
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -70,6 +71,11 @@ class Output:
     def state_share(self) -> float:
         """The share of STATE messages in the bytes written."""
         return self.state_size / self.size if self.size else 0.0
+
+    def counts(self) -> Counter[str]:
+        """How many records each stream has, from the lines that were kept."""
+        messages = map(json.loads, self.lines)
+        return Counter(m["stream"] for m in messages if m["type"] == "RECORD")
 
     def keys(self, stream: str, names: Sequence[str]) -> list[tuple[Any, ...]]:
         """The keys of the records of a stream, from the lines that were kept."""
@@ -192,7 +198,18 @@ def medians(runs: Iterable[Cost]) -> Cost:
     return Cost(**{**middle, "requests": round(middle["requests"])})
 
 
-def interleaved(simulator: Simulator, commands: Sequence[Command], repeat: int) -> list[Cost]:
+def pairwise(ours: Iterable[Cost], theirs: Iterable[Cost]) -> str:
+    """Tell how runs compare with those that ran beside them: the median ratio, least and most."""
+    pairs = list(zip(ours, theirs, strict=True))
+
+    def ratio(name: str) -> str:
+        found = [getattr(one, name) / getattr(other, name) for one, other in pairs]
+        return f"{statistics.median(found):.2f}x ({min(found):.2f} to {max(found):.2f})"
+
+    return f"CPU {ratio('cpu')}, wall {ratio('wall')}, memory {ratio('peak_mb')}"
+
+
+def in_turn(simulator: Simulator, commands: Sequence[Command], repeat: int) -> list[list[Cost]]:
     """Run several commands in turn, several times: what loads the machine loads them all.
 
     Args:
@@ -201,11 +218,16 @@ def interleaved(simulator: Simulator, commands: Sequence[Command], repeat: int) 
         repeat: How often each one runs.
 
     Returns:
-        The medians of each command.
+        What each run of each command cost.
     """
     runs: list[list[Cost]] = [[] for _ in commands]
     for _ in range(repeat):
         for command, costs in zip(commands, runs, strict=True):
             simulator.clear_requests()
             costs.append(replace(measure(command), requests=_answered(simulator)))
-    return [medians(costs) for costs in runs]
+    return runs
+
+
+def interleaved(simulator: Simulator, commands: Sequence[Command], repeat: int) -> list[Cost]:
+    """The medians of each command; see :func:`in_turn`."""
+    return [medians(costs) for costs in in_turn(simulator, commands, repeat)]

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 CONCURRENCY = 16
 _HERE = Path(__file__).parent
-_SCRIPTS = Path(sys.executable).parent
+SCRIPTS = Path(sys.executable).parent
 #: Packages whose version has a say in the figures.
 _TELLING = ("singer-sdk", "duckdb", "requests")
 
@@ -100,11 +100,19 @@ class Taps:
     Args:
         simulator: The server.
         folder: For settings, catalogs and states.
+        scripts: Where this tap's command is.
     """
 
-    def __init__(self, simulator: Simulator, folder: Path) -> None:
+    def __init__(self, simulator: Simulator, folder: Path, scripts: Path = SCRIPTS) -> None:
         self._simulator = simulator
         self._folder = folder
+        self._scripts = scripts
+
+    def of(self, scripts: Path) -> Taps:
+        """The same, with this tap's command as it is elsewhere."""
+        folder = self._folder / "elsewhere"
+        folder.mkdir()
+        return Taps(self._simulator, folder, scripts)
 
     def dbt(self, *, state: Any = None, **settings: Any) -> Command:
         """This tap on the runs of dbt Cloud, and on the accounts that they belong to."""
@@ -159,7 +167,7 @@ class Taps:
     def _ours(
         self, name: str, config: dict[str, Any], streams: Collection[str], state: Any
     ) -> Command:
-        command = self._sync(Command([str(_SCRIPTS / "tap-cloudapis")]), name, config, streams)
+        command = self._sync(Command([str(self._scripts / "tap-cloudapis")]), name, config, streams)
         if state is None:
             return command
         path = self._written(f"{name}-state", state)

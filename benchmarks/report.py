@@ -122,4 +122,11 @@ How figures are taken:
 - Both sides have only the compared streams selected: runs (and, on our side, the account they
   belong to); stacks and their updates (and the organization). tap-dbt gets a page size of 100,
   the most that the API gives, as it otherwise misses rows; this tap has a concurrency of 16.
+
+What a change costs is told by pairs of runs, as figures of two sessions cannot be compared:
+`scripts/bench dbt pulumi loads --against COMMIT` installs the commit below `benchmarks/.venvs`, by
+its own constraints, and runs this checkout and the commit in turn, on one simulator and the same
+files. The result is the median of the ratios of the pairs, with the least and the greatest: a
+change shows where these lie on one side of 1. `--runs N` makes N pairs (5), `--scale 0.1` a first
+glance. No peer is needed.
 """

@@ -4,7 +4,7 @@
 definitions in ``hub/`` and into ``meltano.yml``, and the tables of settings into the README; all
 else in these files is written by hand and stays. ``--check`` only tells whether they are up to
 date. ``hub.py serve`` serves the definitions as Meltano Hub would, and ``hub.py prove`` takes the
-way a user takes, from ``meltano add`` on.
+way a user takes, from ``meltano add`` on; with ``--newest``, on the newest packages.
 """
 
 from __future__ import annotations
@@ -59,11 +59,12 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="change nothing; exit 1 if outdated")
     parser.add_argument("--port", type=int, default=0, help="of serve (default: a free one)")
     parser.add_argument("--wheel", type=Path, help="what serve lets Meltano install")
+    parser.add_argument("--newest", action="store_true", help="prove: not with the releases here")
     args = parser.parse_args()
     if args.command == "serve":
         return serve(args.port, args.wheel)
     if args.command == "prove":
-        return hub_proof.prove()
+        return hub_proof.prove(newest=args.newest)
     return generate(check=args.check)
 
 

@@ -1,4 +1,6 @@
-"""The way a user takes, from ``meltano add`` to rows in DuckDB, with nothing but this checkout.
+"""The way a user takes, from ``meltano add`` to rows in DuckDB and in a lake of Delta tables.
+
+Nothing but this checkout and the packages that it stands on has a part.
 
 Everything happens in a temporary folder: a wheel of the checkout, a hub on loopback that offers
 it, the simulator, and Meltano projects in a home of their own, so that no cached index helps.
@@ -18,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import deltalake
 import duckdb
 from ruamel.yaml import YAML
 
@@ -84,15 +87,19 @@ class Shell:
         return self.run(BIN / "meltano", *args)
 
 
-def prove() -> int:
+def prove(*, newest: bool = False) -> int:
     """Take the whole way.
+
+    Args:
+        newest: Whether Meltano installs the newest packages, as for a user; else those releases
+            that this environment has, so that it depends on nothing but the checkout how it ends.
 
     Returns:
         0, or 1 when something on the way failed; what and why is printed.
     """
     try:
         with tempfile.TemporaryDirectory(prefix="hub-") as folder, running_simulator() as simulator:
-            _take_the_way(Path(folder), simulator)
+            _take_the_way(Path(folder), simulator, newest=newest)
     except ProofError as exc:
         print(f"FAILED: {exc}", file=sys.stderr)
         return 1
@@ -100,9 +107,14 @@ def prove() -> int:
     return 0
 
 
-def _take_the_way(folder: Path, simulator: dict[str, Any]) -> None:
+def _take_the_way(folder: Path, simulator: dict[str, Any], *, newest: bool) -> None:
     shell = Shell(folder, _environment(folder / "home"))
-    shell.run(BIN / "uv", "build", "--quiet", "--wheel", "--out-dir", folder, ROOT)
+    uv, python = BIN / "uv", f"--python={sys.executable}"
+    shell.run(uv, "build", "--quiet", "--wheel", python, "--out-dir", folder, ROOT)
+    if not newest:
+        releases = shell.run(uv, "pip", "freeze", "--quiet", "--exclude-editable", python)
+        (folder / "constraints.txt").write_text(releases, "utf-8")
+        shell.env["UV_CONSTRAINT"] = str(folder / "constraints.txt")
     (wheel,) = folder.glob("*.whl")
     with hub_server.running(wheel=wheel) as hub:
         shell.env["MELTANO_HUB_API_ROOT"] = hub
@@ -110,13 +122,17 @@ def _take_the_way(folder: Path, simulator: dict[str, Any]) -> None:
         shell.folder = folder / "project"
         shell.meltano("add", "tap-cloudapis")
         shell.meltano("add", "target-duckdb", "--variant", "cloudapis")
+        shell.meltano("add", "target-dlt", "--variant", "cloudapis")
         _expect_locks(shell.folder)
         _configure(shell, simulator)
         shell.meltano("run", "tap-cloudapis", "target-duckdb")
-        _expect_rows(shell.folder)
+        _expect_truth(rows_in_duckdb(shell.folder / "cloudapis.duckdb"))
     print("The hub is gone.")
     shell.meltano("run", "tap-cloudapis", "target-duckdb")
-    _expect_rows(shell.folder)
+    _expect_truth(rows_in_duckdb(shell.folder / "cloudapis.duckdb"))
+    # Under another ID of state, all is read again.
+    shell.meltano("run", "tap-cloudapis", "target-dlt")
+    _expect_truth(rows_in_lake(shell.folder / "lake" / "raw"))
 
     shell.folder = folder / "other"
     shell.folder.mkdir()
@@ -129,11 +145,14 @@ def _take_the_way(folder: Path, simulator: dict[str, Any]) -> None:
 
 
 def _environment(home: Path) -> dict[str, str]:
-    """Return an environment with an empty home, of which only uv's downloads are not forgotten."""
+    """Return an environment with an empty home; uv keeps its downloads and its configuration."""
     home.mkdir()
     settings = ("MELTANO_", "TAP_", "TARGET_", "XDG_", "PYTHONDONTWRITEBYTECODE")
     env = {name: value for name, value in os.environ.items() if not name.startswith(settings)}
     cache = subprocess.check_output([BIN / "uv", "cache", "dir"], text=True).strip()
+    configured = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config", "uv/uv.toml")
+    if configured.exists():
+        env.setdefault("UV_CONFIG_FILE", str(configured))
     return {
         **env,
         "HOME": str(home),
@@ -149,6 +168,12 @@ def _configure(shell: Shell, simulator: dict[str, Any]) -> None:
     for name in ("pulumi_url", "pulumi_token"):
         shell.env[f"TAP_CLOUDAPIS_{name.upper()}"] = simulator[name]
     shell.meltano("config", "set", "target-duckdb", "path", "cloudapis.duckdb")
+    for name, value in (
+        ("destination", "filesystem"),
+        ("destination_config.bucket_url", "lake"),
+        ("table_format", "delta"),
+    ):
+        shell.meltano("config", "set", "target-dlt", name, value)
     listed = shell.meltano("config", "list", "--all", "tap-cloudapis")
     known = [item["name"] for item in hub_server.definition(TAP, None)["settings"]]
     if absent := [name for name in known if f"{name} " not in listed]:
@@ -165,18 +190,28 @@ def _expect_locks(project: Path) -> None:
             raise ProofError(f"meltano add wrote no {lock.relative_to(project)}")
 
 
-def _expect_rows(project: Path) -> None:
+def rows_in_duckdb(database: Path) -> dict[str, int]:
+    """Count the rows of each table of a file."""
+    with duckdb.connect(database, read_only=True) as connection:
+        names = [name for (name,) in connection.sql("SHOW TABLES").fetchall()]
+        return {
+            name: connection.table(name).count("*").fetchall()[0][0]
+            for name in names
+            if not name.startswith("_dlt")
+        }
+
+
+def rows_in_lake(dataset: Path) -> dict[str, int]:
+    """Count the rows of each Delta table of a dataset."""
+    tables = [log.parent for log in dataset.glob("*/_delta_log")]
+    return {table.name: deltalake.DeltaTable(table).count() for table in tables}
+
+
+def _expect_truth(loaded: dict[str, int]) -> None:
     """Compare the number of rows in each table with the truth."""
     command = [str(BIN / "cloudapis-simulator"), "truth", "--counts", *WORLD]
     streams = json.loads(subprocess.check_output(command))["streams"]
     truth = {name: stream["count"] for name, stream in streams.items()}
-    with duckdb.connect(project / "cloudapis.duckdb", read_only=True) as connection:
-        tables = connection.sql("SHOW TABLES").fetchall()
-        loaded = {
-            name: connection.table(name).count("*").fetchall()[0][0]
-            for (name,) in tables
-            if not name.startswith("_dlt")
-        }
     if loaded != truth:
         raise ProofError(f"loaded {loaded}, and there are {truth}")
     print(f"          {sum(loaded.values())} rows in {len(loaded)} tables, as there should be")
