@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from singer_sdk import Tap, metrics
 from singer_sdk.exceptions import ConfigValidationError
+from singer_sdk.helpers._classproperty import classproperty
 from singer_sdk.helpers._util import load_json
 from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
 from singer_sdk.plugin_base import JSONSchemaValidator
@@ -25,6 +26,7 @@ from tap_cloudapis.core.service import Service
 from tap_cloudapis.dbt import client as dbt_client
 from tap_cloudapis.dbt.account import Accounts, Connections, Environments, Jobs, Projects
 from tap_cloudapis.dbt.runs import Runs
+from tap_cloudapis.environment import read_settings
 from tap_cloudapis.pulumi import client as pulumi_client
 from tap_cloudapis.pulumi.organization import Members, Organizations, Teams
 from tap_cloudapis.pulumi.stacks import Stacks, StackUpdates
@@ -179,6 +181,12 @@ class TapCloudAPIs(Tap):
                 before_wait=self._before_wait,
             )
         return self._services[service_key]
+
+    @classproperty
+    def _env_var_config(cls) -> dict[str, Any]:  # noqa: N805
+        """The settings that the environment has, or else the ``.env`` of the working folder."""
+        cls.append_builtin_config(cls.config_jsonschema)
+        return read_settings(cls.config_jsonschema, cls._env_var_prefix, cls.logger)
 
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
         """Validate the settings; no message ever shows a value, as it may be a secret."""

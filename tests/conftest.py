@@ -1,4 +1,4 @@
-"""Simulators that many tests share."""
+"""What all tests share: no settings of the user's own, and simulators."""
 
 from __future__ import annotations
 
@@ -12,6 +12,12 @@ from tests.simulator_process import END_OF_HISTORY, Simulator
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+for _name in list(os.environ):
+    if _name.startswith(("TAP_", "TARGET_", "CLOUDAPIS_")):
+        del os.environ[_name]
+os.environ["CLOUDAPIS_DOTENV"] = "off"
+
 
 # A check must not fail for what it has not looked at before; at a desk every run looks elsewhere.
 hypothesis.settings.register_profile("ci", derandomize=True, deadline=None)
