@@ -2,6 +2,7 @@
 
 The simulator runs as a process of its own for the length of a sync, and never for discovery.
 It ends when its standard input closes, so nothing is left behind even if this one is killed.
+Settings that tell what to read are ignored, as they are about one's own accounts.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tap_cloudapis.core.errors import TapError
+from tap_cloudapis.settings import SETTINGS
 from tap_cloudapis.tap import TapCloudAPIs, run_command
 
 if TYPE_CHECKING:
@@ -36,10 +38,21 @@ class TapCloudAPIsDemo(TapCloudAPIs):
     #: What the simulator printed when it was ready; empty when there is none.
     simulator: ClassVar[Mapping[str, Any]] = {}
 
-    def __init__(self, *args: Any, config: Any = None, **kwargs: Any) -> None:
-        settings = ("dbt_url", "dbt_token", "pulumi_url", "pulumi_token")
-        simulated = {name: self.simulator[name] for name in settings if self.simulator}
-        super().__init__(*args, config={**(config or {}), **simulated}, **kwargs)
+    def __init__(
+        self, *args: Any, config: Any = None, parse_env_config: bool = False, **kwargs: Any
+    ) -> None:
+        given = {**(config or {}), **(self._env_var_config if parse_env_config else {})}
+        kept = {name: value for name, value in given.items() if not _tells_what_to_read(name)}
+        simulated: dict[str, Any] = {}
+        if self.simulator:
+            names = ("dbt_url", "dbt_token", "pulumi_url", "pulumi_token")
+            simulated = {name: self.simulator[name] for name in names}
+            ignored = sorted(name for name in given.keys() - kept if _is_set(name, given[name]))
+            if ignored:
+                self.logger.info(
+                    "The demo reads all of its simulator, and ignores %s", ", ".join(ignored)
+                )
+        super().__init__(*args, config={**kept, **simulated}, **kwargs)
 
     def run(self) -> int:
         """Sync, and say of which world."""
@@ -50,6 +63,16 @@ class TapCloudAPIsDemo(TapCloudAPIs):
                 *(self.simulator[name] for name in ("seed", "now") * 2),
             )
         return super().run()
+
+
+def _tells_what_to_read(setting: str) -> bool:
+    """Whether a setting is about a service or the time from which to read."""
+    return setting.startswith(("dbt_", "pulumi_")) or setting == "start_date"
+
+
+def _is_set(setting: str, value: Any) -> bool:
+    """Whether a value says more than the default, which Meltano hands over as well."""
+    return bool(value) and value != SETTINGS["properties"].get(setting, {}).get("default")
 
 
 @contextmanager
