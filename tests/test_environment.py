@@ -13,8 +13,9 @@ from singer_sdk import typing as th
 import tap_cloudapis.environment
 import target_dlt.environment
 from tap_cloudapis.core.errors import TapError
+from tap_cloudapis.tap import TapCloudAPIs
 from target_dlt.errors import LoaderError
-from tests.core.syncing import run_tap
+from tests.core.syncing import own_signals, run_tap
 from tests.loader.support import INTEGER, problems, query, record, run, schema
 
 if TYPE_CHECKING:
@@ -202,6 +203,9 @@ def test_tests_start_taps_and_targets_that_leave_dotenv_alone(
     }
     (tmp_path / ".env").write_text("".join(f"{key}={value}\n" for key, value in foreign.items()))
     monkeypatch.chdir(tmp_path)
+    with own_signals():
+        tap = TapCloudAPIs(config={}, parse_env_config=True)
+    assert tap.config["dbt_url"] == "https://cloud.getdbt.com"
     config = tmp_path / "config.json"
     config.write_text(json.dumps({"dbt_token": still.dbt_token, "dbt_url": still.dbt_url}))
     outcome = run_tap("--config", config, "--config=ENV")

@@ -1,9 +1,8 @@
 """Refuses every host but loopback: imported by each Python that has this folder in PYTHONPATH.
 
 The refusal looks to the program like a name that is not known, or a connection that is refused;
-it is noted in the file that ``LOOPBACK_ONLY_NOTES`` names. Sockets of the operating system and of
-Python's libraries in C pass this by; what opens them here (PostgreSQL's, DuckDB's) is given
-addresses of loopback.
+it is noted in the file that ``LOOPBACK_ONLY_NOTES`` names. Sockets that libraries in C open by
+themselves (DuckDB, PostgreSQL's client, uvloop) pass this by: tests give them no other address.
 """
 
 from __future__ import annotations
