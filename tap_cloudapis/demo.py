@@ -2,6 +2,7 @@
 
 The simulator runs as a process of its own for the length of a sync, and never for discovery.
 It ends when its standard input closes, so nothing is left behind even if this one is killed.
+Settings that tell what to read are ignored, as they are about one's own accounts.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from tap_cloudapis.command_line import run_command
 from tap_cloudapis.core.errors import TapError
-from tap_cloudapis.tap import TapCloudAPIs
+from tap_cloudapis.tap import SERVICES, TapCloudAPIs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -37,10 +38,21 @@ class TapCloudAPIsDemo(TapCloudAPIs):
     #: What the simulator printed when it was ready; empty when there is none.
     simulator: ClassVar[Mapping[str, Any]] = {}
 
-    def __init__(self, *args: Any, config: Any = None, **kwargs: Any) -> None:
-        settings = ("dbt_url", "dbt_token", "pulumi_url", "pulumi_token")
-        simulated = {name: self.simulator[name] for name in settings if self.simulator}
-        super().__init__(*args, config={**(config or {}), **simulated}, **kwargs)
+    def __init__(
+        self, *args: Any, config: Any = None, parse_env_config: bool = False, **kwargs: Any
+    ) -> None:
+        given = {**(config or {}), **(self._env_var_config if parse_env_config else {})}
+        kept = {name: value for name, value in given.items() if not _tells_what_to_read(name)}
+        simulated: dict[str, Any] = {}
+        if self.simulator:
+            names = ("dbt_url", "dbt_token", "pulumi_url", "pulumi_token")
+            simulated = {name: self.simulator[name] for name in names}
+            ignored = sorted(name for name in given.keys() - kept if _is_set(name, given[name]))
+            if ignored:
+                self.logger.info(
+                    "The demo reads all of its simulator, and ignores %s", ", ".join(ignored)
+                )
+        super().__init__(*args, config={**kept, **simulated}, **kwargs)
 
     def run(self) -> int:
         """Sync, and say of which world."""
@@ -51,6 +63,18 @@ class TapCloudAPIsDemo(TapCloudAPIs):
                 *(self.simulator[name] for name in ("seed", "now") * 2),
             )
         return super().run()
+
+
+def _tells_what_to_read(setting: str) -> bool:
+    """Whether a setting is about a service or the time from which to read."""
+    prefixes = tuple(f"{service.key}_" for service in SERVICES)
+    return setting.startswith(prefixes) or setting == "start_date"
+
+
+def _is_set(setting: str, value: Any) -> bool:
+    """Whether a value says more than the default, which Meltano hands over as well."""
+    known = TapCloudAPIs.config_jsonschema["properties"]
+    return bool(value) and value != known.get(setting, {}).get("default")
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from singer_sdk import Tap, metrics
 from singer_sdk.exceptions import ConfigValidationError
+from singer_sdk.helpers._classproperty import classproperty
 from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
 from singer_sdk.plugin_base import JSONSchemaValidator
 from singer_sdk.tap_base import CliTestOptionValue
@@ -22,6 +23,7 @@ from tap_cloudapis.core.output import BufferedSingerWriter, ThrottledStateWriter
 from tap_cloudapis.core.report import SyncReport
 from tap_cloudapis.core.state import HOSTS_KEY, VERSION, VERSION_KEY, check_version, known_hosts
 from tap_cloudapis.dbt import DBT_CLOUD
+from tap_cloudapis.environment import read_settings
 from tap_cloudapis.pulumi import PULUMI_CLOUD
 from tap_cloudapis.settings import explain, settings_schema
 
@@ -126,6 +128,12 @@ class TapCloudAPIs(Tap):
             connect = self._configured[service].connect
             self._connections[service] = connect(self.config, self._before_wait)
         return self._connections[service]
+
+    @classproperty
+    def _env_var_config(cls) -> dict[str, Any]:  # noqa: N805
+        """The settings that the environment has, or else the ``.env`` of the working folder."""
+        cls.append_builtin_config(cls.config_jsonschema)
+        return read_settings(cls.config_jsonschema, cls._env_var_prefix, cls.logger)
 
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
         """Validate the settings; no message ever shows a value, as it may be a secret."""

@@ -16,7 +16,6 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 from singer_sdk import Target
 from singer_sdk import typing as th
-from singer_sdk.configuration._dict_config import parse_environment_config
 from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.helpers._classproperty import classproperty
 from singer_sdk.helpers.capabilities import (
@@ -26,6 +25,7 @@ from singer_sdk.helpers.capabilities import (
 from singer_sdk.plugin_base import JSONSchemaValidator
 
 from target_dlt.engines.base import Rules
+from target_dlt.environment import read_settings
 from target_dlt.errors import LoaderError
 from target_dlt.flattening import FlatteningOptions
 from target_dlt.load import Load, Options
@@ -111,15 +111,8 @@ class DatasetTarget(Target):
 
     @classproperty
     def _env_var_config(cls) -> dict[str, Any]:  # noqa: N805
-        """Read the settings of the environment; one that cannot be read is told as it is."""
-        found: dict[str, Any] = {}
-        for name, schema in cls.config_jsonschema["properties"].items():
-            prefix = cls._env_var_prefix
-            try:
-                found |= parse_environment_config({"properties": {name: schema}}, prefix)
-            except ValueError:
-                found[name] = os.environ[f"{prefix}{name.upper()}"]
-        return found
+        """The settings that the environment has, or else the `.env` of the working folder."""
+        return read_settings(cls.config_jsonschema, cls._env_var_prefix, LOGGER)
 
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
         """Validate the settings; errors are in words."""

@@ -1,17 +1,36 @@
-"""Simulators that many tests share."""
+"""What all tests share: the silence around them, and simulators.
+
+The user's own settings take no part, and nobody but loopback is asked: not by this process, nor by
+any that it starts.
+"""
 
 from __future__ import annotations
 
 import os
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import hypothesis
 import pytest
 
+from tests.loopback_only import sitecustomize as loopback_only
 from tests.simulator_process import END_OF_HISTORY, Simulator
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+for _name in list(os.environ):
+    if _name.startswith(("CLOUDAPIS_", "MELTANO_", "TAP_", "TARGET_")):
+        del os.environ[_name]
+os.environ["CLOUDAPIS_DOTENV"] = "off"
+
+_FOLDER = TemporaryDirectory(prefix="tests-")
+_NOTES = Path(_FOLDER.name, "refused")
+os.environ[loopback_only.NOTES] = str(_NOTES)
+_path = [str(loopback_only.FOLDER), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
+os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(filter(None, _path)))
+loopback_only.install()
 
 # A check must not fail for what it has not looked at before; at a desk every run looks elsewhere.
 hypothesis.settings.register_profile("ci", derandomize=True, deadline=None)
@@ -40,6 +59,28 @@ TINY = {
     "pulumi_stacks": 7,
     "pulumi_updates": 3,
 }
+
+
+def _refused() -> list[str]:
+    """Whom else the tests have asked since this was last called."""
+    if not _NOTES.exists():
+        return []
+    lines = _NOTES.read_text("utf-8").splitlines()
+    _NOTES.unlink()
+    return lines
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nobody_at_the_end() -> Iterator[None]:
+    yield
+    assert _refused() == []
+
+
+@pytest.fixture(autouse=True)
+def refused() -> Iterator[Callable[[], list[str]]]:
+    """Fail a test that asked others than loopback, but for what it takes by calling this."""
+    yield _refused
+    assert _refused() == []
 
 
 @pytest.fixture(scope="session")

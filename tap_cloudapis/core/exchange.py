@@ -148,7 +148,7 @@ class AskedPage:
         while True:
             try:
                 return self._read(self._exchange.body())
-            except BadRequestError as exc:  # noqa: PERF203 - rare, and a network away
+            except BadRequestError as exc:
                 rejection = rejection or exc
                 if not (self._resizable and self._limit and self._limit.reject(self._size)):
                     raise rejection from None

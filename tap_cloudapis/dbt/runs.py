@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from enum import Enum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -323,4 +323,4 @@ def _naive(timestamp: str) -> str:
 
 
 def _now() -> str:
-    return f"{datetime.now(timezone.utc):%Y-%m-%dT%H:%M:%S.%f}Z"
+    return f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%f}Z"

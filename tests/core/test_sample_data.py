@@ -127,7 +127,11 @@ def comparable(lines: list[bytes]) -> list[bytes]:
     """SCHEMA and RECORD messages without the time of extraction, and the last STATE."""
     messages = [line.split(b',"time_extracted":')[0] for line in lines]
     states = [line for line in messages if line.startswith(b'{"type":"STATE"')]
-    last = [encode({"type": "STATE", "value": {"bookmarks": bookmarks_in(states[-1])}})] if states else []
+    last = (
+        [encode({"type": "STATE", "value": {"bookmarks": bookmarks_in(states[-1])}})]
+        if states
+        else []
+    )
     return [line for line in messages if line not in states] + last
 
 

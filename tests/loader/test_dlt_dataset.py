@@ -263,7 +263,7 @@ def dbt_runs(*numbers, **more):
 @pytest.mark.parametrize(
     ("place", "path", "dataset"),
     [
-        (("README.md", "Try it"), "output/cloudapis.duckdb", "cloudapis"),
+        (("README.md", "Try it"), "output/demo.duckdb", "demo"),
         (("docs/loader.md", "Reading it with dlt"), "output/warehouse.duckdb", "raw"),
     ],
 )

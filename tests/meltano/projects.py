@@ -5,20 +5,28 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from tests.loopback_only import sitecustomize as loopback_only
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 MELTANO = str(BIN / "meltano")
 HUB = ROOT / "hub"
 OURS = ("tap-cloudapis", "tap-cloudapis-demo", "target-duckdb")
+#: Starts a plugin, whose process id is noted; Meltano takes PYTHONPATH from it.
+START = """\
+#!/bin/sh
+echo $$ > "{note}"
+export PYTHONPATH="{guard}"
+exec "{program}" "$@"
+"""
 
 
 class Project:
@@ -29,14 +37,28 @@ class Project:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._file = folder / "meltano.yml"
         document = yaml.safe_load((ROOT / "meltano.yml").read_text("utf-8"))
         for plugins in document["plugins"].values():
             for plugin in plugins:
                 if plugin["name"] in OURS:
                     del plugin["pip_url"]
-                    plugin["executable"] = str(BIN / plugin["executable"])
-        self._file.write_text(yaml.safe_dump(document), "utf-8")
+                    plugin["executable"] = self._start_of(BIN / plugin["executable"])
+                elif "executable" in plugin:
+                    program = f"$VIRTUAL_ENV/bin/{plugin['executable']}"
+                    plugin["executable"] = self._start_of(Path(program))
+        (folder / "meltano.yml").write_text(yaml.safe_dump(document), "utf-8")
+
+    def _start_of(self, program: Path) -> str:
+        script = self.folder / program.name
+        text = START.format(
+            note=self._note(program.name), guard=loopback_only.FOLDER, program=program
+        )
+        script.write_text(text, "utf-8")
+        script.chmod(0o755)
+        return str(script)
+
+    def _note(self, plugin: str) -> Path:
+        return self.folder / f"{plugin}.pid"
 
     def meltano(self, *args: str, **variables: str) -> str:
         """Run a command of Meltano that has to succeed, and return what it printed."""
@@ -58,29 +80,15 @@ class Project:
             Meltano's exit code, and what it printed.
         """
         printed = ""
-        with (
-            self._noted_pid(plugin) as note,
-            subprocess.Popen([MELTANO, *args], **_how(self.folder, variables)) as process,
-        ):
+        with subprocess.Popen([MELTANO, *args], **_how(self.folder, variables)) as process:
             assert process.stdout is not None
             for line in process.stdout:
                 printed += line
                 if after in line:
-                    os.kill(int(note.read_text("utf-8")), signum)
+                    os.kill(int(self._note(plugin).read_text("utf-8")), signum)
                     break
             printed += process.stdout.read()
         return process.returncode, printed
-
-    @contextmanager
-    def _noted_pid(self, plugin: str) -> Iterator[Path]:
-        """Have each process of a plugin write its id into a file, over the one before it."""
-        note, script = self.folder / f"{plugin}.pid", self.folder / plugin
-        script.write_text(f'#!/bin/sh\necho $$ > "{note}"\nexec "{BIN / plugin}" "$@"\n', "utf-8")
-        script.chmod(0o755)
-        text = self._file.read_text("utf-8")
-        self._file.write_text(text.replace(f"{BIN / plugin}\n", f"{script}\n"), "utf-8")
-        yield note
-        self._file.write_text(text, "utf-8")
 
 
 def meltano(folder: Path, *args: str, **variables: str) -> str:
@@ -91,15 +99,11 @@ def meltano(folder: Path, *args: str, **variables: str) -> str:
 
 
 def _how(folder: Path, variables: Mapping[str, str]) -> dict[str, Any]:
-    """How Meltano is started: in a folder, with all that it prints in one pipe.
-
-    No setting of the caller's environment takes part, but those of its network do.
-    """
-    outside = ("MELTANO_", "TAP_", "TARGET_", "CLOUDAPIS_")
-    env = {name: value for name, value in os.environ.items() if not name.startswith(outside)}
+    """How Meltano is started: in a folder, with all that it prints in one pipe."""
+    silent = {"MELTANO_CLI_DISABLE_VERSION_CHECK": "1", "NO_COLOR": "1"}
     return {
         "cwd": folder,
-        "env": {**env, "MELTANO_CLI_DISABLE_VERSION_CHECK": "1", "NO_COLOR": "1", **variables},
+        "env": {**os.environ, **silent, **variables},
         "stdin": subprocess.DEVNULL,
         "stdout": subprocess.PIPE,
         "stderr": subprocess.STDOUT,

@@ -31,18 +31,58 @@ LATER = "2026-07-02T09:00:00Z"
 ENDED = {10, 20, 30}  # success, error, cancelled
 INCREMENTAL = ("dbt_runs", "pulumi_stack_updates")
 
+#: What may be in the `.env` of someone who has accounts of their own.
+DOTENV = """\
+TAP_CLOUDAPIS_DBT_TOKEN=fake-of-a-foreign-account
+TAP_CLOUDAPIS_DBT_URL=foreign.example.com
+TAP_CLOUDAPIS_DBT_ACCOUNT_IDS=[1]
+TAP_CLOUDAPIS_DBT_PROJECT_IDS=[1]
+TAP_CLOUDAPIS_DBT_JOB_IDS=[1]
+TAP_CLOUDAPIS_PULUMI_TOKEN=fake-of-a-foreign-organization
+TAP_CLOUDAPIS_PULUMI_URL=foreign.example.com
+TAP_CLOUDAPIS_PULUMI_ORGANIZATIONS=["foreign"]
+TAP_CLOUDAPIS_START_DATE=2026-07-02
+TAP_CLOUDAPIS_EMIT_ACTIVATE_VERSION_MESSAGES=true
+TAP_CLOUDAPIS_FLATTENING_ENABLED=true
+TAP_CLOUDAPIS_FLATTENING_MAX_DEPTH=1
+TAP_CLOUDAPIS_STREAM_MAPS={"dbt_runs": "__NULL__"}
+TAP_CLOUDAPIS__SELECT=["dbt_accounts.id"]
+TAP_CLOUDAPIS__SELECT_FILTER=["dbt_accounts"]
+TAP_CLOUDAPIS__METADATA={"dbt_runs": {"selected": false}}
+TARGET_DUCKDB_PATH=foreign.duckdb
+TARGET_DUCKDB_FILEPATH=foreign.duckdb
+TARGET_DUCKDB_DEFAULT_TARGET_SCHEMA=foreign
+TARGET_DUCKDB_PIPELINE_NAME=foreign
+TARGET_DUCKDB_ENGINE=package
+TARGET_DUCKDB_NESTING=tables
+TARGET_DUCKDB_DATA_FLATTENING_MAX_LEVEL=1
+TARGET_DUCKDB_SCHEMA_MAPPING={"dbt_runs": {"target_schema": "foreign"}}
+TARGET_DUCKDB_SETTINGS={"threads": 1}
+TARGET_DUCKDB_LOAD_METHOD=append-only
+TARGET_DUCKDB_ON_TYPE_CHANGE=error
+TARGET_DUCKDB_ON_BAD_RECORD=quarantine
+TARGET_DUCKDB_VALIDATE_RECORDS=true
+TARGET_DUCKDB_ADD_METADATA_COLUMNS=true
+TARGET_DUCKDB_ADD_RECORD_METADATA=true
+TARGET_DUCKDB_FLATTENING_ENABLED=true
+TARGET_DUCKDB_FLATTENING_MAX_DEPTH=1
+TARGET_DUCKDB_STREAM_MAPS={"dbt_runs": "__NULL__"}
+"""
+
 
 @dataclass
 class Demo:
-    """What the demo loaded in two runs of one project, and what is true.
+    """What the demo loaded in two runs of one project, with a hostile `.env`, and what is true.
 
     Attributes:
         database: The DuckDB file.
+        printed: What Meltano printed in the first run.
         loaded: After each run, the rows by stream and key, as far as the truth knows the columns.
         true: The same, as the simulator tells it.
     """
 
     database: Path
+    printed: str
     loaded: tuple[Tables, Tables]
     true: tuple[Tables, Tables]
 
@@ -50,16 +90,18 @@ class Demo:
 @pytest.fixture(scope="module", name="demo")
 def demo_run_twice(tmp_path_factory: pytest.TempPathFactory) -> Demo:
     folder = tmp_path_factory.mktemp("demo")
-    project, database = Project(folder), folder / "output/cloudapis.duckdb"
+    project, database = Project(folder), folder / "output/demo.duckdb"
+    (folder / ".env").write_text(DOTENV, "utf-8")
     before = (folder / "meltano.yml").read_text("utf-8")
-    loaded, true = [], []
+    printed, loaded, true = [], [], []
     for now in (FIRST, LATER):
-        project.meltano("run", "demo", CLOUDAPIS_SIMULATOR_OPTIONS=f"--now {now}")
+        options = f"--now {now}"
+        printed.append(project.meltano("run", "demo", CLOUDAPIS_SIMULATOR_OPTIONS=options))
         streams = truth(now)
         true.append({name: by_key(entry["rows"], entry["key"]) for name, entry in streams.items()})
-        loaded.append(read(database, streams))
+        loaded.append(read(database, "demo", streams))
     assert (folder / "meltano.yml").read_text("utf-8") == before
-    return Demo(database, (loaded[0], loaded[1]), (true[0], true[1]))
+    return Demo(database, printed[0], (loaded[0], loaded[1]), (true[0], true[1]))
 
 
 def truth(now: str) -> dict[str, Any]:
@@ -68,13 +110,13 @@ def truth(now: str) -> dict[str, Any]:
     return streams
 
 
-def read(database: Path, streams: dict[str, Any]) -> Tables:
+def read(database: Path, dataset: str, streams: dict[str, Any]) -> Tables:
     """Read from the tables what the truth has: those streams, those columns."""
     tables = {}
     with duckdb.connect(database, read_only=True) as connection:
         for name, entry in streams.items():
             columns = list(entry["rows"][0])
-            found = connection.table(f"cloudapis.{name}").select(*columns).fetchall()
+            found = connection.table(f"{dataset}.{name}").select(*columns).fetchall()
             rows = [dict(zip(columns, map(plain, values), strict=True)) for values in found]
             tables[name] = by_key(rows, entry["key"])
     return tables
@@ -98,6 +140,25 @@ def test_the_first_run_loads_all_that_is_true(demo: Demo) -> None:
         assert demo.loaded[0][name] == rows, name
 
 
+def test_the_demo_is_deaf_to_the_settings_of_others_and_says_so(demo: Demo) -> None:
+    names = (
+        "dbt_account_ids, dbt_job_ids, dbt_project_ids, dbt_token, dbt_url, pulumi_organizations, "
+        "pulumi_token, pulumi_url, start_date"
+    )
+    (line,) = [line for line in demo.printed.splitlines() if "ignores" in line]
+    assert line.rstrip().endswith(f"The demo reads all of its simulator, and ignores {names}")
+    folder = demo.database.parents[1]
+    assert not list(folder.rglob("foreign*"))
+    assert [path.name for path in (folder / "output").glob("*.duckdb")] == ["demo.duckdb"]
+    columns = {name for (name,) in columns_of(demo.database)}
+    assert not {name for name in columns if name.startswith("_sdc_")}
+
+
+def columns_of(database: Path) -> list[tuple[Any, ...]]:
+    with duckdb.connect(database, read_only=True) as connection:
+        return connection.sql("SELECT DISTINCT column_name FROM duckdb_columns()").fetchall()
+
+
 def test_the_second_run_brings_what_is_new_and_changed_and_loses_nothing(demo: Demo) -> None:
     for name, rows in demo.true[1].items():
         loaded = demo.loaded[1][name]
@@ -118,9 +179,9 @@ def test_the_second_run_ends_what_the_first_one_saw_open(demo: Demo) -> None:
 def test_the_tables_are_a_dataset_of_dlt(demo: Demo, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RUNTIME__DLTHUB_TELEMETRY", "false")
     pipeline = dlt.attach(
-        pipeline_name="cloudapis",
+        pipeline_name="demo",
         destination=dlt.destinations.duckdb(str(demo.database)),
-        dataset_name="cloudapis",
+        dataset_name="demo",
         pipelines_dir=str(demo.database.parent / "pipelines"),
     )
     dataset = pipeline.dataset()
@@ -209,7 +270,9 @@ def read_what_is_there(database: Path, streams: dict[str, Any]) -> Tables:
         for name in streams.keys() & made:
             rows = connection.table(f"cloudapis.{name}").select("_dlt_load_id").fetchall()
             assert set(rows) <= loads, name
-    return read(database, {name: entry for name, entry in streams.items() if name in made})
+    return read(
+        database, "cloudapis", {name: entry for name, entry in streams.items() if name in made}
+    )
 
 
 def assert_resumed(simulator: Simulator, loaded: Tables) -> None:

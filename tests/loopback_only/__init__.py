@@ -1,0 +1,1 @@
+"""What keeps the tests, and every Python that they start, to loopback."""

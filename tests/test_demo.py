@@ -1,0 +1,100 @@
+"""The tap on its simulator, as a process: deaf to what is set for accounts of one's own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.core.syncing import EXECUTABLE, NAMES, Outcome
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+OPTIONS = (
+    "--now 2026-07-01 --dbt-jobs 3 --dbt-runs 12 --pulumi-orgs 2 --pulumi-stacks 4 "
+    "--pulumi-updates 3"
+)
+NARROW = {
+    "dbt_token": "fake-of-a-foreign-account",
+    "dbt_url": "foreign.example.com",
+    "dbt_account_ids": [1],
+    "dbt_project_ids": [1],
+    "dbt_job_ids": [1],
+    "dbt_requests_per_minute": 1,
+    "pulumi_token": "fake-of-a-foreign-organization",
+    "pulumi_url": "foreign.example.com",
+    "pulumi_organizations": ["foreign"],
+    "start_date": "2026-06-30",
+}
+
+
+def run_demo(folder: Path, *arguments: str, **variables: str) -> Outcome:
+    done = subprocess.run(
+        [EXECUTABLE.with_name("tap-cloudapis-demo"), *arguments],
+        cwd=folder,
+        env={**os.environ, "CLOUDAPIS_SIMULATOR_OPTIONS": OPTIONS, **variables},
+        capture_output=True,
+        timeout=120,
+        check=False,
+    )
+    return Outcome(done.returncode, done.stdout.splitlines(), done.stderr.decode().splitlines())
+
+
+@pytest.fixture(scope="module", name="plain")
+def without_settings(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    outcome = run_demo(tmp_path_factory.mktemp("plain"))
+    assert outcome.code == 0, outcome.log
+    assert not outcome.logged("ignores")
+    assert all(outcome.records(name) for name in NAMES)
+    return outcome
+
+
+def texts() -> dict[str, str]:
+    """The narrow settings as variables of the demo."""
+    values = {
+        name: value if isinstance(value, str) else json.dumps(value)
+        for name, value in NARROW.items()
+    }
+    return {f"TAP_CLOUDAPIS_DEMO_{name.upper()}": value for name, value in values.items()}
+
+
+@pytest.mark.parametrize("place", ["config", "environment", "dotenv"])
+def test_what_narrows_is_ignored_wherever_it_comes_from(
+    plain: Outcome, tmp_path: Path, place: str
+) -> None:
+    (tmp_path / "config.json").write_text(json.dumps(NARROW))
+    if place == "config":
+        outcome = run_demo(tmp_path, "--config", "config.json")
+    elif place == "environment":
+        outcome = run_demo(tmp_path, "--config=ENV", **texts())
+    else:
+        lines = [f"{name}='{value}'\n" for name, value in texts().items()]
+        (tmp_path / ".env").write_text("".join(lines))
+        outcome = run_demo(tmp_path, "--config=ENV", CLOUDAPIS_DOTENV="on")
+    assert outcome.code == 0, outcome.log
+    ignored = outcome.logged("INFO", "ignores")
+    assert len(ignored) == 1
+    assert ignored[0].endswith(f"ignores {', '.join(sorted(NARROW))}")
+    for name in NAMES:
+        assert outcome.latest(name) == plain.latest(name)
+
+
+def test_how_to_read_is_still_the_users_choice(plain: Outcome, tmp_path: Path) -> None:
+    config = {"concurrency": 1, "stream_maps": {"dbt_runs": {"id": "id", "__else__": None}}}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    outcome = run_demo(tmp_path, "--config", "config.json")
+    assert outcome.code == 0, outcome.log
+    assert not outcome.logged("ignores")
+    assert outcome.latest("dbt_runs").keys() == plain.latest("dbt_runs").keys()
+    assert all(record.keys() == {"id"} for record in outcome.records("dbt_runs"))
+
+
+def test_without_a_simulator_there_is_no_token(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(json.dumps(NARROW))
+    outcome = run_demo(tmp_path, "--about", "--config", "config.json", "--test")
+    assert outcome.code == 1
+    assert outcome.logged("ERROR", "no token")
