@@ -14,6 +14,7 @@ from jsonschema import Draft7Validator
 
 from cloudapis_simulator import truth
 from tap_cloudapis.tap import SERVICES
+from tests.core.syncing import discover
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -97,9 +98,8 @@ def test_the_package_holds_a_schema_for_each_stream_and_no_other():
 
 def test_the_keys_are_those_that_the_simulator_tells_rows_apart_by():
     declared = {
-        stream.name.replace("_", "/", 1): list(stream.primary_keys)
-        for service in SERVICES
-        for stream in service.streams
+        entry["tap_stream_id"].replace("_", "/", 1): entry["key_properties"]
+        for entry in discover()["streams"]
     }
     assert declared == KEYS
 
