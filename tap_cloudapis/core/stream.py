@@ -63,6 +63,7 @@ class CloudStream(FamilyStream):
         super().__init_subclass__(**kwargs)
         if facts := cls.__dict__.get("facts"):
             cls.permission = facts.permission
+            cls.plan = facts.plan
             cls.selected_by_default = facts.unselected is None
 
     def __init__(self, tap: Tap) -> None:

@@ -167,6 +167,6 @@ class Teams(PulumiStream):
     facts = Facts(
         row="a team",
         requests="one per organization",
-        permission="the permission to read teams, or the plan does not include teams",
+        permission="the permission to read teams",
         plan="Pro and above",
     )
