@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tap_cloudapis.core.marks import MarkedStream
 from tests.core.syncing import (
     KEYS,
+    KINDS,
     NAMES,
     assert_true,
     catalog_of,
@@ -31,13 +33,24 @@ def test_discovery_needs_no_configuration() -> None:
     catalog = json.loads(b"".join(outcome.lines))
     streams = {entry["tap_stream_id"]: entry for entry in catalog["streams"]}
     assert sorted(streams) == sorted(NAMES)
-    assert len(streams) == 11
     for name, entry in streams.items():
         assert tuple(entry["key_properties"]) == KEYS[name]
         assert entry["metadata"]
     methods = {name: entry["replication_method"] for name, entry in streams.items()}
     incremental = {name for name, method in methods.items() if method == "INCREMENTAL"}
-    assert incremental == {"dbt_runs", "pulumi_stack_updates"}
+    assert incremental >= {"dbt_runs", "pulumi_stack_updates"}
+    assert incremental == {name for name, kind in KINDS.items() if issubclass(kind, MarkedStream)}
+
+
+def test_the_facts_of_a_stream_read_well_and_tell_what_is_selected() -> None:
+    for entry in discover()["streams"]:
+        facts = KINDS[entry["tap_stream_id"]].facts
+        (whole,) = [m["metadata"] for m in entry["metadata"] if not m["breadcrumb"]]
+        selected = whole.get("selected", whole.get("selected-by-default"))
+        assert selected is (facts.unselected is None)
+        assert facts.row.startswith(("a ", "an "))
+        assert facts.requests
+        assert not (facts.row + facts.requests + facts.permission).endswith(".")
 
 
 def test_about_as_json() -> None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from cloudapis_simulator import truth
 from tap_cloudapis.command_line import run_command
-from tap_cloudapis.tap import TapCloudAPIs
+from tap_cloudapis.tap import SERVICES, TapCloudAPIs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -30,6 +30,7 @@ Message = dict[str, Any]
 EXECUTABLE = Path(sys.executable).with_name("tap-cloudapis")
 KEYS = {name: tuple(key) for name, key in truth.KEYS.items()}
 NAMES = tuple(KEYS)
+KINDS = {stream.name: stream for service in SERVICES for stream in service.streams}
 NO_TOKENS = {name: text for name, text in os.environ.items() if "TAP_CLOUDAPIS" not in name}
 
 
@@ -166,11 +167,11 @@ def sync(
         config: The settings.
         state: The state to go on from.
         catalog: The catalog.
-        select: Names of the only streams to select.
+        select: Names of the only streams to select; without them and a catalog it is all.
         prepare: Called with the tap before it runs.
     """
-    if select is not None:
-        catalog = catalog_of(select)
+    if catalog is None:
+        catalog = catalog_of(NAMES if select is None else select)
 
     def run() -> int:
         tap = TapCloudAPIs(
@@ -276,6 +277,12 @@ def assert_true(
         expected = latest(simulator.rows(stream), stream)
         assert expected, f"the simulator has no {stream}"
         assert_rows(expected, records(stream), stream, keys_only_grow=keys_only_grow)
+
+
+def family(stream: str) -> set[str]:
+    """A stream and all that lie below it."""
+    below = [name for name, kind in KINDS.items() if kind.parent_stream_type is KINDS[stream]]
+    return {stream}.union(*map(family, below))
 
 
 class StreamWarehouse:
