@@ -117,19 +117,29 @@ class Projects(DbtStream):
         }
 
 
-class Environments(DbtStream):
-    """Environments of each project, deleted ones too."""
+class ProjectList(DbtStream):
+    """A list that each project has."""
 
-    name = "dbt_environments"
-    path = "/v3/accounts/{account_id}/projects/{project_id}/environments/"
     parent_stream_type = Projects
-    keyset = "id__gt"
-    params: ClassVar[Mapping[str, Any]] = {"state": "all"}
     scope = "account {account_id}, project {project_id}"
     context_columns: ClassVar[Mapping[str, str]] = {
         "account_id": "account_id",
         "project_id": "project_id",
     }
+
+    def refused(self, exc: RefusedError, context: Context | None, rows: int) -> None:
+        """A deleted project may answer that it is not there: nothing is missing then."""
+        if not (context and context["project_state"] == DELETED):
+            super().refused(exc, context, rows)
+
+
+class Environments(ProjectList):
+    """Environments of each project, deleted ones too."""
+
+    name = "dbt_environments"
+    path = "/v3/accounts/{account_id}/projects/{project_id}/environments/"
+    keyset = "id__gt"
+    params: ClassVar[Mapping[str, Any]] = {"state": "all"}
     # What is embedded only when asked for, or may hold values of environment variables.
     dropped_fields = frozenset(
         {
@@ -146,11 +156,6 @@ class Environments(DbtStream):
         requests="one per project",
         permission="the permission to read environments",
     )
-
-    def refused(self, exc: RefusedError, context: Context | None, rows: int) -> None:
-        """A deleted project may answer that it is not there: nothing is missing then."""
-        if not (context and context["project_state"] == DELETED):
-            super().refused(exc, context, rows)
 
 
 class Connections(DbtStream):
