@@ -13,6 +13,7 @@ import pytest
 from jsonschema import Draft7Validator
 from referencing import Registry, Resource
 
+from tap_cloudapis.tap import SERVICES
 from tests.meltano.projects import HUB, ROOT, definition, meltano
 
 if TYPE_CHECKING:
@@ -21,8 +22,9 @@ if TYPE_CHECKING:
 DEFINITIONS = sorted(HUB.glob("*/*/*.yml"))
 TAP = HUB / "extractors/tap-cloudapis/cloudapis.yml"
 SCRIPT = ROOT / "scripts/hub.py"
+TOKENS = [f"{service.key}_token" for service in SERVICES]
 SECRETS = {
-    "tap-cloudapis": {"dbt_token", "pulumi_token"},
+    "tap-cloudapis": {*TOKENS},
     "target-dlt": {"destination_config"},
     "target-duckdb": {"token"},
 }
@@ -78,7 +80,7 @@ def test_settings_read_well(path: Path) -> None:
 
 
 def test_a_token_of_either_service_is_enough() -> None:
-    assert definition(TAP)["settings_group_validation"] == [["dbt_token"], ["pulumi_token"]]
+    assert definition(TAP)["settings_group_validation"] == [[token] for token in TOKENS]
 
 
 def run_script(*args: str, script: Path = SCRIPT) -> subprocess.CompletedProcess[str]:
