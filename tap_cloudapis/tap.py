@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 SERVICES = (DBT_CLOUD, PULUMI_CLOUD)
 
-#: What the SDK logs at every start, of use to those who debug it.
+#: What the SDK logs at every start; shown at the level DEBUG only.
 _SDK_NARRATION = (
     "Added '%s' as child stream to '%s'",
     "Skipping parse of env var settings...",
@@ -347,5 +347,5 @@ class TapCloudAPIs(Tap):
 
 
 def _is_for_users(record: logging.LogRecord) -> bool:
-    """Keep the SDK's narration of its start out of the log, but for those who debug."""
+    """Leave out what the SDK logs at every start, unless the level is DEBUG."""
     return record.msg not in _SDK_NARRATION or logging.getLogger(record.name).isEnabledFor(10)

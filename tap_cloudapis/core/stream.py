@@ -109,9 +109,9 @@ class CloudStream(FamilyStream):
         return query_text({**self.base_params(context), **(next_page_token or {})})
 
     def log(self, message: str, *args: Any, level: int = logging.INFO, **kwargs: Any) -> None:
-        """Log what the SDK narrates about each context, for those who debug.
+        """Log what the SDK says of each context at the level DEBUG.
 
-        A dry run ends each stream by an exception of its own; that is no error either.
+        A dry run ends each stream by raising an exception; that is no error either.
         """
         if level == logging.INFO or self.ABORT_AT_RECORD_COUNT is not None:
             level = logging.DEBUG
