@@ -128,9 +128,9 @@ class ThrottledStateWriter(StateWriter):
     """Writes STATE when it is due, not at the end of each of thousands of contexts.
 
     STATE is due some seconds after the last one, once the records since then are much larger than
-    the state itself; and when it is forced, at the end of a stream and of the sync. The SDK's writer
-    compares and copies the whole state each time: its cost grows with the square of the number of
-    contexts.
+    the state itself; and when it is forced, at the end of a stream and of the sync. The SDK's
+    writer compares and copies the whole state each time: its cost grows with the square of the
+    number of contexts.
     """
 
     def __init__(self, message_writer: BufferedSingerWriter) -> None:
