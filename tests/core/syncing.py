@@ -172,8 +172,10 @@ def sync(  # noqa: PLR0913 - what a sync is given
         prepare: Called with the tap before it runs.
         tap_class: The tap, or one with other services.
     """
-    if catalog is None:
-        catalog = catalog_of(NAMES if select is None else select)
+    if select is not None:
+        catalog = catalog_of(select)
+    elif catalog is None and tap_class is TapCloudAPIs:
+        catalog = catalog_of(NAMES)
 
     def run() -> int:
         tap = tap_class(
