@@ -53,6 +53,13 @@ def with_tables(text: str) -> str:
     )
 
 
+def selection() -> list[str]:
+    """Return the rules for Meltano, which selects all that no rule leaves out."""
+    streams = [stream for stream in TapCloudAPIs(config={}).streams.values() if _is_seen(stream)]
+    left_out = [stream.name for stream in streams if not stream.selected_by_default]
+    return ["*.*", *(f"!{name}.*" for name in left_out)]
+
+
 def _row(stream: CloudStream) -> tuple[str, ...]:
     facts = stream.facts
     parent = _parent_of(stream)
@@ -84,5 +91,5 @@ def _replication(stream: CloudStream) -> str:
     return f"incremental, `{stream.replication_key}`{by}"
 
 
-def _is_seen(stream: type) -> bool:
+def _is_seen(stream: object) -> bool:
     return bool(getattr(stream, "in_catalog", True))

@@ -9,6 +9,7 @@ import pytest
 
 from tap_cloudapis.core.marks import MarkedStream
 from tests.core.syncing import (
+    BY_DEFAULT,
     KEYS,
     KINDS,
     NAMES,
@@ -91,7 +92,7 @@ def test_a_sync_from_files(still: Simulator, tmp_path: Path) -> None:
 
 def test_unbuffered_output_is_whole(still: Simulator, tmp_path: Path) -> None:
     outcome = run_tap(config=settings(still), folder=tmp_path, env={"PYTHONUNBUFFERED": "1"})
-    assert_true(outcome.latest, still)
+    assert_true(outcome.latest, still, BY_DEFAULT)
 
 
 def test_the_summary_names_every_stream(still: Simulator) -> None:

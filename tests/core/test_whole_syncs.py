@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from jsonschema import Draft7Validator
 
-from tap_cloudapis.core.ledger import LedgerStream
+from tap_cloudapis.core.ledger import LedgerParent, LedgerStream
 from tap_cloudapis.core.marks import MarkedStream
 from tap_cloudapis.dbt import DBT_CLOUD
 from tests.core.syncing import KEYS, KINDS, NAMES, Outcome, assert_true, settings, sync
@@ -222,4 +222,12 @@ def test_a_second_sync_emits_what_is_new_or_changed(still: Simulator, whole: Out
     for stream in NAMES:
         if not issubclass(KINDS[stream], (MarkedStream, LedgerStream)):
             assert again.latest(stream) == whole.latest(stream)
-    assert again.state == whole.state
+    assert _without_runs(again.state) == _without_runs(whole.state)
+
+
+def _without_runs(state: Any) -> Any:
+    """A state without what counts the runs of the tap."""
+    counting = (LedgerParent, LedgerStream)
+    marks = state["bookmarks"].items()
+    kept = {name: mark for name, mark in marks if not issubclass(KINDS[name], counting)}
+    return {**state, "bookmarks": kept}

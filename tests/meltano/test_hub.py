@@ -139,7 +139,7 @@ def test_meltano_adds_the_tap_from_the_hub(hub: str, tmp_path: Path) -> None:
     )
     lock = json.loads((tmp_path / "plugins/extractors/tap-cloudapis--cloudapis.lock").read_text())
     content = definition(TAP)
-    for key in ("namespace", "pip_url", "executable", "settings_group_validation"):
+    for key in ("namespace", "pip_url", "executable", "select", "settings_group_validation"):
         assert lock[key] == content[key]
     assert set(lock["capabilities"]) == set(content["capabilities"])
     names = [setting["name"] for setting in content["settings"]]
