@@ -22,8 +22,6 @@ class ContainedStream(EmittingStream):
 
     #: The permission that a refused stream most likely lacks, for the warning.
     permission: ClassVar[str] = ""
-    #: The plans that include the stream, for the warning; empty for all.
-    plan: ClassVar[str] = ""
     #: What a context stands for, in the words of an error message.
     scope: ClassVar[str] = ""
 
@@ -53,8 +51,6 @@ class ContainedStream(EmittingStream):
         text = f"{self.describe(context)}{exc}"
         if self.permission:
             text += f"; the token probably lacks {self.permission}"
-        if self.plan:
-            text += f", or the plan does not include this ({self.plan})"
         if rows or self.config["on_forbidden"] == "fail":
             self.tap.report.fail(self.name, text)
         else:

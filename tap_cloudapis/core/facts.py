@@ -38,3 +38,9 @@ class Facts:
     permission: str = ""
     plan: str = ""
     unselected: Unselected | None = None
+
+    @property
+    def lacking(self) -> str:
+        """What a token that is refused probably lacks; empty where any token will do."""
+        plan = f", or the plan does not include this ({self.plan})" if self.plan else ""
+        return f"{self.permission}{plan}"

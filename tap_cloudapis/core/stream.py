@@ -62,8 +62,7 @@ class CloudStream(FamilyStream):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if facts := cls.__dict__.get("facts"):
-            cls.permission = facts.permission
-            cls.plan = facts.plan
+            cls.permission = facts.lacking
             cls.selected_by_default = facts.unselected is None
 
     def __init__(self, tap: Tap) -> None:
