@@ -152,13 +152,14 @@ class _Lines(logging.Handler):
         self.lines.append(f"{record.levelname} {record.getMessage()}")
 
 
-def sync(
+def sync(  # noqa: PLR0913 - what a sync is given
     config: Mapping[str, Any],
     *,
     state: Record | None = None,
     catalog: Record | None = None,
     select: Iterable[str] | None = None,
     prepare: Callable[[TapCloudAPIs], None] | None = None,
+    tap_class: type[TapCloudAPIs] = TapCloudAPIs,
 ) -> Outcome:
     """Run a sync in this process, through the SDK's Tap class and real HTTP.
 
@@ -168,12 +169,13 @@ def sync(
         catalog: The catalog.
         select: Names of the only streams to select.
         prepare: Called with the tap before it runs.
+        tap_class: The tap.
     """
     if select is not None:
-        catalog = catalog_of(select)
+        catalog = selecting(select, discover(tap_class))
 
     def run() -> int:
-        tap = TapCloudAPIs(
+        tap = tap_class(
             config=dict(config),
             state=json.loads(json.dumps(state)) if state else None,
             catalog=catalog,
@@ -185,13 +187,13 @@ def sync(
     return _captured(run)
 
 
-def command(*arguments: Any) -> Outcome:
+def command(*arguments: Any, tap_class: type[TapCloudAPIs] = TapCloudAPIs) -> Outcome:
     """Run the command line in this process: as :func:`run_tap`, without a start of Python."""
 
     def run() -> int:
-        before, sys.argv = sys.argv, [TapCloudAPIs.name, *map(str, arguments)]
+        before, sys.argv = sys.argv, [tap_class.name, *map(str, arguments)]
         try:
-            run_command(TapCloudAPIs)
+            run_command(tap_class)
         except SystemExit as exc:
             return int(exc.code or 0)
         finally:
@@ -218,14 +220,14 @@ def _captured(run: Callable[[], int]) -> Outcome:
 
 
 @cache
-def _catalog_text() -> str:
+def _catalog_text(tap_class: type[TapCloudAPIs]) -> str:
     with own_signals():
-        return json.dumps(TapCloudAPIs(config={}).catalog_dict)
+        return json.dumps(tap_class(config={}).catalog_dict)
 
 
-def discover() -> Record:
+def discover(tap_class: type[TapCloudAPIs] = TapCloudAPIs) -> Record:
     """The catalog of a tap without settings; the caller may change it."""
-    catalog: Record = json.loads(_catalog_text())
+    catalog: Record = json.loads(_catalog_text(tap_class))
     return catalog
 
 
@@ -236,8 +238,12 @@ def catalog_of(streams: Iterable[str], **deselect: Iterable[str]) -> Record:
         streams: Names of the streams to select.
         deselect: By stream, properties to leave out, as dotted paths.
     """
+    return selecting(streams, discover(), **deselect)
+
+
+def selecting(streams: Iterable[str], catalog: Record, **deselect: Iterable[str]) -> Record:
+    """Change a catalog as :func:`catalog_of` does."""
     wanted = set(streams)
-    catalog = discover()
     for entry in catalog["streams"]:
         name = entry["tap_stream_id"]
         entry["selected"] = name in wanted
