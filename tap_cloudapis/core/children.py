@@ -122,9 +122,14 @@ class FamilyStream(ContainedStream):
     def skip(self, what: str, *, in_full: str = "") -> None:
         """Note and log what is left out; streams that take their rows from here lack it, too."""
         super().skip(what, in_full=in_full)
+        self._skip_parts(f"with {self.name}, {what}")
+
+    def _skip_parts(self, what: str) -> None:
         for child in self._wanted_children():
             if child.takes_parts:
-                self.tap.report.skip(child.name, f"with {self.name}, {what}", quiet=True)
+                if child.selected:
+                    self.tap.report.skip(child.name, what, quiet=True)
+                child._skip_parts(what)  # noqa: SLF001 - its own kind
 
     # The SDK's private seams; the contract tests in tests/core compare them with stock
 

@@ -30,6 +30,10 @@ class ContainedStream(EmittingStream):
         """The connection to the service, made at first use."""
         return self.tap.connection(self.service_key)
 
+    def _can_read(self) -> bool:
+        """Whether there is any use in asking for rows."""
+        return self.configured and self.connection.unusable is None
+
     def context_done(self, context: Context | None) -> None:
         """Called when every record of a context was written; the place to move marks."""
 
@@ -65,7 +69,7 @@ class ContainedStream(EmittingStream):
         self, context: Context | None = None, *, write_messages: bool = True
     ) -> Generator[dict[str, Any], Any, Any]:
         """Emit the records of a context; a failure is reported and ends this context only."""
-        if not self.configured or self.connection.unusable is not None:
+        if not self._can_read():
             return
         report = self.tap.report
         with report.timing(self.name) as figures:
