@@ -14,7 +14,7 @@ from tests.core.syncing import Message, Outcome, Record, sync
 from tests.scripted_server import Reply, ScriptedServer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from singer_sdk.helpers.types import Context
 
@@ -26,14 +26,14 @@ NOT_FOUND = Reply({"message": "no such toy"}, status=404)
 
 
 def shape(*integers: str, **others: Any) -> dict[str, Any]:
-    """A schema of integers, and of columns whose type is another or whose definition is given."""
-    columns = {**dict.fromkeys(integers, "integer"), **others}
+    """A schema of integers that are never null, and of columns of other types or definitions."""
+    columns = {
+        name: {"type": [kind, "null"]} if isinstance(kind, str) else kind
+        for name, kind in others.items()
+    }
     return {
         "type": "object",
-        "properties": {
-            name: {"type": [kind, "null"]} if isinstance(kind, str) else kind
-            for name, kind in columns.items()
-        },
+        "properties": {**{name: {"type": "integer"} for name in integers}, **columns},
         "additionalProperties": True,
     }
 
@@ -43,7 +43,7 @@ class ToyStream(CloudStream):
 
     schema_package = ""
     service_key = "toy"
-    primary_keys = ("id",)
+    primary_keys: Sequence[str] = ("id",)
     facts = FACTS
 
     def child_context(self, record: Row, context: Context) -> dict[str, Any]:
