@@ -55,11 +55,15 @@ class ContainedStream(EmittingStream):
         text = f"{self.describe(context)}{exc}"
         if self.permission:
             text += f"; the token probably lacks {self.permission}"
-        if rows or self.config["on_forbidden"] == "fail":
+        if self.must_be_allowed(rows):
             self.tap.report.fail(self.name, text)
         else:
             what = f"{self.describe(context)}answered {exc.response.status_code}"
             self.skip(what, in_full=text)
+
+    def must_be_allowed(self, rows: int) -> bool:
+        """Whether a refusal is a failure, after so many records of the context."""
+        return bool(rows) or self.config["on_forbidden"] == "fail"
 
     def skip(self, what: str, *, in_full: str = "") -> None:
         """Note and log what is left out; see :meth:`SyncReport.skip`."""

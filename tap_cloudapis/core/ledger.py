@@ -267,9 +267,10 @@ class LedgerStream(CloudStream):
         self._pass.finish((context or {})[self.ledger_key], self._today)
 
     def refused(self, exc: RefusedError, context: Context | None, rows: int) -> None:
-        """A refused row is finished, too: asking again would be refused again."""
+        """A row that is skipped is finished, too: asking again would be refused again."""
         super().refused(exc, context, rows)
-        self.context_done(context)
+        if not self.must_be_allowed(rows):
+            self.context_done(context)
 
     def parent_done(self, context: Context | None) -> None:  # noqa: ARG002
         """Complete the pass, unless a row that was begun is not finished."""

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tap_cloudapis.core.ledger import Ledger
-from tests.core.ledgers import Storehouse, TapCrates
-from tests.core.syncing import command, every_state
+from tests.core.ledgers import Storehouse, TapCrates, cut_after
+from tests.core.syncing import command
 from tests.core.toys import order
 from tests.scripted_server import Reply
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tap_cloudapis.tap import TapCloudAPIs
     from tests.core.syncing import Outcome
 
 LABELS = ["toy_crates", "toy_labels"]
@@ -145,8 +144,8 @@ def test_a_row_that_comes_twice_is_read_once(store: Storehouse) -> None:
 # What fails
 
 
-@pytest.mark.parametrize("reply", [Reply({"message": "broken"}, status=500), BAD])
-def test_a_row_that_fails_for_ever_keeps_the_pass_open(reply: Reply, store: Storehouse) -> None:
+@pytest.mark.parametrize("reply", [Reply({"message": "broken"}, status=500), BAD, ["no row"]])
+def test_a_row_that_fails_for_ever_keeps_the_pass_open(reply: Any, store: Storehouse) -> None:
     store.replies["/crates/c2/labels"] = reply
     outcome = store.sync(select=LABELS)
     assert outcome.code == 1
@@ -206,6 +205,13 @@ def test_a_refused_row_is_done(store: Storehouse) -> None:
     assert store.read() == "c2"
 
 
+def test_a_refused_row_is_not_done_where_that_is_a_failure(store: Storehouse) -> None:
+    store.replies["/crates/c2/labels"] = REFUSED
+    for _ in range(2):
+        assert store.sync(select=LABELS, config={"on_forbidden": "fail"}).code == 1
+    assert store.read() == "c1 c2 c2 c3 c7 c8"
+
+
 def test_a_list_that_is_not_whole_does_not_complete_the_pass(store: Storehouse) -> None:
     store.replies["/shelves/north/crates?two"] = BAD
     outcome = store.sync(select=LABELS, config=ONE_BY_ONE)
@@ -229,25 +235,6 @@ def test_a_token_refused_in_the_middle_does_not_complete_the_pass(store: Storeho
     store.replies.clear()
     rest = good(store.sync(select=LABELS))
     assert {record["crate"] for record in rest.records("toy_labels")} == {*ALL.split()} - read
-
-
-def cut_after(records: int, stream: str = "toy_labels") -> Any:
-    """Have a signal arrive after some records of a stream."""
-
-    def prepare(tap: TapCloudAPIs) -> None:
-        every_state(tap)
-        target: Any = tap.streams[stream]
-        write, left = target._write_record_message, [records]
-
-        def counting(record: dict[str, Any]) -> None:
-            write(record)
-            left[0] -= 1
-            if not left[0]:
-                tap._handle_termination(signal.SIGTERM, None)
-
-        target._write_record_message = counting
-
-    return prepare
 
 
 @pytest.mark.parametrize("records", range(1, 6))
