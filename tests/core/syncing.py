@@ -169,10 +169,10 @@ def sync(  # noqa: PLR0913 - what a sync is given
         catalog: The catalog.
         select: Names of the only streams to select.
         prepare: Called with the tap before it runs.
-        tap_class: The tap.
+        tap_class: The tap, or one with other services.
     """
     if select is not None:
-        catalog = selecting(select, discover(tap_class))
+        catalog = catalog_of(select)
 
     def run() -> int:
         tap = tap_class(

@@ -10,7 +10,7 @@ from tap_cloudapis.core.facts import Facts
 from tap_cloudapis.core.service import Service
 from tap_cloudapis.core.stream import CloudStream
 from tap_cloudapis.tap import TapCloudAPIs
-from tests.core.syncing import Message, Outcome, Record, sync
+from tests.core.syncing import Message, Outcome, Record, discover, selecting, sync
 from tests.scripted_server import Reply, ScriptedServer
 
 if TYPE_CHECKING:
@@ -101,6 +101,8 @@ class Shop:
     def sync(self, **options: Any) -> Outcome:
         """Sync from the state of the last time; see :func:`tests.core.syncing.sync`."""
         config = {**self.config, **options.pop("config", {})}
+        if "select" in options:
+            options["catalog"] = selecting(options.pop("select"), discover(self.tap_class))
         outcome = sync(config, tap_class=self.tap_class, **{"state": self.state, **options})
         self.state = outcome.state if outcome.states else self.state
         return outcome
