@@ -230,8 +230,8 @@ class LedgerStream(CloudStream):
         return 7
 
     @property
-    def _versioned(self) -> bool:
-        """Never: such a stream does not emit all there is."""
+    def _emits_all(self) -> bool:
+        """Never: what was read before is not read again."""
         return False
 
     @property
