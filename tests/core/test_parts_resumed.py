@@ -121,3 +121,13 @@ def test_parts_are_written_even_after_another_stream_was_locked_out(events: Shop
     last = outcome.state["bookmarks"]["toy_events"]["last"]
     marks = [row for row in rows(outcome.messages) if row[0] == "marks"]
     assert len(marks) == sum(event % 4 for event in range(1, last + 1))
+
+
+def test_rows_of_earlier_parents_are_never_dropped(events: Shop) -> None:
+    """A sync brings the parts of new events alone: a target must keep the others."""
+    versioned = {"emit_activate_version_messages": True}
+    for _ in range(2):
+        outcome = events.sync(config=versioned)
+        assert outcome.code == 0
+        assert not any(message["type"] == "ACTIVATE_VERSION" for message in outcome.messages)
+        assert not any("version" in m for m in outcome.messages if m["type"] == "RECORD")
