@@ -30,6 +30,10 @@ class ContainedStream(EmittingStream):
         """The connection to the service, made at first use."""
         return self.tap.connection(self.service_key)
 
+    def _can_read(self) -> bool:
+        """Whether there is any use in asking for rows."""
+        return self.configured and self.connection.unusable is None
+
     def context_done(self, context: Context | None) -> None:
         """Called when every record of a context was written; the place to move marks."""
 
@@ -51,11 +55,15 @@ class ContainedStream(EmittingStream):
         text = f"{self.describe(context)}{exc}"
         if self.permission:
             text += f"; the token probably lacks {self.permission}"
-        if rows or self.config["on_forbidden"] == "fail":
+        if self.must_be_allowed(rows):
             self.tap.report.fail(self.name, text)
         else:
             what = f"{self.describe(context)}answered {exc.response.status_code}"
             self.skip(what, in_full=text)
+
+    def must_be_allowed(self, rows: int) -> bool:
+        """Whether a refusal is a failure, after so many records of the context."""
+        return bool(rows) or self.config["on_forbidden"] == "fail"
 
     def skip(self, what: str, *, in_full: str = "") -> None:
         """Note and log what is left out; see :meth:`SyncReport.skip`."""
@@ -65,7 +73,7 @@ class ContainedStream(EmittingStream):
         self, context: Context | None = None, *, write_messages: bool = True
     ) -> Generator[dict[str, Any], Any, Any]:
         """Emit the records of a context; a failure is reported and ends this context only."""
-        if not self.configured or self.connection.unusable is not None:
+        if not self._can_read():
             return
         report = self.tap.report
         with report.timing(self.name) as figures:

@@ -163,11 +163,16 @@ class EmittingStream(RESTStream[Params]):
         return False
 
     @property
+    def _emits_all(self) -> bool:
+        """Whether a sync emits all rows there are, whatever those before it have emitted."""
+        if self.replication_method != REPLICATION_FULL_TABLE:
+            return False
+        return self._parent is None or self._parent._emits_all  # noqa: SLF001 - its own kind
+
+    @property
     def _versioned(self) -> bool:
         """Whether the records of this stream carry a version."""
-        return self.replication_method == REPLICATION_FULL_TABLE and bool(
-            self.config.get("emit_activate_version_messages")
-        )
+        return self._emits_all and bool(self.config.get("emit_activate_version_messages"))
 
     def _activate_version(self) -> None:
         """Tell a target to drop what is older than this run, if all there is was read.

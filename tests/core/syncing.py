@@ -192,13 +192,13 @@ def sync(  # noqa: PLR0913 - what a sync is given
     return _captured(run)
 
 
-def command(*arguments: Any) -> Outcome:
+def command(*arguments: Any, tap_class: type[TapCloudAPIs] = TapCloudAPIs) -> Outcome:
     """Run the command line in this process: as :func:`run_tap`, without a start of Python."""
 
     def run() -> int:
-        before, sys.argv = sys.argv, [TapCloudAPIs.name, *map(str, arguments)]
+        before, sys.argv = sys.argv, [tap_class.name, *map(str, arguments)]
         try:
-            run_command(TapCloudAPIs)
+            run_command(tap_class)
         except SystemExit as exc:
             return int(exc.code or 0)
         finally:
@@ -225,14 +225,14 @@ def _captured(run: Callable[[], int]) -> Outcome:
 
 
 @cache
-def _catalog_text() -> str:
+def _catalog_text(tap_class: type[TapCloudAPIs]) -> str:
     with own_signals():
-        return json.dumps(TapCloudAPIs(config={}).catalog_dict)
+        return json.dumps(tap_class(config={}).catalog_dict)
 
 
-def discover() -> Record:
+def discover(tap_class: type[TapCloudAPIs] = TapCloudAPIs) -> Record:
     """The catalog of a tap without settings; the caller may change it."""
-    catalog: Record = json.loads(_catalog_text())
+    catalog: Record = json.loads(_catalog_text(tap_class))
     return catalog
 
 
@@ -243,8 +243,12 @@ def catalog_of(streams: Iterable[str], **deselect: Iterable[str]) -> Record:
         streams: Names of the streams to select.
         deselect: By stream, properties to leave out, as dotted paths.
     """
+    return selecting(streams, discover(), **deselect)
+
+
+def selecting(streams: Iterable[str], catalog: Record, **deselect: Iterable[str]) -> Record:
+    """Change a catalog as :func:`catalog_of` does."""
     wanted = set(streams)
-    catalog = discover()
     for entry in catalog["streams"]:
         name = entry["tap_stream_id"]
         entry["selected"] = name in wanted
