@@ -43,17 +43,6 @@ def test_discovery_needs_no_configuration() -> None:
     assert incremental == {name for name, kind in KINDS.items() if issubclass(kind, MarkedStream)}
 
 
-def test_the_facts_of_a_stream_read_well_and_tell_what_is_selected() -> None:
-    for entry in discover()["streams"]:
-        facts = KINDS[entry["tap_stream_id"]].facts
-        (whole,) = [m["metadata"] for m in entry["metadata"] if not m["breadcrumb"]]
-        selected = whole.get("selected", whole.get("selected-by-default"))
-        assert selected is (facts.unselected is None)
-        assert facts.row.startswith(("a ", "an "))
-        assert facts.requests
-        assert not (facts.row + facts.requests + facts.permission).endswith(".")
-
-
 def test_about_as_json() -> None:
     outcome = command("--about", "--format=json")
     about = json.loads(b"".join(outcome.lines))
