@@ -13,7 +13,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NotRequired, TypedDict
+
+import msgspec
 
 from tap_cloudapis.core.errors import RefusedError
 from tap_cloudapis.core.exchange import Read
@@ -23,7 +25,7 @@ from tap_cloudapis.core.normalizing import to_seconds, to_timestamp
 from tap_cloudapis.core.offset_pages import OffsetPages
 from tap_cloudapis.dbt.account import Accounts
 from tap_cloudapis.dbt.client import PAGE_SIZE, DbtStream
-from tap_cloudapis.dbt.filters import RunFilter
+from tap_cloudapis.dbt.filters import FILTER_KEY, RunFilter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -60,6 +62,27 @@ def _has_id(row: Row) -> bool:
     return type(row.get("id")) is int
 
 
+class RunMark(TypedDict):
+    """The mark of a filter in the state."""
+
+    last_id: NotRequired[int | None]
+    finished_at: datetime
+    open: list[int]
+    since: NotRequired[str | None]
+
+
+class AccountMarks(TypedDict):
+    """The marks of an account in the state, by the name of the filter."""
+
+    marks: NotRequired[dict[Annotated[str, msgspec.Meta(pattern=FILTER_KEY)], RunMark]]
+
+
+class RunsBookmark(TypedDict, total=False):
+    """The bookmark of the stream."""
+
+    partitions: list[AccountMarks]
+
+
 @dataclass
 class AccountProgress:
     """How far a sync has come with the runs of an account.
@@ -88,6 +111,7 @@ class Runs(MarkedStream, DbtStream):
     name = "dbt_runs"
     path = "/v2/accounts/{account_id}/runs/"
     replication_key = "finished_at"
+    bookmark_form = RunsBookmark
     parent_stream_type = Accounts
     params: ClassVar[Mapping[str, Any]] = {"include_related": "trigger"}
     dropped_fields = frozenset(
@@ -312,7 +336,7 @@ class Runs(MarkedStream, DbtStream):
                 self.tap.report.note(self.name, f"no run matches {run_filter.key}; check the id")
 
     def _look_back_from(self, finished_at: str) -> str:
-        moment = datetime.strptime(finished_at, "%Y-%m-%dT%H:%M:%S.%fZ")  # noqa: DTZ007
+        moment = msgspec.convert(finished_at, datetime)
         moment -= timedelta(hours=self.config["lookback_hours"])
         return f"{moment:%Y-%m-%dT%H:%M:%S.%f}Z"
 

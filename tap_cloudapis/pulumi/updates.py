@@ -11,7 +11,7 @@ from tap_cloudapis.core.normalizing import looks_secret, to_timestamp
 from tap_cloudapis.core.numbered_pages import NumberedPages
 from tap_cloudapis.pulumi.client import PulumiStream, snake_keys
 from tap_cloudapis.pulumi.stacks import STACK_KEY, Stacks, stack_place
-from tap_cloudapis.pulumi.update_marks import OpenUpdate, StackMark, UpdateMarks
+from tap_cloudapis.pulumi.update_marks import OpenUpdate, StackMark, UpdateMarks, UpdatesBookmark
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -44,6 +44,7 @@ class StackUpdates(MarkedStream, PulumiStream):
     path = "/api/stacks/{org_name}/{project_name}/{stack_name}/updates"
     primary_keys = (*STACK_KEY, "version")
     replication_key = "version"
+    bookmark_form = UpdatesBookmark
     parent_stream_type = Stacks
     records_key = "updates"
     page_size = ("pageSize", 100)
