@@ -40,6 +40,11 @@ class ContainedStream(EmittingStream):
         """Say which list an error is about, as the beginning of a message."""
         return f"{self.scope.format(**context)}: " if context and self.scope else ""
 
+    def _hinted(self, text: str) -> str:
+        """Have an error begin with the host, where there is something to say about it."""
+        hint = self.connection.url_hint
+        return f"{self.connection.host}: {text}" if hint and hint not in text else text
+
     def refused(self, exc: RefusedError, context: Context | None, rows: int) -> None:
         """Decide what a refused list means: a skipped context, or a failure.
 
@@ -85,11 +90,11 @@ class ContainedStream(EmittingStream):
                 self.connection.unusable = exc
                 report.fail(self.name, str(exc))
             except TapError as exc:
-                report.fail(self.name, f"{self.describe(context)}{exc}")
+                report.fail(self.name, self._hinted(f"{self.describe(context)}{exc}"))
             except (AbortedSyncFailedException, AbortedSyncPausedException, OSError):
                 # The end of a dry run, or nowhere to write to: nothing for this stream to bear.
                 raise
             except Exception as exc:
                 # Data that nobody has foreseen must not take the other streams away.
-                report.fail(self.name, f"{self.describe(context)}unexpected {exc!r}")
+                report.fail(self.name, self._hinted(f"{self.describe(context)}unexpected {exc!r}"))
                 self.logger.exception("Please report this")

@@ -58,7 +58,7 @@ class Accounts(DbtStream):
             if account is not None:
                 yield [account]
         if not found and not wanted:
-            msg = f"the token sees no account on {self.connection.host}; check dbt_url"
+            msg = f"{self.connection.host} shows this token no account; check dbt_url"
             raise TapError(msg)
 
     def _account(self, account_id: int) -> Row | None:
@@ -66,14 +66,17 @@ class Accounts(DbtStream):
         request = self.prepare(None, {})
         request.url = f"{self.url_base}/v2/accounts/{account_id}/"
         try:
-            return dict(self.send(request).body()["data"])
-        except (RefusedError, TypeError) as exc:
-            self.tap.report.fail(
-                self.name,
-                f"account {account_id} of dbt_account_ids cannot be read with this token "
-                f"({exc}); tokens belong to one account: check the id, the token and dbt_url",
-            )
-            return None
+            return dict(self.send(request).body()["data"].items())
+        except (KeyError, TypeError, AttributeError):
+            why = f"{self.connection.host} answered in a shape that is not its API's"
+        except RefusedError as exc:
+            why = str(exc)
+        self.tap.report.fail(
+            self.name,
+            f"account {account_id} of dbt_account_ids cannot be read: {why}; tokens belong to one "
+            "account: check the id, the token and dbt_url",
+        )
+        return None
 
     def refused(self, exc: RefusedError, context: Context | None, rows: int) -> None:  # noqa: ARG002
         """Without the list of accounts there is nothing to read: never a mere skip."""
