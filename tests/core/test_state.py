@@ -137,7 +137,7 @@ def test_a_state_without_bookmarks_is_a_first_sync(
 
 def test_bookmarks_without_content_are_no_older_ones(servers: Record) -> None:
     """A sync that read nothing leaves such a state, whatever its version was."""
-    state = {"bookmarks": {name: {"partitions": [{"context": {}}]} for name in NAMES}}
+    state: Record = {"bookmarks": {name: {"partitions": [{"context": {}}]} for name in NAMES}}
     assert sync(servers, state=state).code == 0
 
 
