@@ -230,7 +230,7 @@ class TapCloudAPIs(Tap):
             return 1
         finally:
             self.close()
-        if self.report.rows or not self.report.failed:
+        if self.report.has_figures or not self.report.failed:
             self.report.log_summary(self._expected_streams())
         return code or int(self.report.failed)
 

@@ -90,7 +90,8 @@ class ContainedStream(EmittingStream):
                 self.connection.unusable = exc
                 report.fail(self.name, str(exc))
             except TapError as exc:
-                report.fail(self.name, self._hinted(f"{self.describe(context)}{exc}"))
+                where, told = self.describe(context), str(exc)
+                report.fail(self.name, self._hinted(where * (not told.startswith(where)) + told))
             except (AbortedSyncFailedException, AbortedSyncPausedException, OSError):
                 # The end of a dry run, or nowhere to write to: nothing for this stream to bear.
                 raise

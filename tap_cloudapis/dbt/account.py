@@ -8,7 +8,7 @@ from tap_cloudapis.core.errors import RefusedError, TapError
 from tap_cloudapis.core.exchange import Read
 from tap_cloudapis.core.facts import Facts
 from tap_cloudapis.core.offset_pages import OffsetPages
-from tap_cloudapis.dbt.client import DbtStream
+from tap_cloudapis.dbt.client import DbtStream, has_id, is_one_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -46,8 +46,8 @@ class Accounts(DbtStream):
         missing = set(wanted)
         try:
             for rows in super().lists(context):
-                accounts = [row for row in rows if not wanted or row.get("id") in wanted]
-                missing -= {row.get("id") for row in accounts}
+                accounts = [row for row in rows if not wanted or is_one_of(row, wanted)]
+                missing -= {row["id"] for row in accounts if has_id(row)}
                 found += len(accounts)
                 yield accounts
         except RefusedError:
@@ -209,5 +209,5 @@ class Jobs(DbtStream):
         """Give a job once, should it be in both lists."""
         seen: set[int] = read.purpose
         before = frozenset(seen)
-        seen.update(row["id"] for row in rows if row.get("id"))
-        return [row for row in rows if row.get("id") not in before]
+        seen.update(row["id"] for row in rows if has_id(row))
+        return [row for row in rows if not has_id(row) or row["id"] not in before]

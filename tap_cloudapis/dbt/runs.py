@@ -24,7 +24,7 @@ from tap_cloudapis.core.marks import MarkedStream
 from tap_cloudapis.core.normalizing import to_seconds, to_timestamp
 from tap_cloudapis.core.offset_pages import OffsetPages
 from tap_cloudapis.dbt.account import Accounts
-from tap_cloudapis.dbt.client import PAGE_SIZE, DbtStream
+from tap_cloudapis.dbt.client import PAGE_SIZE, DbtStream, has_id
 from tap_cloudapis.dbt.filters import FILTER_KEY, RunFilter
 
 if TYPE_CHECKING:
@@ -55,11 +55,6 @@ class Purpose(Enum):
 def is_open(row: Row) -> bool:
     """Whether a run can still change its status."""
     return row.get("status") not in ENDED_STATUSES and not row.get("is_complete")
-
-
-def _has_id(row: Row) -> bool:
-    """Whether a row has an id; one without it is left out when it becomes a record."""
-    return type(row.get("id")) is int
 
 
 class RunMark(TypedDict):
@@ -146,20 +141,20 @@ class Runs(MarkedStream, DbtStream):
         progress = self._progress(context)
         wanted = [row for row in rows if run_filter.matches(row)] if run_filter.key else rows
         if purpose is Purpose.OPEN:
-            if not {row["id"] for row in rows if _has_id(row)} <= asked:
+            if not {row["id"] for row in rows if has_id(row)} <= asked:
                 # The server ignores lists of ids, and would give its whole history.
                 paginator = read.paginator
                 assert isinstance(paginator, OffsetPages)  # noqa: S101 - see _read()
                 paginator.closed = True
                 wanted = self._one_by_one(context, asked)
-            progress.ended.update(row["id"] for row in wanted if _has_id(row) and not is_open(row))
+            progress.ended.update(row["id"] for row in wanted if has_id(row) and not is_open(row))
             return wanted
         if purpose is Purpose.LOOK_BACK:
             since, floor = asked
             return [
                 row
                 for row in wanted
-                if not _has_id(row)
+                if not has_id(row)
                 or (
                     row["id"] <= floor
                     and row["id"] not in progress.ended

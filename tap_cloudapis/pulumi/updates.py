@@ -91,6 +91,10 @@ class StackUpdates(MarkedStream, PulumiStream):
         parent = self._parent
         return isinstance(parent, Stacks) and parent.tells_last_update
 
+    def describe_list(self, context: Context | None) -> str:
+        """The stack; a refusal is told for the organization."""
+        return f"stack {stack_place(context or {})}: "
+
     def base_params(self, context: Context | None) -> dict[str, Any]:  # noqa: ARG002
         """The shape that tells who ran an update, and its id."""
         return {"output-type": "service"}
@@ -99,7 +103,7 @@ class StackUpdates(MarkedStream, PulumiStream):
         """Newest first, down to the oldest version that is open or not known."""
         pages = NumberedPages(
             limit=self.limit,
-            what=f"stack {stack_place(context or {})}",
+            what=self.describe_list(context).removesuffix(": "),
             key=_version,
             identity=_identity,
         )
@@ -160,7 +164,8 @@ class StackUpdates(MarkedStream, PulumiStream):
                 self._now.open[ref] = update._replace(version=version)
         record = snake_keys(info)
         record.update(snake_keys({k: v for k, v in row.items() if k != "info"}))
-        record["version"] = version
+        if version is not None:
+            record["version"] = version
         record.update(update.names)
         record["requested_by_login"] = (record.get("requested_by") or {}).get("githubLogin")
         if str(record.get("requested_by_token") or "").startswith("pul-"):
@@ -205,7 +210,7 @@ def _ref(row: Row) -> str:
 
 def _identity(row: Row) -> Any:
     """What stays the same of an update while its list is read."""
-    return row.get("updateID") or _info(row).get("startTime")
+    return str(row.get("updateID") or _info(row).get("startTime"))
 
 
 def _is_open(info: Row) -> bool:
