@@ -183,10 +183,12 @@ class StackUpdates(MarkedStream, PulumiStream):
         self.marks.forget(met, read)
 
     def refused(self, exc: RefusedError, context: Context | None, rows: int) -> None:
-        """A stack can be deleted before all its updates are read; then nothing is missing."""
+        """A stack can be gone before all its updates are read; then nothing is missing.
+
+        If it has been moved, the next sync goes on at its mark; else it forgets the mark.
+        """
         if context and exc.response.status_code == NOT_FOUND:
-            self.marks.drop(context["stack_id"])
-            self.skip(f"stack {stack_place(context)}: deleted while it was read")
+            self.skip(f"stack {stack_place(context)}: deleted or moved while it was read")
             return
         super().refused(exc, context, rows)
 
