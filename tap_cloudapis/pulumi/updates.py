@@ -195,8 +195,8 @@ class StackUpdates(MarkedStream, PulumiStream):
 
 def _info(row: Row) -> Row:
     """The facts of an update, in the shape of the service and in the older flat one."""
-    info: Row = row.get("info") or row
-    return info
+    info = row.get("info")
+    return info if info and isinstance(info, dict) else row
 
 
 def _version(row: Row) -> int | None:
