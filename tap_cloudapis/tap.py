@@ -203,6 +203,7 @@ class TapCloudAPIs(Tap):
                 )
             hosts[key] = now
         self._whole_state[VERSION_KEY] = VERSION
+        self._whole_state.setdefault("bookmarks", {})
 
     # A sync and its end
 
