@@ -70,6 +70,7 @@ def test_what_is_written_beside_the_bookmarks(still: Simulator) -> None:
     outcome = sync(settings(still))
     assert outcome.states
     for state in outcome.states:
+        assert state.keys() == {"bookmarks", "version", "hosts"}
         assert state["version"] == VERSION
         assert state["hosts"] == {"dbt": "127.0.0.1", "pulumi": "127.0.0.1"}
     again = sync(settings(still), state=outcome.state)
@@ -107,6 +108,51 @@ def test_a_state_of_another_form_is_refused_whole(
 def test_a_version_of_another_type_is_none(version: Any, servers: Record) -> None:
     with pytest.raises(TapError, match=r"--state: an older version .* dbt_runs"):
         sync(servers, state={"bookmarks": OLD_RUNS, "version": version})
+
+
+def run_mark(**changes: Any) -> Record:
+    """A state with the mark of an account's runs, changed; ``...`` takes a part away."""
+    state = copy.deepcopy(OLD_RUNS)
+    mark = state["dbt_runs"]["partitions"][0]["marks"][""]
+    mark.update(changes)
+    for name in [name for name, value in mark.items() if value is ...]:
+        del mark[name]
+    return state
+
+
+DAMAGED: dict[str, Record] = {
+    "stream": {"dbt_runs": [1]},
+    "full table": {"dbt_jobs": {"partitions": [5]}},
+    "partitions": {"dbt_runs": {"partitions": {"a": 1}}},
+    "context": {"dbt_runs": {"partitions": [{"marks": {"": {"open": [1]}}}]}},
+    "twice": {"dbt_runs": {"partitions": OLD_RUNS["dbt_runs"]["partitions"] * 2}},
+    "last_id": run_mark(last_id="5"),
+    "open": run_mark(open=["5"]),
+    "no open": run_mark(open=...),
+    "finished_at": run_mark(finished_at="yesterday"),
+    "no finished_at": run_mark(finished_at=...),
+    "since": run_mark(since=5),
+    "stack": {"pulumi_stack_updates": {"stacks": {"one": 5}}},
+    "older stack": OLD_UPDATES,
+    "short": {"pulumi_stack_updates": {"stacks": {"one": ["acme", "2026"]}}},
+    "newest": {"pulumi_stack_updates": {"stacks": {"one": ["acme", "2026", "3"]}}},
+    "open update": {"pulumi_stack_updates": {"stacks": {"one": ["acme", "2026", 3, {"#1": [1]}]}}},
+}
+
+
+@pytest.mark.parametrize("bookmarks", DAMAGED.values(), ids=DAMAGED)
+def test_a_damaged_state_is_refused(bookmarks: Record, servers: Record) -> None:
+    """To go on without the mark would read all of it again, under other keys perhaps."""
+    (name,) = bookmarks
+    with pytest.raises(TapError, match=f"--state: the bookmarks of {name} are not what"):
+        sync(servers, state={"version": VERSION, "bookmarks": bookmarks})
+
+
+def test_the_mark_of_the_runs_is_good_as_it_is(servers: Record) -> None:
+    state = {"version": VERSION, "bookmarks": run_mark()}
+    outcome = sync({**servers, "lookback_hours": 0}, state=state)
+    assert outcome.code == 0
+    assert min(r["id"] for r in outcome.records("dbt_runs")) > 1
 
 
 @pytest.mark.parametrize(

@@ -229,6 +229,18 @@ def test_marks_of_organizations_that_are_not_named_stay() -> None:
     assert syncs.sync() == []
 
 
+def test_a_mark_goes_with_its_stack_to_another_organization() -> None:
+    """Though nothing is read of it there: it is not one of those that the first list lacks."""
+    stack = Stack("acme/web/prod", "one", [update(1)])
+    cloud = Cloud([stack])
+    syncs = Syncs(cloud)
+    assert len(syncs.sync()) == 1
+    stack.place = "labs/web/prod"
+    assert syncs.sync() == []
+    assert syncs.sync(pulumi_organizations=["acme"]) == []
+    assert syncs.sync() == []
+
+
 def test_marks_are_forgotten_with_their_stacks() -> None:
     cloud = Cloud([Stack("acme/web/prod", "one", [update(1)])])
     syncs = Syncs(cloud)
