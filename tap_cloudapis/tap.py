@@ -14,6 +14,7 @@ from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.helpers._classproperty import classproperty
 from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
 from singer_sdk.plugin_base import JSONSchemaValidator
+from singer_sdk.singerlib import Catalog
 from singer_sdk.tap_base import CliTestOptionValue
 
 from tap_cloudapis.command_line import read_json
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 
 SERVICES = (DBT_CLOUD, PULUMI_CLOUD)
 
-#: What the SDK logs at every start, of use to those who debug it.
+#: What the SDK logs at every start; shown at the level DEBUG only.
 _SDK_NARRATION = (
     "Added '%s' as child stream to '%s'",
     "Skipping parse of env var settings...",
@@ -92,6 +93,15 @@ class TapCloudAPIs(Tap):
     def discover_streams(self) -> Sequence[CloudStream]:
         """All streams, whatever the configuration."""
         return [stream(self) for service in self.services for stream in service.streams]
+
+    @property
+    def _singer_catalog(self) -> Catalog:
+        """The catalog, without the streams that only lead to others."""
+        return Catalog(
+            (stream.tap_stream_id, stream._singer_catalog_entry)  # noqa: SLF001 - the SDK's seam
+            for stream in self.streams.values()
+            if getattr(stream, "in_catalog", True)
+        )
 
     @property
     def state_writer(self) -> ThrottledStateWriter:
@@ -202,8 +212,8 @@ class TapCloudAPIs(Tap):
                     now,
                 )
             hosts[key] = now
-        self._whole_state[VERSION_KEY] = VERSION
         self._whole_state.setdefault("bookmarks", {})
+        self._whole_state[VERSION_KEY] = VERSION
 
     # A sync and its end
 
@@ -341,5 +351,5 @@ class TapCloudAPIs(Tap):
 
 
 def _is_for_users(record: logging.LogRecord) -> bool:
-    """Keep the SDK's narration of its start out of the log, but for those who debug."""
+    """Leave out what the SDK logs at every start, unless the level is DEBUG."""
     return record.msg not in _SDK_NARRATION or logging.getLogger(record.name).isEnabledFor(10)

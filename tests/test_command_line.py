@@ -145,6 +145,7 @@ class TestMaps:
             "dbt_runs": {
                 "__alias__": "runs",
                 "__filter__": "record['status'] == 20",
+                "account_id": "account_id",
                 "id": "id",
                 "minutes": "record['duration_seconds'] // 60",
                 "__else__": "__NULL__",
@@ -155,7 +156,9 @@ class TestMaps:
         failed = {row["id"] for row in still.rows("dbt_runs") if row["status"] == 20}
         records = outcome.records("runs")
         assert {record["id"] for record in records} == failed
-        assert {frozenset(record) for record in records} == {frozenset({"id", "minutes"})}
+        assert {frozenset(record) for record in records} == {
+            frozenset({"account_id", "id", "minutes"})
+        }
         assert set(outcome.schemas) == {"runs"}
         marks = outcome.state["bookmarks"]["dbt_runs"]["partitions"][0]["marks"][""]
         account = still.rows("dbt_accounts")[0]["id"]

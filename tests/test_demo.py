@@ -84,13 +84,16 @@ def test_what_narrows_is_ignored_wherever_it_comes_from(
 
 
 def test_how_to_read_is_still_the_users_choice(plain: Outcome, tmp_path: Path) -> None:
-    config = {"concurrency": 1, "stream_maps": {"dbt_runs": {"id": "id", "__else__": None}}}
+    config = {
+        "concurrency": 1,
+        "stream_maps": {"dbt_runs": {"account_id": "account_id", "id": "id", "__else__": None}},
+    }
     (tmp_path / "config.json").write_text(json.dumps(config))
     outcome = run_demo(tmp_path, "--config", "config.json")
     assert outcome.code == 0, outcome.log
     assert not outcome.logged("ignores")
     assert outcome.latest("dbt_runs").keys() == plain.latest("dbt_runs").keys()
-    assert all(record.keys() == {"id"} for record in outcome.records("dbt_runs"))
+    assert all(record.keys() == {"account_id", "id"} for record in outcome.records("dbt_runs"))
 
 
 def test_without_a_simulator_there_is_no_token(tmp_path: Path) -> None:

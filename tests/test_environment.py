@@ -205,7 +205,7 @@ def test_tests_start_taps_and_targets_that_leave_dotenv_alone(
     monkeypatch.chdir(tmp_path)
     with own_signals():
         tap = TapCloudAPIs(config={}, parse_env_config=True)
-    assert tap.config["dbt_url"] == "https://cloud.getdbt.com"
+    assert "dbt_url" not in tap.config
     config = tmp_path / "config.json"
     config.write_text(json.dumps({"dbt_token": still.dbt_token, "dbt_url": still.dbt_url}))
     outcome = run_tap("--config", config, "--config=ENV")

@@ -59,6 +59,14 @@ class FamilyStream(ContainedStream):
     def hand_down(self, parts: Any, context: Context) -> None:
         """Keep the rows taken for the child context of the parent's record."""
 
+    def _hand_down(
+        self, parts: list[tuple[FamilyStream, Any]], record: Row, context: Context
+    ) -> None:
+        """Hand the rows that came inside a record's raw row to the children they are for."""
+        if (child_context := self.child_context(record, context)) is not None:
+            for child, rows in parts:
+                child.hand_down(rows, child_context)
+
     def _wanted_children(self) -> list[FamilyStream]:
         """The children that are selected, or lead to a selected stream."""
         return [

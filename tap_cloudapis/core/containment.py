@@ -1,4 +1,4 @@
-"""A failure ends one context of one stream, is reported, and takes nothing else away."""
+"""A failure is reported and ends one context of one stream; the others go on."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class ContainedStream(EmittingStream):
-    """A stream whose failures are its own."""
+    """A stream whose failures do not end other streams."""
 
     #: The permission that a refused stream most likely lacks, for the warning.
     permission: ClassVar[str] = ""
@@ -93,9 +93,9 @@ class ContainedStream(EmittingStream):
                 where, told = self.describe(context), str(exc)
                 report.fail(self.name, self._hinted(where * (not told.startswith(where)) + told))
             except (AbortedSyncFailedException, AbortedSyncPausedException, OSError):
-                # The end of a dry run, or nowhere to write to: nothing for this stream to bear.
+                # A dry run ends, or nobody reads the output: not a failure of this stream.
                 raise
             except Exception as exc:
-                # Data that nobody has foreseen must not take the other streams away.
+                # Unexpected data in one stream must not end the others.
                 report.fail(self.name, self._hinted(f"{self.describe(context)}unexpected {exc!r}"))
                 self.logger.exception("Please report this")

@@ -38,6 +38,8 @@ class EmittingStream(RESTStream[Params]):
     name: str
     #: The package whose folder ``schemas`` holds the schema file.
     schema_package: ClassVar[str]
+    #: Whether users see the stream; see :class:`~tap_cloudapis.core.carriers.CarrierStream`.
+    in_catalog: ClassVar[bool] = True
     #: The key of the stream's service: the prefix of its settings and streams.
     service_key: ClassVar[str]
     #: The type of the stream's bookmark in the state.

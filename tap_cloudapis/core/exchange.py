@@ -105,7 +105,7 @@ class Exchange:
 
 
 class AskedPage:
-    """A page on its way; it is asked for again, smaller, when the API rejects its size.
+    """A page on its way; when the API rejects its size, a smaller one is asked for.
 
     Args:
         ask: Sends the request for a page with the given query parameters.

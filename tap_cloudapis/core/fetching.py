@@ -20,8 +20,8 @@ Work = tuple["Future[Any]", "Callable[[], Any]"]
 
 #: How often, in seconds, a wait looks whether a signal has arrived.
 POLL_INTERVAL = 0.1
-#: Threads to begin with, and how long, in seconds, the main thread waits before it has more of
-#: them: where answers come faster than they can be used, threads only take time from each other.
+#: How many threads to begin with, and how long, in seconds, the main thread waits before it starts
+#: more: where answers come faster than they can be used, more threads only slow each other down.
 FIRST_WORKERS = 2
 STARVED_AFTER = 0.02
 

@@ -157,8 +157,8 @@ def _normalize_items(items: list[Any], normalize: Callable[[dict[str, Any]], Non
             normalize(item)
 
 
-# Words that make a name look like it holds a secret, and last words that tell that it only
-# speaks about one (repository_credentials_id, apitoken_last_used, tokenName).
+# Words that make a name look like it holds a secret, and endings that show that it only holds
+# something about one (repository_credentials_id, apitoken_last_used, tokenName).
 _SECRET_NAME = re.compile(
     r"token|secret|passw|passphrase|private_?key|api_?key|access_?key|signing_?key"
     r"|encrypt(?:ed|ion)_?(?:key|salt)|hmac|credential|ciphertext|key_?material"
@@ -170,7 +170,7 @@ _ABOUT_A_SECRET = re.compile(
     r"|failure|enabled|Enabled|expires|Expires)$"
 )
 _SCALARS = frozenset({"boolean", "integer", "null", "number", "string"})
-#: Names kept in mind as harmless; users' own map keys must not make it grow without bound.
+#: How many names are remembered as harmless; the keys of users' own maps are without number.
 _REMEMBERED_NAMES = 20_000
 
 

@@ -45,10 +45,10 @@ def encode(value: Any) -> bytes:
 
 
 class BufferedSingerWriter(GenericSingerWriter[bytes, Message]):
-    """Writes messages to stdout; RECORD messages wait in a buffer for company.
+    """Writes messages to stdout; RECORD messages are buffered.
 
     Everything else is flushed at once, and the tap flushes before it waits for the network,
-    so that a target is never kept waiting for records that were read.
+    so that a target gets every record as soon as the tap has nothing better to do.
     """
 
     def __init__(self) -> None:
@@ -125,11 +125,12 @@ class BufferedSingerWriter(GenericSingerWriter[bytes, Message]):
 
 
 class ThrottledStateWriter(StateWriter):
-    """Writes STATE when it is due, not at each of thousands of contexts.
+    """Writes STATE when it is due, not at the end of each of thousands of contexts.
 
-    Due is: some seconds after the last one and not before the records since outweigh it; or
-    when it is forced, at the end of a stream and of the sync. The SDK's writer compares and
-    copies the whole state each time, which grows quadratically with the number of contexts.
+    STATE is due some seconds after the last one, once the records since then are much larger than
+    the state itself; and when it is forced, at the end of a stream and of the sync. The SDK's
+    writer compares and copies the whole state each time: its cost grows with the square of the
+    number of contexts.
     """
 
     def __init__(self, message_writer: BufferedSingerWriter) -> None:

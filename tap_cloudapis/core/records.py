@@ -34,6 +34,11 @@ class RecordShape:
         constants: Columns that are the same in every record.
         untouched: Top-level fields that are not searched for secrets.
         replace_secret: See :class:`Scrubber`.
+
+    Attributes:
+        finish: Turns a row that has the record's names into a record, in place, for a context;
+            gives back why the record has to be left out, "" where it need not.
+        key: Gives the key of a finished record.
     """
 
     def __init__(  # noqa: PLR0913 - what a stream declares
@@ -47,68 +52,49 @@ class RecordShape:
         untouched: frozenset[str],
         replace_secret: Callable[[dict[str, Any]], Any] | None,
     ) -> None:
-        self._dropped = tuple(dropped)
-        self._columns = tuple(context_columns.items())
-        self._constants = constants
-        self._scrub = Scrubber(schema, replace=replace_secret, untouched=untouched).scrub
-        self._timestamps = compile_timestamps(schema)
+        scrub = Scrubber(schema, replace=replace_secret, untouched=untouched).scrub
+        timestamps = compile_timestamps(schema)
+        columns, fixed = tuple(context_columns.items()), tuple(constants.items())
         properties = schema.get("properties", {})
         # What comes from the context is there, and right.
-        self._own_keys = [
+        own_keys = [
             (name, _KEY_TYPES.get(str(properties.get(name, {}).get("type"))))
             for name in keys
             if name not in context_columns
         ]
-        self._key_names = tuple(keys)
-        self._key = itemgetter(*keys) if keys else id
 
-    def finish(self, record: Row, context: Context) -> str:
-        """Turn a row with the record's names into a record, in place.
+        def finish(record: Row, context: Context) -> str:
+            for name in dropped:
+                if name in record:
+                    del record[name]
+            for column, key in columns:
+                value, given = context[key], record.get(column)
+                if given is None or given == value:
+                    record[column] = value
+                elif value is not None:
+                    if not _same(given, value):
+                        return f"which says {column} {given!r:.60} in the list of {value!r:.60}"
+                    record[column] = value
+            for name, value in fixed:
+                record[name] = value
+            for name, kind in own_keys:
+                value = record.get(name)
+                if value is None or (kind is not None and type(value) is not kind):
+                    return f"whose {name} is {'null' if value is None else repr(value)[:60]}"
+            scrub(record)
+            if timestamps is not None:
+                timestamps(record)
+            return ""
 
-        Args:
-            record: The row.
-            context: Where it comes from.
+        self._keys = tuple(keys)
+        self.finish = finish
+        self.key: Callable[[Row], Any] = itemgetter(*keys) if keys else id
 
-        Returns:
-            Why the record has to be left out; empty where it need not.
-        """
-        for name in self._dropped:
-            if name in record:
-                del record[name]
-        for column, key in self._columns:
-            value = context[key]
-            given = record.get(column)
-            if given is not None and given != value and not _same(given, value):
-                return f"which says {column} {given!r:.60} in the list of {value!r:.60}"
-            record[column] = value
-        record.update(self._constants)
-        for name, kind in self._own_keys:
-            value = record.get(name)
-            if value is None or (kind is not None and type(value) is not kind):
-                return f"whose {name} is {'null' if value is None else repr(value)[:60]}"
-        self._scrub(record)
-        if self._timestamps is not None:
-            self._timestamps(record)
-        return ""
-
-    def told_apart(self, record: Row, known: dict[Any, Row]) -> str | None:
-        """Compare a record with those of the same page.
-
-        Args:
-            record: A finished record.
-            known: The page's records so far, by key; the record is added.
-
-        Returns:
-            ``None`` for a record that is new, "" for one that was there before, and else why it
-            has to be left out.
-        """
-        key = self._key(record)
-        other = known.setdefault(key, record)
-        if other is record:
-            return None
+    def contradiction(self, record: Row, other: Row) -> str:
+        """Why one of two records with the same key has to be left out; "" where they are equal."""
         if other == record:
             return ""
-        values = ", ".join(f"{name} {record[name]!r:.60}" for name in self._key_names)
+        values = ", ".join(f"{name} {record[name]!r:.60}" for name in self._keys)
         return f"which comes twice with different content: {values}"
 
 

@@ -1,4 +1,4 @@
-"""What a sync did, stream by stream: its progress, its closing summary, its exit code."""
+"""What a sync did, stream by stream: progress, closing summary, exit code."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ class SyncReport:
             self._logger.error("%s: left out a record, %s%s", stream, what, more)
 
     def note(self, stream: str, what: str) -> None:
-        """Warn of something that is not wrong but may not be meant."""
+        """Warn of something that is valid but may be a mistake."""
         self[stream].notes.append(what)
         self._logger.warning("%s: %s", stream, what)
 

@@ -109,9 +109,9 @@ class CloudStream(FamilyStream):
         return query_text({**self.base_params(context), **(next_page_token or {})})
 
     def log(self, message: str, *args: Any, level: int = logging.INFO, **kwargs: Any) -> None:
-        """Log what the SDK narrates about each context, for those who debug.
+        """Log what the SDK says of each context at the level DEBUG.
 
-        A dry run ends each stream by an exception of its own; that is no error either.
+        A dry run ends each stream by raising an exception; that is no error either.
         """
         if level == logging.INFO or self.ABORT_AT_RECORD_COUNT is not None:
             level = logging.DEBUG
@@ -294,22 +294,26 @@ class CloudStream(FamilyStream):
 
     def _records_of(self, rows: list[Row], context: Context) -> list[Row]:
         """Turn a batch of raw rows into records; what has to be left out is counted."""
-        shape = self._shape
+        shape, to_record = self._shape, self.to_record
+        finish, key = shape.finish, shape.key
         carriers = [child for child in self._wanted_children() if child.takes_parts]
         known: dict[Any, Row] = {}
-        records = []
+        records: list[Row] = []
         for row in rows:
-            parts = [(child, child.take_parts(row, context)) for child in carriers]
-            record = self.to_record(row, context)
+            parts = [(c, c.take_parts(row, context)) for c in carriers] if carriers else []
+            record = to_record(row, context)
             if record is None:
                 continue
-            trouble: str | None = shape.finish(record, context)
-            if not trouble and (trouble := shape.told_apart(record, known)) is None:
-                records.append(record)
-                if parts and (child_context := self.child_context(record, context)) is not None:
-                    for child, part in parts:
-                        child.hand_down(part, child_context)
-            elif trouble:
+            trouble = finish(record, context)
+            if not trouble:
+                first = known.setdefault(key(record), record)
+                if first is record:
+                    records.append(record)
+                    if parts:
+                        self._hand_down(parts, record, context)
+                else:
+                    trouble = shape.contradiction(record, first)
+            if trouble:
                 self.tap.report.leave_out(self.name, f"{self.describe_list(context)}one {trouble}")
         return records
 

@@ -13,14 +13,15 @@ BUDGET_WINDOW = 60.0
 #: Cool-downs, in seconds, after a 429 that names none: the first, and the longest.
 FIRST_COOL_DOWN = 5.0
 LONGEST_COOL_DOWN = 60.0
-#: How a pace is found and kept. The first 429 may be a stray, so the pace measured then grows
-#: fast; a second one says that there is a limit, near which the pace then stays for a while.
+#: How the pace (requests per second) is found and kept. The first 429 may be an exception, so the
+#: pace measured then grows fast; a second one shows that there is a limit, and the pace stays near
+#: it for a while.
 PROBING_GROWTH = 0.3
 KEEPING_GROWTH = 0.01
 KEPT_FOR = 60.0
 MARGIN = 0.95
-#: Requests that the pace is measured by, at the most, and at the least for it to be believed;
-#: and a pace that is none any more.
+#: The most requests that the pace is measured by, the fewest that make it reliable, and the pace
+#: from which on there is no limit to keep.
 SAMPLE = 6000
 TELLING = 5
 UNLIMITED = 1000.0
@@ -30,8 +31,8 @@ class Gate:
     """Decides when the next request of a service may be sent, for all of its threads.
 
     A budget allows bursts: a request waits only when the budget of the last 60 seconds is
-    spent. An answer 429 closes the gate for a cool-down; what passed before it tells
-    the pace that the service bears, which then grows slowly until it is forgotten.
+    spent. A 429 closes the gate for a cool-down. The requests that passed before it tell the pace
+    that the service allows; it then grows slowly until it is forgotten.
 
     Args:
         requests_per_minute: Requests allowed in any 60 seconds; ``None`` for no budget.

@@ -8,39 +8,40 @@ ended within the look-back, because flags of a run still change after its end.
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import Enum
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NotRequired, TypedDict
 
 import msgspec
 
-from tap_cloudapis.core.errors import RefusedError
-from tap_cloudapis.core.exchange import Read
 from tap_cloudapis.core.facts import Facts
 from tap_cloudapis.core.marks import MarkedStream
 from tap_cloudapis.core.normalizing import to_seconds, to_timestamp
-from tap_cloudapis.core.offset_pages import OffsetPages
 from tap_cloudapis.dbt.account import Accounts
-from tap_cloudapis.dbt.client import PAGE_SIZE, DbtStream, has_id
+from tap_cloudapis.dbt.client import has_id
 from tap_cloudapis.dbt.filters import FILTER_KEY, RunFilter
+from tap_cloudapis.dbt.run_lists import (
+    FOREVER,
+    OPEN_STATUSES,
+    RunListStream,
+    is_open,
+    naive,
+)
+from tap_cloudapis.dbt.run_lists import now as _now
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from singer_sdk.helpers.types import Context
 
-    from tap_cloudapis.core.paging import Paginator, Row
+    from tap_cloudapis.core.exchange import Read
+    from tap_cloudapis.core.paging import Row
 
-OPEN_STATUSES = [1, 2, 3]
-ENDED_STATUSES = (10, 20, 30)
 DURATIONS = tuple((n, f"{n}_seconds") for n in ("duration", "queued_duration", "run_duration"))
 #: What the marks need to know of a run, whether its columns are selected or not.
 NOTED = ("job_definition_id", "project_id", "status", "is_complete", "created_at", "finished_at")
-#: An upper bound for ranges, which take two values.
-FOREVER = "9999-12-31T00:00:00"
 
 
 class Purpose(Enum):
@@ -50,11 +51,6 @@ class Purpose(Enum):
     OPEN_AT_START = "runs from before the start date that are still open"
     NEW = "runs behind the last one seen"
     LOOK_BACK = "runs that ended within the look-back"
-
-
-def is_open(row: Row) -> bool:
-    """Whether a run can still change its status."""
-    return row.get("status") not in ENDED_STATUSES and not row.get("is_complete")
 
 
 class RunMark(TypedDict):
@@ -95,7 +91,7 @@ class AccountProgress:
     latest: dict[str, str] = field(default_factory=dict)
 
 
-class Runs(MarkedStream, DbtStream):
+class Runs(MarkedStream, RunListStream):
     """Runs of an account, incremental; see the module for the three lists.
 
     The state of an account has a mark per filter: ``last_id`` (the newest run seen),
@@ -104,7 +100,6 @@ class Runs(MarkedStream, DbtStream):
     """
 
     name = "dbt_runs"
-    path = "/v2/accounts/{account_id}/runs/"
     replication_key = "finished_at"
     bookmark_form = RunsBookmark
     parent_stream_type = Accounts
@@ -139,16 +134,11 @@ class Runs(MarkedStream, DbtStream):
         """Keep of a batch what its list was read for."""
         purpose, run_filter, asked = read.purpose
         progress = self._progress(context)
-        wanted = [row for row in rows if run_filter.matches(row)] if run_filter.key else rows
         if purpose is Purpose.OPEN:
-            if not {row["id"] for row in rows if has_id(row)} <= asked:
-                # The server ignores lists of ids, and would give its whole history.
-                paginator = read.paginator
-                assert isinstance(paginator, OffsetPages)  # noqa: S101 - see _read()
-                paginator.closed = True
-                wanted = self._one_by_one(context, asked)
-            progress.ended.update(row["id"] for row in wanted if has_id(row) and not is_open(row))
-            return wanted
+            found = self.runs_by_ids(read, rows, context)
+            progress.ended.update(row["id"] for row in found if has_id(row) and not is_open(row))
+            return found
+        wanted = [row for row in rows if run_filter.matches(row)] if run_filter.key else rows
         if purpose is Purpose.LOOK_BACK:
             since, floor = asked
             return [
@@ -176,53 +166,19 @@ class Runs(MarkedStream, DbtStream):
         progress = self._progress(context)
         for run_filter in self._filters:
             mark = progress.marks[run_filter.key]
-            still_open = list(mark["open"])
-            for start in range(0, len(still_open), PAGE_SIZE):
-                ids = still_open[start : start + PAGE_SIZE]
-                yield self._read(context, Purpose.OPEN, run_filter, {"pk__in": ids}, frozenset(ids))
+            yield from self.lists_by_ids(context, Purpose.OPEN, run_filter, list(mark["open"]))
             last_id = mark.get("last_id")
             bounds: dict[str, Any] = {}
             if last_id is None and self._since:
-                bounds = {"created_at__range": [_naive(self._since), FOREVER]}
+                bounds = {"created_at__range": [naive(self._since), FOREVER]}
                 open_now = {"status__in": OPEN_STATUSES}
-                yield self._read(context, Purpose.OPEN_AT_START, run_filter, open_now)
-            yield self._read(context, Purpose.NEW, run_filter, bounds, after=last_id)
+                yield self.run_list(context, Purpose.OPEN_AT_START, run_filter, open_now)
+            yield self.run_list(context, Purpose.NEW, run_filter, bounds, after=last_id)
             if last_id is not None:
                 since = self._look_back_from(mark["finished_at"])
-                bounds = {"finished_at__range": [_naive(since), FOREVER]}
+                bounds = {"finished_at__range": [naive(since), FOREVER]}
                 asked = (since, last_id)
-                yield self._read(context, Purpose.LOOK_BACK, run_filter, bounds, asked)
-
-    def _read(  # noqa: PLR0913
-        self,
-        context: Context | None,
-        purpose: Purpose,
-        run_filter: RunFilter,
-        params: dict[str, Any],
-        asked: Any = None,
-        *,
-        after: int | None = None,
-    ) -> Read:
-        paginator: Paginator = OffsetPages(
-            limit=self.limit,
-            what=f"{self.describe(context)}{purpose.value}",
-            keyset="id__gt",
-            after=after,
-        )
-        return Read(paginator, {**run_filter.params, **params}, (purpose, run_filter, asked))
-
-    def _one_by_one(self, context: Context | None, ids: frozenset[int]) -> list[Row]:
-        """Read runs by their own addresses; those that have vanished are left out."""
-        pending = []
-        for run_id in sorted(ids):
-            request = self.prepare(context, {})
-            request.url = str(request.url).replace("/runs/", f"/runs/{run_id}/")
-            pending.append(self.send(request))
-        rows = []
-        for exchange in pending:
-            with suppress(RefusedError):
-                rows.append(exchange.body()["data"])
-        return rows
+                yield self.run_list(context, Purpose.LOOK_BACK, run_filter, bounds, asked)
 
     def to_record(self, row: Row, context: Context) -> Row:  # noqa: ARG002
         """Add the durations in seconds next to their text."""
@@ -334,12 +290,3 @@ class Runs(MarkedStream, DbtStream):
         moment = msgspec.convert(finished_at, datetime)
         moment -= timedelta(hours=self.config["lookback_hours"])
         return f"{moment:%Y-%m-%dT%H:%M:%S.%f}Z"
-
-
-def _naive(timestamp: str) -> str:
-    """A timestamp without its zone: with one, the API's filters ignore the time of day."""
-    return timestamp.removesuffix("Z")
-
-
-def _now() -> str:
-    return f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%f}Z"

@@ -152,13 +152,14 @@ class _Lines(logging.Handler):
         self.lines.append(f"{record.levelname} {record.getMessage()}")
 
 
-def sync(
+def sync(  # noqa: PLR0913 - what a sync is given
     config: Mapping[str, Any],
     *,
     state: Record | None = None,
     catalog: Record | None = None,
     select: Iterable[str] | None = None,
     prepare: Callable[[TapCloudAPIs], None] | None = None,
+    tap_class: type[TapCloudAPIs] = TapCloudAPIs,
 ) -> Outcome:
     """Run a sync in this process, through the SDK's Tap class and real HTTP.
 
@@ -168,12 +169,13 @@ def sync(
         catalog: The catalog.
         select: Names of the only streams to select.
         prepare: Called with the tap before it runs.
+        tap_class: The tap, or one with other services.
     """
     if select is not None:
         catalog = catalog_of(select)
 
     def run() -> int:
-        tap = TapCloudAPIs(
+        tap = tap_class(
             config=dict(config),
             state=json.loads(json.dumps(state)) if state else None,
             catalog=catalog,
