@@ -100,9 +100,9 @@ def dataset(database: Path) -> str:
 def assert_places(simulator: Simulator, database: Path, first_id: str) -> None:
     """At each place is the stack that is there now; the first one has left its own."""
     place = "org_name || '/' || project_name || '/' || stack_name"
-    found = dict(
-        query(database, f"SELECT {place}, stack_id FROM {dataset(database)}.{STACKS}")  # noqa: S608
-    )
+    rows = query(database, f"SELECT {place}, stack_id FROM {dataset(database)}.{STACKS}")  # noqa: S608
+    found = dict(rows)
+    assert len(found) == len(rows), "two stacks at one place"
     now = {place_of(row): row["stack_id"] for row in simulator.rows(STACKS)}
     assert {name: found[name] for name in now} == now
     assert found[OLD] != first_id
@@ -213,6 +213,21 @@ def test_marks_survive_a_sync_that_is_not_whole(path: str, answer: Any, code: in
     cloud.stacks = [there]
     assert syncs.sync() == []
     assert syncs.marks.keys() == {"two"}
+
+
+def test_marks_survive_an_organization_that_cannot_be_read() -> None:
+    """The stack may be there: nothing of it is read, not even its list."""
+    stack = Stack("acme/web/prod", "one", [update(1)])
+    cloud = Cloud([stack])
+    syncs = Syncs(cloud, pulumi_organizations=["acme", "labs"])
+    assert len(syncs.sync()) == 1
+    stack.place = "labs/web/prod"
+    for path in ("/api/orgs/labs", "/api/orgs/labs/metadata"):
+        cloud.answers[path] = Reply({}, status=403)
+    assert syncs.sync(code=1) == []
+    assert syncs.marks.keys() == {"one"}
+    cloud.answers.clear()
+    assert syncs.sync() == []
 
 
 def test_marks_of_organizations_that_are_not_named_stay() -> None:
