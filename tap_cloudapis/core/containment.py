@@ -91,7 +91,8 @@ class ContainedStream(EmittingStream):
                 report.fail(self.name, str(exc))
             except TapError as exc:
                 where, told = self.describe(context), str(exc)
-                report.fail(self.name, self._hinted(where * (not told.startswith(where)) + told))
+                text = told if told.startswith(where) else where + told
+                report.fail(self.name, self._hinted(text))
             except (AbortedSyncFailedException, AbortedSyncPausedException, OSError):
                 # A dry run ends, or nobody reads the output: not a failure of this stream.
                 raise
