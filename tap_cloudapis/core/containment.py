@@ -44,6 +44,11 @@ class ContainedStream(EmittingStream):
         """Say which list an error is about, as the beginning of a message."""
         return f"{self.scope.format(**context)}: " if context and self.scope else ""
 
+    def _hinted(self, text: str) -> str:
+        """Have an error begin with the host, where there is something to say about it."""
+        hint = self.connection.url_hint
+        return f"{self.connection.host}: {text}" if hint and hint not in text else text
+
     def refused(self, exc: RefusedError, context: Context | None, rows: int) -> None:
         """Decide what a refused list means: a skipped context, or a failure.
 
@@ -93,11 +98,13 @@ class ContainedStream(EmittingStream):
                 self.connection.unusable = exc
                 report.fail(self.name, str(exc))
             except TapError as exc:
-                report.fail(self.name, f"{self.describe(context)}{exc}")
+                where, told = self.describe(context), str(exc)
+                text = told if told.startswith(where) else where + told
+                report.fail(self.name, self._hinted(text))
             except (AbortedSyncFailedException, AbortedSyncPausedException, OSError):
                 # A dry run ends, or nobody reads the output: not a failure of this stream.
                 raise
             except Exception as exc:
                 # Unexpected data in one stream must not end the others.
-                report.fail(self.name, f"{self.describe(context)}unexpected {exc!r}")
+                report.fail(self.name, self._hinted(f"{self.describe(context)}unexpected {exc!r}"))
                 self.logger.exception("Please report this")

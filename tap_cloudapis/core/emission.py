@@ -20,6 +20,7 @@ from tap_cloudapis.core.output import BufferedSingerWriter, encode
 from tap_cloudapis.core.paging import Params, Row
 from tap_cloudapis.core.projection import compile_projection
 from tap_cloudapis.core.schemas import load_schema
+from tap_cloudapis.core.state import Bookmark
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,6 +42,8 @@ class EmittingStream(RESTStream[Params]):
     in_catalog: ClassVar[bool] = True
     #: The key of the stream's service: the prefix of its settings and streams.
     service_key: ClassVar[str]
+    #: The type of the stream's bookmark in the state.
+    bookmark_form: ClassVar[Any] = Bookmark
 
     _LOG_REQUEST_METRICS = False
 

@@ -113,6 +113,10 @@ class CloudStream(AnsweredStream):
 
     # What a subclass may override
 
+    def describe_list(self, context: Context | None) -> str:
+        """Say which list a record comes from, where that is more than :meth:`describe` says."""
+        return self.describe(context)
+
     def new_paginator(self, context: Context | None) -> Paginator:  # noqa: ARG002
         """How the list of a context is paged."""
         return SinglePage()
@@ -262,7 +266,7 @@ class CloudStream(AnsweredStream):
                 else:
                     trouble = shape.contradiction(record, first)
             if trouble:
-                self.tap.report.leave_out(self.name, f"{self.describe(context)}one {trouble}")
+                self.tap.report.leave_out(self.name, f"{self.describe_list(context)}one {trouble}")
         return records
 
     @cached_property
