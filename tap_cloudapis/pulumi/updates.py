@@ -201,8 +201,11 @@ def _info(row: Row) -> Row:
 
 def _version(row: Row) -> int | None:
     """The version of an update; 0 where it has none yet, ``None`` where it cannot be read."""
-    found = [v for v in (row.get("version"), _info(row).get("version")) if type(v) is int]
-    return max(found, default=None)
+    version = row.get("version")
+    if type(version) is int and version:
+        return version  # all that Pulumi Cloud ever gives
+    told = _info(row).get("version")
+    return told if type(told) is int else version if type(version) is int else None
 
 
 def _ref(row: Row) -> str:
