@@ -1,8 +1,8 @@
 """From a raw row of an answer to a record: names, columns of the context, times, no secrets.
 
 A record whose key is missing, or that contradicts the list it came in, is left out: it would
-replace another row, or be taken for one of another account. So is one that comes twice within a
-page with different content, as nobody can tell which of them is true.
+replace another row, or be taken for one of another account. Of records that come twice
+within a page with different content, the first is kept: the others would replace it.
 """
 
 from __future__ import annotations

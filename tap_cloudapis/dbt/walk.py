@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
 #: More runs than this waiting would be a fault, not a bigger state.
 MOST_WAITING = 10_000
-NOT_FOUND = 404
 #: What a row of the walk carries: the name of its filter, and whether it comes from the lists of
 #: runs that were waiting.
 _FILTER, _WAITED = "walk_filter", "walk_waited"
@@ -95,7 +94,6 @@ class RunMember(MarkedStream, DbtStream):
     A subclass declares its path, with ``{run_id}``, and what it needs of a run.
     """
 
-    scope = "account {account_id}, run {run_id}"
     replication_key = "run_finished_at"
     context_columns: ClassVar[Mapping[str, str]] = {
         name: name
@@ -188,11 +186,18 @@ class RunMember(MarkedStream, DbtStream):
         self._read.add((context or {})["run_id"])
 
     def refused(self, exc: RefusedError, context: Context | None, rows: int) -> None:
-        """A run that has vanished is settled; of another refusal the stream has to tell."""
-        if exc.response.status_code == NOT_FOUND and not rows:
-            self.context_done(context)
-        else:
-            super().refused(exc, context, rows)
+        """Say once per account that runs are refused; they wait, and are asked for again.
+
+        A 404 may mean that a run is gone, or that the token may not read it. Only the list of the
+        runs that wait tells one from the other.
+        """
+        account = {"account_id": (context or {})["account_id"]}
+        super().refused(exc, account, rows)
+
+    def describe(self, context: Context | None) -> str:
+        """Name the run, or the account where it is about all of its runs."""
+        run = f", run {context['run_id']}" if context and "run_id" in context else ""
+        return f"account {context['account_id']}{run}: " if context else ""
 
     def settle(self, context: Context, *, run_is_open: bool) -> None:
         """Move the marks past a run: everything of it, and of those before it, was written.

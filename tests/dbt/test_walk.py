@@ -230,17 +230,21 @@ def test_a_run_that_fails_is_looked_at_again_and_holds_nothing_up(moving: Simula
     assert warehouse.runs() == ended(moving)
 
 
-def test_a_run_that_vanished_is_settled(moving: Simulator) -> None:
-    victim = sorted(ended(moving))[3]
-    moving.faults([{"path": f"/runs/{victim}/", "status": 404, "times": 1}])
+def test_a_run_that_is_refused_is_asked_for_again_and_one_that_is_gone_is_not(
+    moving: Simulator,
+) -> None:
+    victims = sorted(ended(moving))[3:9]
+    moving.faults([{"path": f"/runs/{run}/", "status": 404, "times": 1} for run in victims])
     warehouse = Warehouse(moving)
-    warehouse.sync()
-    assert warehouse.runs().keys() == ended(moving).keys() - {victim}
+    outcome = warehouse.sync()
+    assert len(outcome.logged("WARNING", Details.name, "answered 404")) == 1, "one for all of them"
+    assert warehouse.runs().keys() == ended(moving).keys() - set(victims)
     for mark in warehouse.marks():
         mark["waiting"]["17"] = []
     moving.clear_requests()
     warehouse.sync()
-    assert not details_asked(moving)
+    assert details_asked(moving) == victims
+    assert warehouse.runs() == ended(moving)
     assert not [mark for mark in warehouse.marks() if "17" in mark["waiting"]]
 
 
