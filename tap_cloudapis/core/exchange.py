@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 #: Tries to get an answer that can be decoded.
 MAX_DECODE_TRIES = 4
+#: Smaller sizes that a page is tried with, when the reason of a 400 does not speak of its size.
+MAX_GUESSES = 2
 
 _decode = msgspec.json.Decoder(float_hook=Decimal).decode
 
@@ -132,19 +134,19 @@ class AskedPage:
         self._params = params
         self._limit = limit
         self._resizable = resizable
-        self._size = 0
+        self._size = limit.value if limit is not None else 0
         self._exchange = self._ask()
 
     def _ask(self) -> Exchange:
         params = self._params
         if self._limit is not None and self._limit.param not in params:
-            self._size = self._limit.value
             params = {**params, self._limit.param: self._size}
         return self._send(params)
 
     def result(self) -> Page:
         """Wait for the page, asking again for a smaller one if its size is rejected."""
         rejection: BadRequestError | None = None
+        guesses = 0
         while True:
             try:
                 page = self._read(self._exchange.body())
@@ -153,13 +155,20 @@ class AskedPage:
                     raise TypeError(msg)  # noqa: TRY301 - as for any other shape
             except BadRequestError as exc:
                 rejection = rejection or exc
-                if not (self._resizable and self._limit and self._limit.reject(self._size)):
+                if not (self._resizable and self._limit) or self._size <= 1:
                     raise rejection from None
+                # A reason that does not name the size is tried with smaller ones all the same.
+                guesses += not self._limit.is_meant(str(exc))
+                if guesses > MAX_GUESSES:
+                    raise rejection from None
+                self._size = min(self._size // 2, self._limit.value)
                 self._exchange = self._ask()
             except (KeyError, TypeError, AttributeError) as exc:
                 msg = f"{self._host} answered in a shape that is not its API's ({exc!r})"
                 raise TapError(msg) from exc
             else:
+                if rejection is not None and self._limit is not None:
+                    self._limit.accept(self._size)
                 return page
 
     def cancel(self) -> None:
@@ -175,11 +184,14 @@ class Read:
         paginator: How it is paged.
         params: Its query parameters beyond the stream's own.
         purpose: Tells the lists of a context apart.
+        optional: What to say when the API does not know the list (400), which then counts as
+            empty; without it, that is an error.
     """
 
     paginator: Paginator
     params: Params = field(default_factory=dict)
     purpose: Any = None
+    optional: str = ""
 
 
 class AskPage(Protocol):
@@ -204,9 +216,17 @@ class Reading:
         reads: The lists, made when they are needed.
         ask_page: Asks for a page.
         ahead: The most pages to keep asked for.
+        note: Told of a list that the API does not know.
     """
 
-    def __init__(self, reads: Iterable[Read], ask_page: AskPage, ahead: int) -> None:
+    def __init__(
+        self,
+        reads: Iterable[Read],
+        ask_page: AskPage,
+        ahead: int,
+        note: Callable[[str], None],
+    ) -> None:
+        self._note = note
         self._coming = iter(reads)
         self._ask_page = ask_page
         self._ahead = ahead
@@ -219,8 +239,13 @@ class Reading:
             while self._waiting:
                 read, first = self._waiting.popleft()
                 submit = self._submitter(read)
-                for rows in read.paginator.walk(submit, first, self._ahead):
-                    yield read, rows
+                try:
+                    for rows in read.paginator.walk(submit, first, self._ahead):
+                        yield read, rows
+                except BadRequestError as exc:
+                    if not read.optional:
+                        raise
+                    self._note(f"{read.optional} ({exc})")
                 self._look_ahead()
         finally:
             self.cancel()

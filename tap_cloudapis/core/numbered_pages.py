@@ -13,7 +13,7 @@ from tap_cloudapis.core.paging import MAX_RESTARTS
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
 
-    from tap_cloudapis.core.paging import PageLimit, Params, PendingPage, Row, Submit
+    from tap_cloudapis.core.paging import Page, PageLimit, Params, PendingPage, Row, Submit
 
 
 @dataclass
@@ -47,6 +47,7 @@ class NumberedPages:
     enough: Callable[[list[Row]], bool] = field(default=lambda _rows: False)
     newest: int = field(default=0, init=False)
     _seen: dict[int, Any] = field(default_factory=dict, init=False, repr=False)
+    _is_wrong: bool = field(default=False, init=False, repr=False)
 
     def first_params(self) -> Params:
         """Page 1."""
@@ -70,16 +71,15 @@ class NumberedPages:
         self.newest = max(self._keys(page.rows), default=0)
         read = set(map(self._one, page.rows))
         yield self._fresh(page.rows)
-        total = page.total
         size = page.size or len(page.rows)
-        whole = total is not None and size and len(page.rows) >= total
-        if not page.rows or whole or self._reached(page.rows):
+        total = self._told(page, size, seen=len(page.rows))
+        if not page.rows or self._reached(page.rows) or (total or size) <= len(page.rows) < size:
             return bool(page.rows) or not total
         pending: deque[PendingPage] = deque()
         # Only a first read is known to want every page; a later one mostly ends on the first.
         ahead = ahead if self.floor == 0 and total is not None else 1
         number = 2
-        last = ceil(total / size) if total is not None else None
+        last = None if total is None else ceil(total / size)
         unsure = False
         try:
             while True:
@@ -95,17 +95,30 @@ class NumberedPages:
                 self.newest = max([self.newest, *self._keys(page.rows)])
                 fresh = self._fresh(page.rows)
                 if not fresh and last is None:
-                    return True
+                    return not unsure
                 yield fresh
-                if page.total is not None:
-                    # Pages read out of turn while a row appears can leave one out between them.
-                    unsure = unsure or (ahead > 1 and page.total != total)
-                    last = ceil(page.total / size)
+                told = self._told(page, size, seen=len(read))
+                # Pages read out of turn while a row appears can leave one out between them.
+                unsure = unsure or (ahead > 1 and told is not None and told != total)
+                last = None if told is None else ceil(told / size)
                 if self._reached(page.rows):
                     return not unsure
         finally:
             for handle in pending:
                 handle.cancel()
+
+    def _told(self, page: Page, size: int, *, seen: int) -> int | None:
+        """How many rows there are; ``None`` where the API does not say, or says what cannot be.
+
+        Behind a full page there can be more, whatever the total says.
+
+        Args:
+            page: A page.
+            size: The size of full pages.
+            seen: Rows that were read, those of the page among them.
+        """
+        self._is_wrong |= page.total is not None and len(page.rows) >= size and seen >= page.total
+        return None if self._is_wrong else page.total
 
     def _reached(self, rows: list[Row]) -> bool:
         """Whether the rows below this page are known or not wanted."""

@@ -12,7 +12,7 @@ from tap_cloudapis.core.paging import MAX_RESTARTS
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
-    from tap_cloudapis.core.paging import PageLimit, Params, PendingPage, Row, Submit
+    from tap_cloudapis.core.paging import Page, PageLimit, Params, PendingPage, Row, Submit
 
 
 @dataclass
@@ -78,11 +78,29 @@ class OffsetPages:
         yield self._fresh(page.rows)
         if self.closed:
             return True
-        if page.total is None:
-            return (yield from self._pass_without_total(submit, base, page.rows))
         size, total = len(page.rows), page.total
-        if size == 0 or size >= total:
-            return size >= total
+        if size == 0 and total is not None:
+            return total <= 0
+        if total is not None and size < total:
+            whole, page, end = yield from self._pass_in_parallel(submit, base, page, total, ahead)
+            if not whole or len(page.rows) < size:
+                return whole
+        elif total is None or self._is_full(size):
+            end = size
+        else:
+            return True
+        # Without a total, and behind a full page whatever the total says, there can be more.
+        return (yield from self._pass_without_total(submit, base, page.rows, end))
+
+    def _pass_in_parallel(
+        self, submit: Submit, base: Params, page: Page, total: int, ahead: int
+    ) -> Generator[list[Row], None, tuple[bool, Page, int]]:
+        """Read on behind the first page, up to a total.
+
+        Returns:
+            Whether there was no gap, the last page, and the offset behind it.
+        """
+        size = len(page.rows)
         overlap = 1 if size > 1 else 0
         last_key = page.rows[-1].get(self.key)
         pending: deque[tuple[int, PendingPage]] = deque()
@@ -93,30 +111,41 @@ class OffsetPages:
                     pending.append((offset, submit({**base, "offset": offset})))
                     offset += size - overlap
                 if not pending:
-                    return self.ordered or len(self._seen) + self._odd >= total
+                    whole = self.ordered or len(self._seen) + self._odd >= total
+                    return whole, page, offset + overlap
                 asked, handle = pending.popleft()
                 page = handle.result()
                 joined = bool(page.rows) and (not overlap or page.rows[0].get(self.key) == last_key)
                 if self.ordered and not joined:
-                    return False
+                    return False, page, offset
                 yield self._fresh(page.rows)
                 known, total = total, total if page.total is None else page.total
                 # Where rows have gone and no overlap tells whether others took their places.
                 shrunk = total < known and not (self.ordered and overlap)
                 if shrunk or len(page.rows) < min(size, total - asked):
-                    return False
+                    return False, page, offset
                 last_key = page.rows[-1].get(self.key) if page.rows else None
         finally:
             for _, handle in pending:
                 handle.cancel()
 
+    def _is_full(self, size: int) -> bool:
+        """Whether a page has as many rows as were asked for."""
+        return self.limit is not None and size >= self.limit.value
+
     def _pass_without_total(
-        self, submit: Submit, base: Params, rows: list[Row]
+        self, submit: Submit, base: Params, rows: list[Row], offset: int
     ) -> Generator[list[Row], None, bool]:
-        """Read on page by page where the API announces no total, until a page is empty."""
+        """Read on page by page, until a page is empty, where no total tells how many there are.
+
+        Args:
+            submit: Asks for a page.
+            base: The parameters of the first page.
+            rows: The last page that was read.
+            offset: Where it ends.
+        """
         if self.limit is None:
             return True
-        offset = len(rows)
         while rows:
             previous = rows[0].get(self.key)
             rows = submit({**base, "offset": offset}).result().rows

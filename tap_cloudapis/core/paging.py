@@ -61,19 +61,28 @@ class PageLimit:
     param: str
     value: int
 
-    def reject(self, rejected: int) -> bool:
-        """Halve the page size after the API refused one.
+    def is_meant(self, reason: str) -> bool:
+        """Whether the reason of a rejection speaks of the page size."""
+        told = reason.lower()
+        return self.param.lower() in told or "page size" in told or "limit" in told
 
-        Args:
-            rejected: The size that was refused; another page may have halved it already.
+    def accept(self, size: int) -> None:
+        """Ask for no more than this from now on: the API gave it after it refused more."""
+        self.value = min(self.value, size)
 
-        Returns:
-            Whether there is a smaller size to try.
-        """
-        if rejected <= 1:
-            return False
-        self.value = min(self.value, rejected // 2)
-        return True
+
+def as_total(value: Any) -> int | None:
+    """Read the number of rows that an API announces.
+
+    Args:
+        value: A number, or one written as text.
+
+    Returns:
+        The number; ``None`` for anything else, which tells nothing.
+    """
+    if isinstance(value, str) and value.strip().isdecimal():
+        return int(value)
+    return value if type(value) is int else None
 
 
 class Paginator(Protocol):

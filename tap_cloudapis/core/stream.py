@@ -212,7 +212,10 @@ class CloudStream(AnsweredStream):
                 resizable=resizable and read.paginator.limit is not None,
             )
 
-        return Reading(self.reads(context), ask_page, self.ahead)
+        def note(text: str) -> None:
+            self.tap.report.note(self.name, f"{self.describe(context)}{text}")
+
+        return Reading(self.reads(context), ask_page, self.ahead, note)
 
     def prefetch(self, context: Context) -> None:
         """Ask for the first pages of a context that will be synced soon."""

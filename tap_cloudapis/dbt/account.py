@@ -207,7 +207,12 @@ class Jobs(DbtStream):
         seen: set[int] = set()
         return (
             Read(self.new_paginator(context), purpose=seen),
-            Read(self.new_paginator(context), {"is_system": "true"}, purpose=seen),
+            Read(
+                self.new_paginator(context),
+                {"is_system": "true"},
+                purpose=seen,
+                optional="this deployment does not list system jobs",
+            ),
         )
 
     def sift(self, read: Read, rows: list[Row], context: Context | None) -> list[Row]:  # noqa: ARG002

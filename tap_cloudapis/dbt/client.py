@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from tap_cloudapis.core.errors import TapError
 from tap_cloudapis.core.offset_pages import OffsetPages
-from tap_cloudapis.core.paging import Page, PageLimit, Paginator
+from tap_cloudapis.core.paging import Page, PageLimit, Paginator, as_total
 from tap_cloudapis.core.stream import CloudStream
 from tap_cloudapis.dbt.filters import DbtFilters
 
@@ -98,7 +98,7 @@ class DbtStream(CloudStream):
         if not isinstance(rows, list):
             msg = "data is not a list"
             raise TypeError(msg)
-        return Page(rows=rows, total=pagination.get("total_count"))
+        return Page(rows=rows, total=as_total(pagination.get("total_count")))
 
     def error_text(self, response: requests.Response) -> str:
         """The message of an error envelope."""
@@ -110,9 +110,13 @@ class DbtStream(CloudStream):
 
 
 def _message(body: Any) -> str:
-    """The reason an error envelope gives, which has been seen in four places."""
+    """The reason an error envelope gives, which has been seen in five places."""
     status = body.get("status") or {}
     data = body.get("data")
-    reason = data.get("reason") if isinstance(data, dict) else None
     message = status.get("user_message") or status.get("User_message") or body.get("detail")
-    return " ".join(str(reason or message or "").split())[:200]
+    details = ""
+    if isinstance(data, dict):
+        # Of an invalid request, what is wrong by field; _model and the like say nothing.
+        told = {k: v for k, v in data.items() if v and k[:1] != "_" and not isinstance(v, dict)}
+        details = str(told.pop("reason", "")) or ", ".join(f"{k}: {v}" for k, v in told.items())
+    return " ".join(str(details or message or "").split())[:200]

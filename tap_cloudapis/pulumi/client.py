@@ -6,7 +6,8 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from tap_cloudapis.core.paging import Page, PageLimit, Row
+from tap_cloudapis.core.errors import TapError
+from tap_cloudapis.core.paging import Page, PageLimit, Row, as_total
 from tap_cloudapis.core.stream import CloudStream
 
 if TYPE_CHECKING:
@@ -70,13 +71,26 @@ class PulumiStream(CloudStream):
         self.limit = PageLimit(*self.page_size) if self.page_size else None
 
     def read_page(self, body: Any) -> Page:
-        """Read a list; a missing or null list is empty, as is an answer without a body."""
-        if body is None:
+        """Read a list; a missing or null list is empty, as is an answer without a body.
+
+        Raises:
+            TapError: When an error stands in the place of the list.
+            TypeError: When the list is none.
+        """
+        if not body:
             return Page(rows=[])
+        rows = body.get(self.records_key)
+        if rows is None and (body.get("message") or body.get("error")):
+            told = " ".join(str(body.get("message") or body.get("error")).split())[:200]
+            msg = f"{self.connection.host} answered an error in the place of the list: {told}"
+            raise TapError(msg)
+        if rows is not None and not isinstance(rows, list):
+            msg = f"{self.records_key} is not a list"
+            raise TypeError(msg)
         return Page(
-            rows=body.get(self.records_key) or [],
-            total=body.get("total"),
-            size=body.get("itemsPerPage"),
+            rows=rows or [],
+            total=as_total(body.get("total")),
+            size=as_total(body.get("itemsPerPage")),
             token=body.get("continuationToken") or None,
         )
 

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tap_cloudapis.core.errors import IncompleteListError, TapError
+from tap_cloudapis.core.errors import BadRequestError, IncompleteListError, TapError
+from tap_cloudapis.core.exchange import AskedPage
 from tap_cloudapis.core.numbered_pages import NumberedPages
 from tap_cloudapis.core.offset_pages import OffsetPages
 from tap_cloudapis.core.paging import Page, PageLimit, Params, Row, TokenPages
@@ -286,18 +287,82 @@ def test_a_token_that_repeats_is_an_error() -> None:
         list(TokenPages(limit=None, what="stacks").walk(submit, submit({}), 4))
 
 
-@pytest.mark.parametrize(("value", "tries"), [(100, 6), (500, 8), (1, 0)])
-def test_a_rejected_size_is_halved_to_one(value: int, tries: int) -> None:
-    limit = PageLimit("limit", value)
-    sizes = []
-    while limit.reject(limit.value):
-        sizes.append(limit.value)
-    assert len(sizes) == tries
-    assert limit.value == 1
+class Sizes:
+    """Gives pages up to a size, and refuses larger ones, with a reason.
+
+    Attributes:
+        most: The most rows in a page.
+        asked: The sizes that were asked for.
+    """
+
+    def __init__(self, most: int, reason: str) -> None:
+        self.most = most
+        self.reason = reason
+        self.asked: list[int] = []
+
+    def ask(self, params: Params) -> Any:
+        self.asked.append(params["limit"])
+        return Answered(self, params["limit"])
+
+    def rows(self, size: int) -> list[Row]:
+        if size > self.most:
+            raise BadRequestError(f"answered 400 ({self.reason})", None)  # type: ignore[arg-type]
+        return [{"id": 1}] * size
 
 
-def test_a_size_is_halved_once_for_all_pages_that_had_it() -> None:
-    limit = PageLimit("limit", 100)
-    assert limit.reject(100)
-    assert limit.reject(100)
-    assert limit.value == 50
+@dataclass
+class Answered:
+    """An exchange whose answer is at hand."""
+
+    sizes: Sizes
+    size: int
+
+    def body(self) -> list[Row]:
+        return self.sizes.rows(self.size)
+
+
+def asked_page(sizes: Sizes, limit: PageLimit) -> AskedPage:
+    return AskedPage(
+        sizes.ask, lambda body: Page(rows=body), "a host", {}, limit=limit, resizable=True
+    )
+
+
+@pytest.mark.parametrize("most", [100, 99, 37, 2, 1])
+def test_a_size_that_is_refused_by_name_is_halved_until_it_is_taken(most: int) -> None:
+    sizes, limit = Sizes(most, "Invalid 'limit' value."), PageLimit("limit", 100)
+    rows = asked_page(sizes, limit).result().rows
+    assert sizes.asked == [100, 50, 25, 12, 6, 3, 1][: len(sizes.asked)]
+    assert len(rows) == sizes.asked[-1] == limit.value <= most
+    assert all(size > most for size in sizes.asked[:-1])
+
+
+def test_a_refusal_for_another_reason_is_tried_twice_and_costs_later_pages_nothing() -> None:
+    sizes, limit = Sizes(0, "connection: not a valid value"), PageLimit("limit", 100)
+    with pytest.raises(BadRequestError, match="not a valid value"):
+        asked_page(sizes, limit).result()
+    assert sizes.asked == [100, 50, 25]
+    assert limit.value == 100
+
+
+def test_a_size_that_was_taken_serves_later_pages() -> None:
+    sizes, limit = Sizes(40, "no"), PageLimit("limit", 100)
+    asked_page(sizes, limit).result()
+    asked_page(sizes, limit).result()
+    assert sizes.asked == [100, 50, 25, 25]
+
+
+@pytest.mark.parametrize("total", [0, -1, 10, 25, 30])
+@pytest.mark.parametrize("ordered", [True, False])
+def test_a_total_that_is_too_low_ends_no_list_behind_full_pages(total: int, ordered: bool) -> None:
+    rows = list(range(1, 96))
+    api = Api(rows, cap=10)
+    answer = api.answer
+
+    def lying(params: Params) -> Page:
+        page = answer(params)
+        return Page(rows=page.rows, total=total, size=page.size)
+
+    api.answer = lying  # type: ignore[method-assign]
+    pages = OffsetPages(limit=PageLimit("limit", 10), what="a list", ordered=ordered)
+    assert walk(pages, api, 4) == rows
+    assert walk(numbered_pages(), api, 4) == rows[::-1]
