@@ -70,6 +70,10 @@ class ContainedStream(EmittingStream):
         """Whether a refusal is a failure, after so many records of the context."""
         return bool(rows) or self.config["on_forbidden"] == "fail"
 
+    def note_of(self, context: Context | None, what: str) -> None:
+        """Note and log what is not wrong, but may be a mistake."""
+        self.tap.report.note(self.name, f"{self.describe(context)}{what}")
+
     def skip(self, what: str, *, in_full: str = "") -> None:
         """Note and log what is left out; see :meth:`SyncReport.skip`."""
         self.tap.report.skip(self.name, what, in_full=in_full)

@@ -36,6 +36,7 @@ class NumberedPages:
             were met, or to the end of the list.
         enough: Whether no older page than this one can hold a wanted row.
         newest: The greatest key of the pages that were read.
+        unsorted: Whether a page was not newest first: then the list is read to its end.
     """
 
     limit: PageLimit
@@ -46,6 +47,7 @@ class NumberedPages:
     awaited: frozenset[Any] = frozenset()
     enough: Callable[[list[Row]], bool] = field(default=lambda _rows: False)
     newest: int = field(default=0, init=False)
+    unsorted: bool = field(default=False, init=False)
     _seen: dict[int, Any] = field(default_factory=dict, init=False, repr=False)
     _is_wrong: bool = field(default=False, init=False, repr=False)
 
@@ -123,7 +125,8 @@ class NumberedPages:
     def _reached(self, rows: list[Row]) -> bool:
         """Whether the rows below this page are known or not wanted."""
         keys = self._keys(rows)
-        if not keys or not self.awaited.issubset(self._seen.values()):
+        self.unsorted = self.unsorted or keys != sorted(keys, reverse=True)
+        if self.unsorted or not keys or not self.awaited.issubset(self._seen.values()):
             return False
         return min(keys) <= self.floor or self.enough(rows)
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tap_cloudapis.core.errors import IncompleteListError, TapError
-from tap_cloudapis.core.paging import MAX_RESTARTS
+from tap_cloudapis.core.output import encode
+from tap_cloudapis.core.paging import MAX_IDLE_PAGES, MAX_RESTARTS
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -146,7 +147,15 @@ class OffsetPages:
         """
         if self.limit is None:
             return True
+        given: set[Any] = set()
+        idle = 0
         while rows:
+            known = len(given)
+            given.update(hash(encode(row)) for row in rows)
+            idle = idle + 1 if len(given) == known else 0
+            if idle > MAX_IDLE_PAGES:
+                msg = f"{self.what}: the API gives rows again and again; the list has no end"
+                raise TapError(msg)
             previous = rows[0].get(self.key)
             rows = submit({**base, "offset": offset}).result().rows
             if rows and rows[0].get(self.key) == previous:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tap_cloudapis.core.errors import TapError
+from tap_cloudapis.core.output import encode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -132,6 +133,10 @@ class SinglePage:
         yield first.result().rows
 
 
+#: Pages in a row that bring no new row before a list counts as endless.
+MAX_IDLE_PAGES = 3
+
+
 @dataclass
 class TokenPages:
     """Pages by an opaque token in the answer, one after another; there is no total.
@@ -140,25 +145,41 @@ class TokenPages:
         limit: The page size; ``None`` where the API has none.
         what: The list in the words of an error message.
         param: The query parameter that takes the token.
+        ignored: Whether the API may send a token and ignore it: rows that come again end the list.
     """
 
     limit: PageLimit | None
     what: str
     param: str = "continuationToken"
+    ignored: bool = False
 
     def first_params(self) -> Params:
         """No token."""
         return {}
 
     def walk(self, submit: Submit, first: PendingPage, ahead: int) -> Iterator[list[Row]]:  # noqa: ARG002
-        """Give the rows of each page until an answer has no token; a repeated one is an error."""
-        seen: set[str] = set()
+        """Give the rows of each page until an answer has no token.
+
+        Raises:
+            TapError: When a token comes again, or pages bring nothing new for a while.
+        """
+        tokens: set[str] = set()
+        rows: set[int] = set()
+        idle = 0
         page = first.result()
         while page.token:
-            if page.token in seen:
-                msg = f"{self.what}: the API repeats a continuation token; the list has no end"
+            known = len(rows)
+            rows.update(hash(encode(row)) for row in page.rows)
+            idle = idle + 1 if len(rows) == known else 0
+            if idle and self.ignored:
+                return
+            if page.token in tokens or idle > MAX_IDLE_PAGES:
+                why = (
+                    "repeats a continuation token" if page.token in tokens else "gives nothing new"
+                )
+                msg = f"{self.what}: the API {why}; the list has no end"
                 raise TapError(msg)
-            seen.add(page.token)
+            tokens.add(page.token)
             following = submit({self.param: page.token})
             yield page.rows
             page = following.result()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from copy import copy
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote, urlencode
 
@@ -212,9 +212,7 @@ class CloudStream(AnsweredStream):
                 resizable=resizable and read.paginator.limit is not None,
             )
 
-        def note(text: str) -> None:
-            self.tap.report.note(self.name, f"{self.describe(context)}{text}")
-
+        note = partial(self.note_of, context)
         return Reading(self.reads(context), ask_page, self.ahead, note)
 
     def prefetch(self, context: Context) -> None:

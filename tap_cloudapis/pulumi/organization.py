@@ -177,3 +177,8 @@ class Teams(PulumiStream):
         permission="the permission to read teams",
         plan="Pro and above",
     )
+
+    def new_paginator(self, context: Context | None) -> Paginator:
+        """The list comes whole; a token that the API may send with it, it was seen to ignore."""
+        what = self.describe(context).removesuffix(": ")
+        return TokenPages(limit=None, what=what, ignored=True)

@@ -68,6 +68,7 @@ class StackUpdates(MarkedStream, PulumiStream):
         self._before = StackMark("", None)
         self._now = StackMark("", None)
         self._listed = 0
+        self._told_unsorted = False
 
     @cached_property
     def marks(self) -> UpdateMarks:
@@ -139,10 +140,14 @@ class StackUpdates(MarkedStream, PulumiStream):
         self._before = mark or StackMark("", None)
         self._now = StackMark(context["org_name"], context["last_update"], self._before.newest)
 
-    def sift(self, read: Read, rows: list[Row], context: Context | None) -> list[Row]:  # noqa: ARG002
+    def sift(self, read: Read, rows: list[Row], context: Context | None) -> list[Row]:
         """Keep the updates that are new or were open."""
         assert isinstance(read.paginator, NumberedPages)  # noqa: S101 - see new_paginator()
         self._listed = read.paginator.newest
+        if read.paginator.unsorted and not self._told_unsorted:
+            self._told_unsorted = True
+            what = f"updates of stack {stack_place(context or {})} do not come newest first"
+            self.note_of(context, f"{what}, so all of them are read each time")
         return [row for row in rows if self._is_new(row) or _ref(row) in self._before.open]
 
     def _is_new(self, row: Row) -> bool:

@@ -366,3 +366,56 @@ def test_a_total_that_is_too_low_ends_no_list_behind_full_pages(total: int, orde
     pages = OffsetPages(limit=PageLimit("limit", 10), what="a list", ordered=ordered)
     assert walk(pages, api, 4) == rows
     assert walk(numbered_pages(), api, 4) == rows[::-1]
+
+
+def test_an_unsorted_history_is_read_to_its_end() -> None:
+    api = Api(list(range(1, 60)), cap=10)
+    answer = api.answer
+    order = [*range(1, 60, 2), *range(2, 60, 2)]
+
+    def shuffled(params: Params) -> Page:
+        page = answer(params)
+        start = (params["page"] - 1) * 10
+        rows = [{"id": number} for number in order[start : start + 10]]
+        return Page(rows=rows, total=page.total, size=page.size)
+
+    api.answer = shuffled  # type: ignore[method-assign]
+    pages = numbered_pages(floor=50)
+    assert sorted(walk(pages, api, 4)) == list(range(51, 60))
+    assert pages.unsorted
+
+
+@pytest.mark.parametrize("rows", [[], [{"id": 1}]], ids=["no row", "the same row"])
+def test_tokens_without_end_are_an_error(rows: list[Row]) -> None:
+    count = iter(range(1000))
+
+    def submit(params: Params, *, resizable: bool = True) -> Any:
+        return Answer(lambda: Page(rows=list(rows), token=f"t{next(count)}"), at_once=True)
+
+    with pytest.raises(TapError, match=r"stacks: .* no end"):
+        list(TokenPages(limit=None, what="stacks").walk(submit, submit({}), 4))
+    assert next(count) < 10
+
+
+@pytest.mark.parametrize("heeded", [True, False])
+def test_a_token_that_may_be_ignored(heeded: bool) -> None:
+    def submit(params: Params, *, resizable: bool = True) -> Any:
+        second = heeded and "continuationToken" in params
+        page = Page(rows=[{"id": 2}]) if second else Page(rows=[{"id": 1}], token="next")  # noqa: S106
+        return Answer(lambda: page, at_once=True)
+
+    pages = TokenPages(limit=None, what="teams", ignored=True)
+    given = [row["id"] for rows in pages.walk(submit, submit({}), 4) for row in rows]
+    assert given == ([1, 2] if heeded else [1])
+
+
+def test_offsets_that_go_round_are_an_error() -> None:
+    rows = [{"id": number} for number in range(1, 21)]
+
+    def submit(params: Params, *, resizable: bool = True) -> Any:
+        begin = params.get("offset", 0) // 10 % 2 * 10
+        return Answer(lambda: Page(rows=rows[begin : begin + 10]), at_once=True)
+
+    pages = OffsetPages(limit=PageLimit("limit", 10), what="runs")
+    with pytest.raises(TapError, match=r"runs: .* no end"):
+        list(pages.walk(submit, submit(pages.first_params()), 4))
