@@ -133,8 +133,9 @@ class SinglePage:
         yield first.result().rows
 
 
-#: Pages in a row that bring no new row before a list counts as endless.
-MAX_IDLE_PAGES = 3
+#: Pages in a row that bring no new row before a list counts as endless: where rows that the token
+#: may not see are left out, some pages can be empty.
+MAX_IDLE_PAGES = 20
 
 
 @dataclass
@@ -173,11 +174,10 @@ class TokenPages:
             idle = idle + 1 if len(rows) == known else 0
             if idle and self.ignored:
                 return
-            if page.token in tokens or idle > MAX_IDLE_PAGES:
-                why = (
-                    "repeats a continuation token" if page.token in tokens else "gives nothing new"
-                )
-                msg = f"{self.what}: the API {why}; the list has no end"
+            repeated = page.token in tokens
+            if repeated or idle > MAX_IDLE_PAGES:
+                does = "repeats a continuation token" if repeated else "gives nothing new"
+                msg = f"{self.what}: the API {does}; the list has no end"
                 raise TapError(msg)
             tokens.add(page.token)
             following = submit({self.param: page.token})
