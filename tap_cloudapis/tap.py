@@ -19,14 +19,15 @@ from singer_sdk.tap_base import CliTestOptionValue
 
 from tap_cloudapis.command_line import read_json
 from tap_cloudapis.core.errors import TapError, Terminated
-from tap_cloudapis.core.normalizing import to_timestamp
+from tap_cloudapis.core.headers import check_header, check_token
 from tap_cloudapis.core.output import BufferedSingerWriter, ThrottledStateWriter
+from tap_cloudapis.core.redaction import keep_secret
 from tap_cloudapis.core.report import SyncReport
 from tap_cloudapis.core.state import HOSTS_KEY, VERSION, VERSION_KEY, check_version, known_hosts
 from tap_cloudapis.dbt import DBT_CLOUD
 from tap_cloudapis.environment import read_settings
 from tap_cloudapis.pulumi import PULUMI_CLOUD
-from tap_cloudapis.settings import explain, settings_schema
+from tap_cloudapis.settings import check_start_date, explain, settings_schema, tidy
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -149,6 +150,12 @@ class TapCloudAPIs(Tap):
         """Validate the settings; no message ever shows a value, as it may be a secret."""
         schema = self.config_jsonschema
         self.append_builtin_config(schema)
+        self._config = tidy(self._config, schema)
+        keep_secret(
+            str(value)
+            for name, value in self._config.items()
+            if schema["properties"].get(name, {}).get("secret")
+        )
         found = JSONSchemaValidator(schema).iter_errors(self._config)
         errors = [text for error in found for text in explain(error, schema)]
         if errors and raise_errors:
@@ -167,15 +174,14 @@ class TapCloudAPIs(Tap):
             names = [f"TAP_CLOUDAPIS_{service.key.upper()}_TOKEN" for service in self.services]
             msg = f"no token: set {' or '.join(wanted)} (in the environment {' or '.join(names)})"
             raise TapError(msg)
+        check_header(self.user_agent, "user_agent")
+        check_start_date(self.config.get("start_date"))
         for service in self._configured.values():
+            check_token(service.token(self.config), f"{service.key}_token")
+            service.check(self.config)
             connection = self.connection(service.key)
             if connection.url_hint:
                 self.logger.warning("%s is %s", connection.url, connection.url_hint)
-            service.check(self.config)
-        start = self.config.get("start_date")
-        if start and to_timestamp(start) == start and not start.endswith("Z"):
-            msg = "start_date is not a date or timestamp like 2026-01-31 or 2026-01-31T00:00:00Z"
-            raise TapError(msg)
 
     # State
 

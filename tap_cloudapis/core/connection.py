@@ -198,14 +198,28 @@ def _new_session(url: str, headers: dict[str, str], concurrency: int) -> request
     session = requests.Session()
     session.trust_env = False
     session.proxies = get_environ_proxies(url)
-    session.verify = (
-        os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
-    )
+    session.verify = _ca_bundle()
     session.headers.update(headers)
     adapter = HTTPAdapter(pool_connections=1, pool_maxsize=concurrency)
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     return session
+
+
+def _ca_bundle() -> str | bool:
+    """The certificates to trust: those that the environment names, else those of requests.
+
+    Raises:
+        TapError: When the environment names a file that is not there.
+    """
+    for variable in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        path = os.environ.get(variable)
+        if path:
+            if not os.path.exists(path):  # noqa: PTH110 - as requests looks for it
+                msg = f"{variable} names a file that is not there: {path}"
+                raise TapError(msg)
+            return path
+    return True
 
 
 def _jitter() -> float:
