@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import gc
 import os
+import signal
 import sys
 
 #: Allocations between two searches for garbage, of which imports make none.
@@ -14,11 +15,14 @@ _ALLOCATIONS = 100_000
 def main() -> None:
     """Run ``tap-cloudapis``."""
     gc.set_threshold(_ALLOCATIONS)
-    from tap_cloudapis.command_line import run_command  # noqa: PLC0415
-    from tap_cloudapis.tap import TapCloudAPIs  # noqa: PLC0415
-
     try:
+        from tap_cloudapis.command_line import run_command  # noqa: PLC0415
+        from tap_cloudapis.tap import TapCloudAPIs  # noqa: PLC0415
+
         run_command(TapCloudAPIs)
+    except KeyboardInterrupt:
+        # Before the tap has its handlers in place.
+        _end(128 + signal.SIGINT)
     except SystemExit as exc:
         _end(exc.code)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from singer_sdk.helpers._util import load_json
 
-from tap_cloudapis.core.errors import TapError, TargetGone, Terminated
+from tap_cloudapis.core.errors import OutputError, TapError, Terminated
 
 if TYPE_CHECKING:
     from singer_sdk import Tap
@@ -29,10 +29,10 @@ def run_command(tap: type[Tap]) -> None:
         logger.error("%s", exc)  # noqa: TRY400
     except Terminated as exc:
         sys.exit(128 + exc.signum)
-    except TargetGone:
-        # It has said why. Leave nothing for the interpreter to flush.
+    except OutputError as exc:
+        # Leave nothing for the interpreter to flush.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        logger.error("The target closed the pipe before the end of the sync")  # noqa: TRY400
+        logger.error("%s", exc)  # noqa: TRY400
     except (FileNotFoundError, IsADirectoryError, PermissionError) as exc:
         logger.error("%s", exc)  # noqa: TRY400
     except ValueError as exc:

@@ -268,8 +268,11 @@ class TapCloudAPIs(Tap):
         return [s.name for s in self.streams.values() if s.selected and s.name in names]
 
     def _log_what_to_expect(self) -> None:
+        self._log_unknown_streams()
         for service in self.services:
             streams = self._selected_streams(service)
+            if not streams and self.is_configured(service.key):
+                self.logger.warning("No stream of %s is selected: nothing is read", service.title)
             if streams and not self.is_configured(service.key):
                 self.logger.info(
                     "%s is skipped, as %s_token is not set: %s",
@@ -281,6 +284,16 @@ class TapCloudAPIs(Tap):
             self.logger.info(
                 "emit_activate_version_messages is on: targets drop the rows that this sync does "
                 "not bring, those of other plugins that load into the same tables as well"
+            )
+
+    def _log_unknown_streams(self) -> None:
+        """Name the streams of a catalog that this tap does not have."""
+        known = {stream.tap_stream_id for stream in self.streams.values()}
+        unknown = sorted(set(self.input_catalog or ()) - known)
+        if unknown:
+            self.logger.warning(
+                "The catalog has streams that this tap has not: %s; make it anew with --discover",
+                ", ".join(unknown[:10]),
             )
 
     def check_signal(self) -> None:

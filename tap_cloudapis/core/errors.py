@@ -54,5 +54,5 @@ class Terminated(BaseException):
         self.signum = signum
 
 
-class TargetGone(BaseException):
-    """The reader of the messages closed the pipe; nothing that is read could be delivered."""
+class OutputError(BaseException):
+    """Messages cannot be written any more, so nothing that is read could be delivered."""

@@ -1,8 +1,9 @@
-"""No token in any text that leaves the process: log lines, tracebacks, whoever made them.
+"""No token in any text that leaves the process, and no text that forges a line of the log.
 
 Libraries repeat what they were given: an HTTP library's error holds the header it refused, and a
 server may echo a token in its answer. So what is known to be secret is replaced where log records
-are made, for every logger of the process, and in what is printed of an uncaught exception.
+are made, for every logger of the process, and in what is printed of an uncaught exception. What
+the tap logs may quote a server or a name of a user's: it is made printable, and one line.
 """
 
 from __future__ import annotations
@@ -22,12 +23,15 @@ STAND_IN = "[secret]"
 #: A shorter piece of text is no secret, and occurs in any sentence.
 SHORTEST = 6
 
+#: How the names of the tap's own loggers begin.
+_OWN_LOGGERS = "tap-cloudapis"
+
 _secrets: set[str] = set()
 _pattern: re.Pattern[str] | None = None
 
 
 def keep_secret(values: Iterable[str]) -> None:
-    """Have secrets replaced from now on.
+    """Have secrets replaced, and log lines made printable, from now on.
 
     Args:
         values: Secrets as the user wrote them. Each is known by its pieces, too, as an error may
@@ -41,6 +45,15 @@ def keep_secret(values: Iterable[str]) -> None:
         longest_first = sorted(_secrets, key=len, reverse=True)
         _pattern = re.compile("|".join(map(re.escape, longest_first)))
     _install()
+
+
+def printable(text: str) -> str:
+    """Spell characters that would break, colour or turn round a line of the log as Python does."""
+    return text if text.isprintable() else "".join(map(_spell, text))
+
+
+def _spell(character: str) -> str:
+    return character if character.isprintable() else repr(character)[1:-1]
 
 
 def redact(text: str) -> str:
@@ -64,8 +77,11 @@ class _Factory:
             message = record.getMessage()
         except Exception:  # noqa: BLE001 - arguments that do not fit: whoever logs will be told
             message = f"{record.msg} {record.args}"
-        if _holds_secret(message):
-            record.msg, record.args = redact(message), ()
+        shown = redact(message)
+        if record.name.startswith(_OWN_LOGGERS):
+            shown = printable(shown)
+        if shown != message:
+            record.msg, record.args = shown, ()
         if record.exc_info and record.exc_info[1] is not None:
             text = "".join(traceback.format_exception(record.exc_info[1])).rstrip()
             if _holds_secret(text):
