@@ -137,7 +137,7 @@ class TapCloudAPIs(Tap):
         """
         if service not in self._connections:
             connect = self._configured[service].connect
-            self._connections[service] = connect(self.config, self._before_wait)
+            self._connections[service] = connect(self.config, self._before_wait, self.logger.info)
         return self._connections[service]
 
     @classproperty
@@ -244,7 +244,7 @@ class TapCloudAPIs(Tap):
         finally:
             self.close()
         if self.report.rows or not self.report.failed:
-            self.report.log_summary(self._expected_streams())
+            self.report.log_summary(self._expected_streams(), self._reasons())
         return code or int(self.report.failed)
 
     def close(self) -> None:
@@ -262,6 +262,15 @@ class TapCloudAPIs(Tap):
             for service in self._configured.values()
             for name in self._selected_streams(service)
         ]
+
+    def _reasons(self) -> dict[str, str]:
+        """Why streams of a service that cannot be used were not read, by stream."""
+        return {
+            name: str(connection.unusable)
+            for key, connection in self._connections.items()
+            if connection.unusable
+            for name in self._selected_streams(self._configured[key])
+        }
 
     def _selected_streams(self, service: Service) -> list[str]:
         names = {stream.name for stream in service.streams}

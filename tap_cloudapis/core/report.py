@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
 #: Seconds between two lines of progress.
 PROGRESS_INTERVAL = 15.0
@@ -145,17 +145,24 @@ class SyncReport:
             "%s: %s rows, %s requests so far", name, f"{report.rows:,}", f"{report.requests:,}"
         )
 
-    def log_summary(self, streams: Iterable[str] = ()) -> None:
+    def log_summary(
+        self, streams: Iterable[str] = (), reasons: Mapping[str, str] | None = None
+    ) -> None:
         """Log one line per stream, and a last one with the total.
 
         Args:
             streams: Streams that should have been read; those that were not are named, too.
+            reasons: Why a stream was not read, or not to its end, by stream.
 
         What failed was logged as an error when it did, so it is only pointed at here.
         """
+        reasons = reasons or {}
         for name in streams:
+            why = f": {reasons[name]}" if name in reasons else ""
             if name not in self._streams:
-                self[name].notes.append("not read")
+                self[name].notes.append(f"not read{why}")
+            elif why and not self[name].failures:
+                self[name].notes.append(f"not read to its end{why}")
         width = max(map(len, self._streams), default=0)
         for name, report in self._streams.items():
             notes = ["FAILED: see the error above"] if report.failures else []
