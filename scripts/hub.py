@@ -1,10 +1,11 @@
 """The plugins as Meltano and Meltano Hub know them, from what ``--about`` says.
 
-``hub.py generate`` (or no command) writes capabilities, settings and supported Pythons into the
-definitions in ``hub/`` and into ``meltano.yml``, and the tables of settings into the README; all
-else in these files is written by hand and stays. ``--check`` only tells whether they are up to
-date. ``hub.py serve`` serves the definitions as Meltano Hub would, and ``hub.py prove`` takes the
-way a user takes, from ``meltano add`` on; with ``--newest``, on the newest packages.
+``hub.py generate`` (or no command) writes capabilities, settings, supported Pythons and what is
+selected by default into the definitions in ``hub/`` and into ``meltano.yml``, the tables of
+settings into the README, and those of streams into ``docs/streams.md``; all else in these files is
+written by hand and stays. ``--check`` only tells whether they are up to date. ``hub.py serve``
+serves the definitions as Meltano Hub would, and ``hub.py prove`` takes the way a user takes, from
+``meltano add`` on; with ``--newest``, on the newest packages.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from ruamel.yaml import YAML
 
 import hub_proof
 import hub_server
+import stream_tables
 
 ROOT = Path(__file__).parents[1]
 PROJECT = ROOT / "meltano.yml"
@@ -79,16 +81,18 @@ def generate(*, check: bool) -> int:
     """
     outdated = 0
     abouts = {name: about(name) for name in hub_server.plugin_names()}
-    for path in [*hub_server.definition_files(), PROJECT, README]:
+    abouts["tap-cloudapis"]["select"] = stream_tables.selection()
+    renew = {README: with_settings_tables, stream_tables.DOCUMENT: stream_tables.with_tables}
+    for path in [*hub_server.definition_files(), PROJECT, *renew]:
         old = path.read_text("utf-8")
-        new = with_settings_tables(old) if path == README else updated(old, abouts)
+        new = renew[path](old) if path in renew else updated(old, abouts)
         if new == old:
             continue
         outdated = 1
         if check:
             name = str(path.relative_to(ROOT))
             lines = difflib.unified_diff(
-                old.splitlines(), new.splitlines(), name, "as --about says", lineterm="", n=1
+                old.splitlines(), new.splitlines(), name, "as the code says", lineterm="", n=1
             )
             print(*lines, sep="\n")
         else:
@@ -133,7 +137,7 @@ def updated(text: str, abouts: dict[str, dict[str, Any]]) -> str:
 
     Args:
         text: The file's YAML. Its comments, order and style are kept.
-        abouts: The ``--about`` document of each plugin, by name.
+        abouts: The ``--about`` document of each plugin, by name; that of a tap with ``select``.
     """
     yaml = YAML()
     # No line is wrapped, as Meltano wraps none: it writes its file anew with every change.
@@ -159,6 +163,8 @@ def _update(plugin: dict[str, Any], about: dict[str, Any]) -> None:
             setting(name, schema) for name, schema in about["settings"]["properties"].items()
         ],
     }
+    if "select" in about:
+        facts["select"] = about["select"]
     for key in facts.keys() & plugin.keys():
         if plugin[key] != facts[key]:
             plugin[key] = facts[key]

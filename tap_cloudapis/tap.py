@@ -23,7 +23,7 @@ from tap_cloudapis.core.headers import check_header, check_token
 from tap_cloudapis.core.output import BufferedSingerWriter, ThrottledStateWriter
 from tap_cloudapis.core.redaction import keep_secret
 from tap_cloudapis.core.report import SyncReport
-from tap_cloudapis.core.state import HOSTS_KEY, VERSION, VERSION_KEY, check_version, known_hosts
+from tap_cloudapis.core.state import HOSTS_KEY, VERSION, VERSION_KEY, known_hosts, read_bookmarks
 from tap_cloudapis.dbt import DBT_CLOUD
 from tap_cloudapis.environment import read_settings
 from tap_cloudapis.pulumi import PULUMI_CLOUD
@@ -190,14 +190,18 @@ class TapCloudAPIs(Tap):
         """The state, with what stands beside the bookmarks that the SDK knows of."""
         return cast("dict[str, Any]", self.state)
 
+    @property
+    def _cloud_streams(self) -> list[CloudStream]:
+        return [cast("CloudStream", stream) for stream in self.streams.values()]
+
     def load_state(self, state: dict[str, Any]) -> None:
         """Take over a state, if its form is the one of this version.
 
         Raises:
             TapError: When it is not.
         """
-        check_version(state, self.streams)
-        super().load_state({**state, "bookmarks": state.get("bookmarks") or {}})
+        forms = {stream.name: stream.bookmark_form for stream in self._cloud_streams}
+        super().load_state({"bookmarks": read_bookmarks(state, forms)})
         self._whole_state[HOSTS_KEY] = known_hosts(state)
 
     def _begin_state(self) -> None:
@@ -243,7 +247,7 @@ class TapCloudAPIs(Tap):
             return 1
         finally:
             self.close()
-        if self.report.rows or not self.report.failed:
+        if self.report.has_figures or not self.report.failed:
             self.report.log_summary(self._expected_streams(), self._reasons())
         return code or int(self.report.failed)
 

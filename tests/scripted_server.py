@@ -39,11 +39,13 @@ class ScriptedServer:
 
     Attributes:
         url: The base URL.
+        seconds: How long each answer takes from now on.
         requests: Path, query and headers (in lower case) of every request, in order.
         most_in_flight: The most requests there were at once.
     """
 
     def __init__(self, answer: Callable[[str, dict[str, str]], Any], *, seconds: float = 0) -> None:
+        self.seconds = seconds
         self.requests: list[dict[str, Any]] = []
         self.most_in_flight = 0
         self._in_flight = 0
@@ -52,13 +54,15 @@ class ScriptedServer:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            # Head and body are two packets, and the second would wait for an acknowledgement.
+            disable_nagle_algorithm = True
 
             def do_GET(self) -> None:
                 parts = urlsplit(self.path)
                 query = dict(parse_qsl(parts.query))
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 outer._arrived({"path": parts.path, "query": query, "headers": headers})
-                time.sleep(seconds)
+                time.sleep(outer.seconds)
                 reply = answer(parts.path, query)
                 outer._left()
                 if not isinstance(reply, Reply):

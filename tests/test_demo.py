@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.core.syncing import EXECUTABLE, NAMES, Outcome
+from tests.core.syncing import BY_DEFAULT, EXECUTABLE, Outcome
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,7 +49,7 @@ def without_settings(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
     outcome = run_demo(tmp_path_factory.mktemp("plain"))
     assert outcome.code == 0, outcome.log
     assert not outcome.logged("ignores")
-    assert all(outcome.records(name) for name in NAMES)
+    assert all(outcome.records(name) for name in BY_DEFAULT)
     return outcome
 
 
@@ -79,7 +79,7 @@ def test_what_narrows_is_ignored_wherever_it_comes_from(
     ignored = outcome.logged("INFO", "ignores")
     assert len(ignored) == 1
     assert ignored[0].endswith(f"ignores {', '.join(sorted(NARROW))}")
-    for name in NAMES:
+    for name in BY_DEFAULT:
         assert outcome.latest(name) == plain.latest(name)
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from singer_sdk.exceptions import AbortedSyncFailedException, AbortedSyncPausedException
 
 from tap_cloudapis.core.containment import ContainedStream
+from tap_cloudapis.core.errors import TapError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -82,7 +83,10 @@ class FamilyStream(ContainedStream):
         return self._announced(records, context) if self._wanted_children() else records
 
     def _announced(self, records: Iterator[Row], context: Context | None) -> Iterator[Row]:
-        """Hold a window of records back, and ask for their children's first pages meanwhile."""
+        """Hold a window of records back, and ask for their children's first pages meanwhile.
+
+        Those that are held back when the list fails were read, and come before the failure.
+        """
         children = self._wanted_children()
         asking = [child for child in children if not child.takes_parts]
         test = self.ABORT_AT_RECORD_COUNT is not None
@@ -91,8 +95,9 @@ class FamilyStream(ContainedStream):
             window = max(2, self.connection.pool.ahead // len(asking))
         waiting: deque[Row] = deque()
         passes_map = self.stream_maps[0].get_filter_result
+        failures: list[TapError] = []
         try:
-            for record in records:
+            for record in _until(records, failures):
                 waiting.append(record)
                 if asking and not test and passes_map(record):
                     for child_context in self.generate_child_contexts(record, context):
@@ -103,6 +108,8 @@ class FamilyStream(ContainedStream):
                     yield waiting.popleft()
             while waiting:
                 yield waiting.popleft()
+            if failures:
+                raise failures[0]
         finally:
             for child in children:
                 child.forget_prefetched()
@@ -130,9 +137,14 @@ class FamilyStream(ContainedStream):
     def skip(self, what: str, *, in_full: str = "") -> None:
         """Note and log what is left out; streams that take their rows from here lack it, too."""
         super().skip(what, in_full=in_full)
+        self._skip_parts(f"with {self.name}, {what}")
+
+    def _skip_parts(self, what: str) -> None:
         for child in self._wanted_children():
             if child.takes_parts:
-                self.tap.report.skip(child.name, f"with {self.name}, {what}", quiet=True)
+                if child.selected:
+                    self.tap.report.skip(child.name, what, quiet=True)
+                child._skip_parts(what)  # noqa: SLF001 - its own kind
 
     # The SDK's private seams; the contract tests in tests/core compare them with stock
 
@@ -166,3 +178,11 @@ class FamilyStream(ContainedStream):
     def _sync_child(child: FamilyStream, context: Context) -> None:
         with suppress(AbortedSyncFailedException, AbortedSyncPausedException):
             child.sync(context=context)
+
+
+def _until(records: Iterator[Row], failures: list[TapError]) -> Iterator[Row]:
+    """Give records until there are no more, or a failure, which is noted."""
+    try:
+        yield from records
+    except TapError as exc:
+        failures.append(exc)

@@ -30,6 +30,10 @@ class ContainedStream(EmittingStream):
         """The connection to the service, made at first use."""
         return self.tap.connection(self.service_key)
 
+    def _can_read(self) -> bool:
+        """Whether there is any use in asking for rows."""
+        return self.configured and self.connection.unusable is None
+
     def context_done(self, context: Context | None) -> None:
         """Called when every record of a context was written; the place to move marks."""
 
@@ -39,6 +43,11 @@ class ContainedStream(EmittingStream):
     def describe(self, context: Context | None) -> str:
         """Say which list an error is about, as the beginning of a message."""
         return f"{self.scope.format(**context)}: " if context and self.scope else ""
+
+    def _hinted(self, text: str) -> str:
+        """Have an error begin with the host, where there is something to say about it."""
+        hint = self.connection.url_hint
+        return f"{self.connection.host}: {text}" if hint and hint not in text else text
 
     def refused(self, exc: RefusedError, context: Context | None, rows: int) -> None:
         """Decide what a refused list means: a skipped context, or a failure.
@@ -51,11 +60,15 @@ class ContainedStream(EmittingStream):
         text = f"{self.describe(context)}{exc}"
         if self.permission:
             text += f"; the token probably lacks {self.permission}"
-        if rows or self.config["on_forbidden"] == "fail":
+        if self.must_be_allowed(rows):
             self.tap.report.fail(self.name, text)
         else:
             what = f"{self.describe(context)}answered {exc.response.status_code}"
             self.skip(what, in_full=text)
+
+    def must_be_allowed(self, rows: int) -> bool:
+        """Whether a refusal is a failure, after so many records of the context."""
+        return bool(rows) or self.config["on_forbidden"] == "fail"
 
     def skip(self, what: str, *, in_full: str = "") -> None:
         """Note and log what is left out; see :meth:`SyncReport.skip`."""
@@ -65,7 +78,7 @@ class ContainedStream(EmittingStream):
         self, context: Context | None = None, *, write_messages: bool = True
     ) -> Generator[dict[str, Any], Any, Any]:
         """Emit the records of a context; a failure is reported and ends this context only."""
-        if not self.configured or self.connection.unusable is not None:
+        if not self._can_read():
             return
         report = self.tap.report
         with report.timing(self.name) as figures:
@@ -85,11 +98,13 @@ class ContainedStream(EmittingStream):
                 self.connection.unusable = exc
                 report.fail(self.name, str(exc))
             except TapError as exc:
-                report.fail(self.name, f"{self.describe(context)}{exc}")
+                where, told = self.describe(context), str(exc)
+                text = told if told.startswith(where) else where + told
+                report.fail(self.name, self._hinted(text))
             except (AbortedSyncFailedException, AbortedSyncPausedException, OSError):
                 # A dry run ends, or nobody reads the output: not a failure of this stream.
                 raise
             except Exception as exc:
                 # Unexpected data in one stream must not end the others.
-                report.fail(self.name, f"{self.describe(context)}unexpected {exc!r}")
+                report.fail(self.name, self._hinted(f"{self.describe(context)}unexpected {exc!r}"))
                 self.logger.exception("Please report this")

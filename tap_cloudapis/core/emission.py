@@ -20,6 +20,7 @@ from tap_cloudapis.core.output import BufferedSingerWriter, encode
 from tap_cloudapis.core.paging import Params, Row
 from tap_cloudapis.core.projection import compile_projection
 from tap_cloudapis.core.schemas import load_schema
+from tap_cloudapis.core.state import Bookmark
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,6 +42,8 @@ class EmittingStream(RESTStream[Params]):
     in_catalog: ClassVar[bool] = True
     #: The key of the stream's service: the prefix of its settings and streams.
     service_key: ClassVar[str]
+    #: The type of the stream's bookmark in the state.
+    bookmark_form: ClassVar[Any] = Bookmark
 
     _LOG_REQUEST_METRICS = False
 
@@ -163,11 +166,16 @@ class EmittingStream(RESTStream[Params]):
         return False
 
     @property
+    def _emits_all(self) -> bool:
+        """Whether a sync emits all rows there are, whatever those before it have emitted."""
+        if self.replication_method != REPLICATION_FULL_TABLE:
+            return False
+        return self._parent is None or self._parent._emits_all  # noqa: SLF001 - its own kind
+
+    @property
     def _versioned(self) -> bool:
         """Whether the records of this stream carry a version."""
-        return self.replication_method == REPLICATION_FULL_TABLE and bool(
-            self.config.get("emit_activate_version_messages")
-        )
+        return self._emits_all and bool(self.config.get("emit_activate_version_messages"))
 
     def _activate_version(self) -> None:
         """Tell a target to drop what is older than this run, if all there is was read.

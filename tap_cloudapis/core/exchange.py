@@ -147,7 +147,10 @@ class AskedPage:
         rejection: BadRequestError | None = None
         while True:
             try:
-                return self._read(self._exchange.body())
+                page = self._read(self._exchange.body())
+                if any(type(row) is not dict for row in page.rows):
+                    msg = "a row is no object"
+                    raise TypeError(msg)  # noqa: TRY301 - as for any other shape
             except BadRequestError as exc:
                 rejection = rejection or exc
                 if not (self._resizable and self._limit and self._limit.reject(self._size)):
@@ -156,6 +159,8 @@ class AskedPage:
             except (KeyError, TypeError, AttributeError) as exc:
                 msg = f"{self._host} answered in a shape that is not its API's ({exc!r})"
                 raise TapError(msg) from exc
+            else:
+                return page
 
     def cancel(self) -> None:
         """Give the page up."""

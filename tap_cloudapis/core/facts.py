@@ -28,7 +28,8 @@ class Facts:
         requests: How many requests a sync costs, in words ("one per 100 jobs").
         permission: What the token needs to be allowed, as it completes "the token probably
             lacks ..."; empty where any token will do.
-        plan: The plans that include it; empty for all.
+        plan: The plans that include it, as it completes "or the plan does not include this
+            (...)"; empty for all.
         unselected: Why it is not selected by default; ``None`` where it is.
     """
 
@@ -37,3 +38,9 @@ class Facts:
     permission: str = ""
     plan: str = ""
     unselected: Unselected | None = None
+
+    @property
+    def lacking(self) -> str:
+        """What a token that is refused probably lacks; empty where any token will do."""
+        plan = f", or the plan does not include this ({self.plan})" if self.plan else ""
+        return f"{self.permission}{plan}"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import time
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -64,6 +64,19 @@ class Ledger:
         entry = self._entries.get(row_id)
         return int(entry[2]) if entry else 0
 
+    def miss(self, met: Collection[str], place: str) -> None:
+        """Count rows as changed that their list did not bring, for the case that they return.
+
+        Nobody sees their changes meanwhile, and passes that they took no part in are complete.
+
+        Args:
+            met: Ids of the rows that the lists of this run brought so far.
+            place: The widest names of the list's rows.
+        """
+        for row_id, entry in self._entries.items():
+            if row_id not in met and entry[0].startswith(place):
+                entry[2] = self.run + 1
+
     def forget(self, met: Collection[str], read: Collection[str]) -> None:
         """Forget the rows that no list brought.
 
@@ -99,7 +112,8 @@ class LedgerParent(CloudStream):
     def entry(self, record: Row) -> tuple[str, str, Any]:
         """What the ledger notes of a record: its id, its place, and what tells of a change.
 
-        A subclass has to say; by default every record counts as changed at every run.
+        The place begins with the values of the context. A subclass has to say all this; by
+        default every record counts as changed at every run.
         """
         row_id = "/".join(str(record[name]) for name in self.primary_keys)
         return row_id, row_id, self.ledger.run
@@ -125,7 +139,10 @@ class LedgerParent(CloudStream):
     def context_done(self, context: Context | None) -> None:
         """Note whose list was read."""
         super().context_done(context)
-        self._read.update(str(value) for value in list((context or {}).values())[:1])
+        names = [str(value) for value in (context or {}).values()]
+        self._read.update(names[:1])
+        if self._is_read:
+            self.ledger.miss(self._met, "".join(f"{name}/" for name in names))
 
     def sync_ended(self) -> None:
         """Forget the rows that are gone, if every list was read to its end."""
@@ -142,22 +159,59 @@ class LedgerParent(CloudStream):
 class Pass:
     """A child stream's pass over the rows that one context of the parent has.
 
-    Attributes:
+    Args:
         state: Its part of the state.
-        done: Hashes of the rows that are finished, as in the state.
+        run: The number of this run; what claims to be later was counted by another ledger.
+
+    Attributes:
+        begun: Hashes of the rows that were begun and are not finished.
     """
 
     state: dict[str, Any]
-    done: set[str]
+    run: int
+    begun: set[str] = field(default_factory=set)
+    _done: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.state.get("through", self.run) >= self.run:
+            self.state.clear()
+            self.state.update(through=0, slot_day=0)
+        for run, day, rows in self.state.pop("done", ()):
+            self._done.update(dict.fromkeys(rows, (run, day)))
+        for row_hash, (run, day) in self._done.items():
+            self._note(row_hash, run, day)
+
+    def read_in(self, row_id: str) -> tuple[int, int]:
+        """The run and the day in which a row was read last, as far as that is known."""
+        complete = (self.state["through"], self.state["slot_day"])
+        return self._done.get(short_hash(row_id), complete)
+
+    def finish(self, row_id: str, day: int) -> None:
+        """Note that a row is finished, so that a sync that is cut goes on behind it."""
+        row_hash = short_hash(row_id)
+        self.begun.discard(row_hash)
+        self._done[row_hash] = (self.run, day)
+        self._note(row_hash, self.run, day)
+
+    def complete(self, day: int) -> None:
+        """Note that every row is finished."""
+        self.state.update(through=self.run, slot_day=day)
+        self.state.pop("done", None)
+
+    def _note(self, row_hash: str, run: int, day: int) -> None:
+        groups = self.state.setdefault("done", [])
+        if not groups or groups[-1][:2] != [run, day]:
+            groups.append([run, day, []])
+        groups[-1][2].append(row_hash)
 
 
 class LedgerStream(CloudStream):
-    """A full table per row of the parent, asked for when the row has changed.
+    """The lists of a parent's rows, each asked for when the row has changed.
 
     Where :attr:`in_slots` is set, also in turn: each row once in :attr:`refresh_days` days, for
     changes that the parent's row does not show. The state has, per context of the parent,
     ``through`` (the run up to which everything was read), ``slot_day``, and, until a pass is
-    complete, ``done`` (the rows finished in it).
+    complete, ``done`` (the rows that were read since, by the run and the day of that).
     """
 
     #: Whether rows are asked for in turn, too.
@@ -169,12 +223,16 @@ class LedgerStream(CloudStream):
         super().__init__(tap)
         self._today = today()
         self._passes: dict[str, Pass] = {}
-        self._begun: set[str] = set()
 
     @property
     def refresh_days(self) -> int:
         """In how many days each row has its turn; 0 for at every sync."""
         return 7
+
+    @property
+    def _emits_all(self) -> bool:
+        """Never: what was read before is not read again."""
+        return False
 
     @property
     def _ledger_parent(self) -> LedgerParent:
@@ -188,45 +246,36 @@ class LedgerStream(CloudStream):
         key = "/".join(str(value) for value in (self._ledger_parent.context or {}).values())
         if key not in self._passes:
             stored: dict[str, dict[str, Any]] = self.stream_state.setdefault("passes", {})
-            state = stored.setdefault(key, {"through": 0, "slot_day": 0})
-            self._passes[key] = Pass(state, set(state.get("done", ())))
+            self._passes[key] = Pass(stored.setdefault(key, {}), self._ledger_parent.ledger.run)
         return self._passes[key]
 
     def wants(self, context: Context) -> bool:
-        """Whether the parent's row has changed since the last complete pass, or has its turn."""
-        row_id, now = context[self.ledger_key], self._pass
-        if short_hash(row_id) in now.done:
+        """Whether the parent's row has changed since it was read, or has its turn."""
+        row_id, ledger = context[self.ledger_key], self._ledger_parent.ledger
+        run, day = self._pass.read_in(row_id)
+        if run == ledger.run:
             return False
-        changed = self._ledger_parent.ledger.changed_in(row_id)
-        return changed > now.state["through"] or (
-            self.in_slots and self._slot_is_due(row_id, now.state["slot_day"])
-        )
+        return ledger.changed_in(row_id) > run or (self.in_slots and self._slot_is_due(row_id, day))
 
     def request_records(self, context: Context | None) -> Iterator[Row]:
         """Give the records of a context, and remember that it was begun."""
-        self._begun.add(short_hash((context or {})[self.ledger_key]))
+        self._pass.begun.add(short_hash((context or {})[self.ledger_key]))
         return super().request_records(context)
 
     def context_done(self, context: Context | None) -> None:
-        """Note in the state that a row is finished, so that a sync that is cut goes on behind."""
-        row_hash, now = short_hash((context or {})[self.ledger_key]), self._pass
-        self._begun.discard(row_hash)
-        now.done.add(row_hash)
-        now.state.setdefault("done", []).append(row_hash)
+        """Note in the state that a row is finished."""
+        self._pass.finish((context or {})[self.ledger_key], self._today)
 
     def refused(self, exc: RefusedError, context: Context | None, rows: int) -> None:
-        """A refused row is finished, too: asking again would be refused again."""
+        """A row that is skipped is finished, too: asking again would be refused again."""
         super().refused(exc, context, rows)
-        self.context_done(context)
+        if not self.must_be_allowed(rows):
+            self.context_done(context)
 
     def parent_done(self, context: Context | None) -> None:  # noqa: ARG002
         """Complete the pass, unless a row that was begun is not finished."""
-        now = self._pass
-        if not self._begun and self.connection.unusable is None:
-            now.state.update(through=self._ledger_parent.ledger.run, slot_day=self._today)
-            now.state.pop("done", None)
-            now.done.clear()
-        self._begun.clear()
+        if not self._pass.begun and self.connection.unusable is None:
+            self._pass.complete(self._today)
 
     def _slot_is_due(self, row_id: str, slot_day: int) -> bool:
         days, turn = self.refresh_days, zlib.crc32(row_id.encode())

@@ -25,8 +25,8 @@ class MarkedStream(CloudStream):
         return self.replication_method == REPLICATION_INCREMENTAL
 
     @property
-    def _versioned(self) -> bool:
-        """Never: such a stream does not emit all there is."""
+    def _emits_all(self) -> bool:
+        """Never: what was read before is not read again."""
         return False
 
     def get_replication_key_signpost(self, context: Context | None = None) -> None:  # noqa: ARG002

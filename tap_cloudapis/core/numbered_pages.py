@@ -35,7 +35,7 @@ class NumberedPages:
         awaited: Identities of rows without a key: the walk goes on below the floor until they
             were met, or to the end of the list.
         enough: Whether no older page than this one can hold a wanted row.
-        newest: The greatest key of the first page, once it was read.
+        newest: The greatest key of the pages that were read.
     """
 
     limit: PageLimit
@@ -68,7 +68,7 @@ class NumberedPages:
         """Read on from page 1; give back whether no row can be missing."""
         page = first.result()
         self.newest = max(self._keys(page.rows), default=0)
-        read = set(map(self.key, page.rows))
+        read = set(map(self._one, page.rows))
         yield self._fresh(page.rows)
         total = page.total
         size = page.size or len(page.rows)
@@ -91,7 +91,8 @@ class NumberedPages:
                 if not pending:
                     return total is None or (len(read) >= total and not unsure)
                 page = pending.popleft().result()
-                read.update(map(self.key, page.rows))
+                read.update(map(self._one, page.rows))
+                self.newest = max([self.newest, *self._keys(page.rows)])
                 fresh = self._fresh(page.rows)
                 if not fresh and last is None:
                     return True
@@ -113,6 +114,10 @@ class NumberedPages:
             return False
         return min(keys) <= self.floor or self.enough(rows)
 
+    def _one(self, row: Row) -> Any:
+        """What tells a row from the others, whether it has a key or not."""
+        return self.key(row) or self.identity(row)
+
     def _keys(self, rows: list[Row]) -> list[int]:
         """The keys of the rows that have one of their own."""
         return [key for key in map(self.key, rows) if key]
@@ -120,19 +125,26 @@ class NumberedPages:
     def _fresh(self, rows: list[Row]) -> list[Row]:
         """Leave out the rows that are known or were given before.
 
+        Rows without a readable key, and those that come twice within a page, are given: what
+        becomes of them is the stream's to decide.
+
         Raises:
             TapError: When one key stands for two rows.
         """
         fresh = []
+        here: set[int] = set()
         for row in rows:
             key, identity = self.key(row), self.identity(row)
             if key is None:
                 fresh.append(row)
-            elif key not in self._seen:
+                continue
+            if key not in self._seen:
                 self._seen[key] = identity
-                if key > self.floor or not key:
+                here.add(key)
+            if self._seen[key] == identity:
+                if key in here and (key > self.floor or not key or identity in self.awaited):
                     fresh.append(row)
-            elif self._seen[key] != identity:
+            else:
                 msg = (
                     f"{self.what}: the server gives the number {key} to two of them, which "
                     "would replace each other; ask its operator"

@@ -136,18 +136,21 @@ class OffsetPages:
         return self._fresh_ordered(rows) if self.ordered else self._fresh_unordered(rows)
 
     def _fresh_ordered(self, rows: list[Row]) -> list[Row]:
-        previous = None
+        here: set[int] = set()
+        newest = None
         for row in rows:
             key = row.get(self.key)
             if type(key) is not int:
                 continue
-            if previous is not None and key < previous:
+            if newest is None or key >= newest:
+                newest = key
+            elif key not in here:
                 msg = f"{self.what}: the API does not sort by {self.key} as it was asked to"
                 raise TapError(msg)
-            previous = key
+            here.add(key)
         after = self.after
-        if previous is not None:
-            self.after = previous if after is None else max(previous, after)
+        if newest is not None:
+            self.after = newest if after is None else max(newest, after)
         if after is None:
             return rows
         return [row for row in rows if type(row.get(self.key)) is not int or row[self.key] > after]

@@ -75,6 +75,11 @@ class SyncReport:
         return sum(report.rows for report in self._streams.values())
 
     @property
+    def has_figures(self) -> bool:
+        """Whether any stream has emitted or left out a record."""
+        return any(report.rows or report.left_out for report in self._streams.values())
+
+    @property
     def failed(self) -> bool:
         """Whether data is missing that should be there."""
         return any(report.failed for report in self._streams.values())

@@ -12,16 +12,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote, urlencode
 
-from singer_sdk.exceptions import RetriableAPIError
 from singer_sdk.streams.rest import HTTPRequest, PageContext
 
-from tap_cloudapis.core.children import FamilyStream, context_key
-from tap_cloudapis.core.errors import (
-    AuthenticationError,
-    BadRequestError,
-    RefusedError,
-    ResponseError,
-)
+from tap_cloudapis.core.answers import AnsweredStream
+from tap_cloudapis.core.children import context_key
 from tap_cloudapis.core.exchange import AskedPage, Exchange, Read, Reading, Sender, decode_body
 from tap_cloudapis.core.paging import Page, Paginator, Params, PendingPage, Row, SinglePage
 from tap_cloudapis.core.records import RecordShape
@@ -37,7 +31,7 @@ if TYPE_CHECKING:
     from tap_cloudapis.core.facts import Facts
 
 
-class CloudStream(FamilyStream):
+class CloudStream(AnsweredStream):
     """A stream of one of the services.
 
     A subclass declares ``name``, ``path``, ``primary_keys``, its parent and its facts, and where
@@ -62,7 +56,7 @@ class CloudStream(FamilyStream):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if facts := cls.__dict__.get("facts"):
-            cls.permission = facts.permission
+            cls.permission = facts.lacking
             cls.selected_by_default = facts.unselected is None
 
     def __init__(self, tap: Tap) -> None:
@@ -118,6 +112,10 @@ class CloudStream(FamilyStream):
         super().log(message, *args, level=level, **kwargs)
 
     # What a subclass may override
+
+    def describe_list(self, context: Context | None) -> str:
+        """Say which list a record comes from, where that is more than :meth:`describe` says."""
+        return self.describe(context)
 
     def new_paginator(self, context: Context | None) -> Paginator:  # noqa: ARG002
         """How the list of a context is paged."""
@@ -233,48 +231,6 @@ class CloudStream(FamilyStream):
         """How many pages to keep asked for; a dry run must not read the whole API."""
         return self.connection.pool.ahead if self.ABORT_AT_RECORD_COUNT is None else 1
 
-    # Answers
-
-    def validate_response(self, response: requests.Response) -> None:
-        """Tell success from what is worth another try and from what is not.
-
-        Raises:
-            RetriableAPIError: 408, 409, 425, 429 and 5xx.
-            AuthenticationError: 401.
-            RefusedError: 402, 403, 404, and a 400 that speaks of the plan.
-            BadRequestError: Any other 400.
-            ResponseError: Anything else that is not a success.
-        """
-        status = response.status_code
-        if status < 300:  # noqa: PLR2004
-            return
-        reason = self.error_text(response)
-        connection = self.connection
-        where = f"{connection.host} answered {status} ({reason})"
-        if status in (408, 409, 425, 429) or status >= 500:  # noqa: PLR2004
-            raise RetriableAPIError(where, response)
-        if status == 401:  # noqa: PLR2004
-            raise AuthenticationError(
-                f"{connection.host} does not accept the value of {self.service_key}_token "
-                f"({reason}); check the token, and that {connection.url_setting} is the "
-                "address that this account uses",
-                response,
-            )
-        if status in (402, 403, 404) or (status == 400 and self.speaks_of_plan(reason)):  # noqa: PLR2004
-            raise RefusedError(where, response)
-        if status == 400:  # noqa: PLR2004
-            raise BadRequestError(where, response)
-        raise ResponseError(where, response)
-
-    def error_text(self, response: requests.Response) -> str:
-        """The service's own words in an error answer, short."""
-        text = " ".join(response.text.split())
-        return text[:200] if text and not text.startswith("<") else str(response.reason)
-
-    def speaks_of_plan(self, reason: str) -> bool:
-        """Whether a 400 says that the plan does not include the feature."""
-        return any(word in reason.lower() for word in ("subscription", "available only", "enabled"))
-
     def parse_response(self, response: requests.Response) -> Iterable[Row]:
         """The raw rows of an answer (the SDK's hook)."""
         return self.read_page(decode_body(response.content)).rows
@@ -310,7 +266,7 @@ class CloudStream(FamilyStream):
                 else:
                     trouble = shape.contradiction(record, first)
             if trouble:
-                self.tap.report.leave_out(self.name, f"{self.describe(context)}one {trouble}")
+                self.tap.report.leave_out(self.name, f"{self.describe_list(context)}one {trouble}")
         return records
 
     @cached_property

@@ -8,7 +8,7 @@ from tap_cloudapis.core.errors import RefusedError, TapError
 from tap_cloudapis.core.exchange import Read
 from tap_cloudapis.core.facts import Facts
 from tap_cloudapis.core.offset_pages import OffsetPages
-from tap_cloudapis.dbt.client import DbtStream
+from tap_cloudapis.dbt.client import DbtStream, has_id, is_one_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -46,8 +46,8 @@ class Accounts(DbtStream):
         missing = set(wanted)
         try:
             for rows in super().lists(context):
-                accounts = [row for row in rows if not wanted or row.get("id") in wanted]
-                missing -= {row.get("id") for row in accounts}
+                accounts = [row for row in rows if not wanted or is_one_of(row, wanted)]
+                missing -= {row["id"] for row in accounts if has_id(row)}
                 found += len(accounts)
                 yield accounts
         except RefusedError:
@@ -58,7 +58,7 @@ class Accounts(DbtStream):
             if account is not None:
                 yield [account]
         if not found and not wanted:
-            msg = f"the token sees no account on {self.connection.host}; check dbt_url"
+            msg = f"{self.connection.host} shows this token no account; check dbt_url"
             raise TapError(msg)
 
     def _account(self, account_id: int) -> Row | None:
@@ -66,14 +66,17 @@ class Accounts(DbtStream):
         request = self.prepare(None, {})
         request.url = f"{self.url_base}/v2/accounts/{account_id}/"
         try:
-            return dict(self.send(request).body()["data"])
-        except (RefusedError, TypeError) as exc:
-            self.tap.report.fail(
-                self.name,
-                f"account {account_id} of dbt_account_ids cannot be read with this token "
-                f"({exc}); tokens belong to one account: check the id, the token and dbt_url",
-            )
-            return None
+            return dict(self.send(request).body()["data"].items())
+        except (KeyError, TypeError, AttributeError):
+            why = f"{self.connection.host} answered in a shape that is not its API's"
+        except RefusedError as exc:
+            why = str(exc)
+        self.tap.report.fail(
+            self.name,
+            f"account {account_id} of dbt_account_ids cannot be read: {why}; tokens belong to one "
+            "account: check the id, the token and dbt_url",
+        )
+        return None
 
     def refused(self, exc: RefusedError, context: Context | None, rows: int) -> None:  # noqa: ARG002
         """Without the list of accounts there is nothing to read: never a mere skip."""
@@ -117,19 +120,29 @@ class Projects(DbtStream):
         }
 
 
-class Environments(DbtStream):
-    """Environments of each project, deleted ones too."""
+class ProjectList(DbtStream):
+    """A list that each project has."""
 
-    name = "dbt_environments"
-    path = "/v3/accounts/{account_id}/projects/{project_id}/environments/"
     parent_stream_type = Projects
-    keyset = "id__gt"
-    params: ClassVar[Mapping[str, Any]] = {"state": "all"}
     scope = "account {account_id}, project {project_id}"
     context_columns: ClassVar[Mapping[str, str]] = {
         "account_id": "account_id",
         "project_id": "project_id",
     }
+
+    def refused(self, exc: RefusedError, context: Context | None, rows: int) -> None:
+        """A deleted project may answer that it is not there: nothing is missing then."""
+        if not (context and context["project_state"] == DELETED):
+            super().refused(exc, context, rows)
+
+
+class Environments(ProjectList):
+    """Environments of each project, deleted ones too."""
+
+    name = "dbt_environments"
+    path = "/v3/accounts/{account_id}/projects/{project_id}/environments/"
+    keyset = "id__gt"
+    params: ClassVar[Mapping[str, Any]] = {"state": "all"}
     # What is embedded only when asked for, or may hold values of environment variables.
     dropped_fields = frozenset(
         {
@@ -146,11 +159,6 @@ class Environments(DbtStream):
         requests="one per project",
         permission="the permission to read environments",
     )
-
-    def refused(self, exc: RefusedError, context: Context | None, rows: int) -> None:
-        """A deleted project may answer that it is not there: nothing is missing then."""
-        if not (context and context["project_state"] == DELETED):
-            super().refused(exc, context, rows)
 
 
 class Connections(DbtStream):
@@ -206,5 +214,5 @@ class Jobs(DbtStream):
         """Give a job once, should it be in both lists."""
         seen: set[int] = read.purpose
         before = frozenset(seen)
-        seen.update(row["id"] for row in rows if row.get("id"))
-        return [row for row in rows if row.get("id") not in before]
+        seen.update(row["id"] for row in rows if has_id(row))
+        return [row for row in rows if not has_id(row) or row["id"] not in before]

@@ -12,10 +12,12 @@ from tap_cloudapis.core.stream import CloudStream
 from tap_cloudapis.dbt.filters import DbtFilters
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     import requests
     from singer_sdk.helpers.types import Context
+
+    from tap_cloudapis.core.paging import Row
 
 #: The most rows the API gives in a page.
 PAGE_SIZE = 100
@@ -24,6 +26,16 @@ PAGE_SIZE = 100
 def headers(token: str) -> dict[str, str]:
     """The headers of every request."""
     return {"Authorization": f"Token {token}", "Accept": "application/json"}
+
+
+def has_id(row: Row) -> bool:
+    """Whether a row has an id; one without it is left out when it becomes a record."""
+    return type(row.get("id")) is int
+
+
+def is_one_of(row: Row, ids: Collection[int]) -> bool:
+    """Whether a row has one of these ids."""
+    return has_id(row) and row["id"] in ids
 
 
 class DbtStream(CloudStream):

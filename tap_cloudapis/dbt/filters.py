@@ -53,6 +53,10 @@ def _ids(settings: Mapping[str, Any], name: str) -> frozenset[int]:
         raise TapError(msg) from None
 
 
+#: The form of a filter's name in the state.
+FILTER_KEY = r"^(job=-?[0-9]+)?((^|;)projects=-?[0-9]+(,-?[0-9]+)*)?$"
+
+
 @dataclass(frozen=True)
 class RunFilter:
     """Which runs of an account are asked for; the API takes one job at a time.

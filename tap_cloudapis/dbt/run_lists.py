@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tap_cloudapis.core.errors import RefusedError
 from tap_cloudapis.core.exchange import Read
 from tap_cloudapis.core.offset_pages import OffsetPages
-from tap_cloudapis.dbt.client import PAGE_SIZE, DbtStream
+from tap_cloudapis.dbt.client import PAGE_SIZE, DbtStream, has_id
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -28,11 +28,6 @@ FOREVER = "9999-12-31T00:00:00"
 def is_open(row: Row) -> bool:
     """Whether a run can still change its status."""
     return row.get("status") not in ENDED_STATUSES and not row.get("is_complete")
-
-
-def has_id(row: Row) -> bool:
-    """Whether a row has an id; one without it is left out when it becomes a record."""
-    return type(row.get("id")) is int
 
 
 def naive(timestamp: str) -> str:

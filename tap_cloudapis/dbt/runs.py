@@ -12,18 +12,20 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NotRequired, TypedDict
+
+import msgspec
 
 from tap_cloudapis.core.facts import Facts
 from tap_cloudapis.core.marks import MarkedStream
 from tap_cloudapis.core.normalizing import to_seconds, to_timestamp
 from tap_cloudapis.dbt.account import Accounts
-from tap_cloudapis.dbt.filters import RunFilter
+from tap_cloudapis.dbt.client import has_id
+from tap_cloudapis.dbt.filters import FILTER_KEY, RunFilter
 from tap_cloudapis.dbt.run_lists import (
     FOREVER,
     OPEN_STATUSES,
     RunListStream,
-    has_id,
     is_open,
     naive,
 )
@@ -49,6 +51,27 @@ class Purpose(Enum):
     OPEN_AT_START = "runs from before the start date that are still open"
     NEW = "runs behind the last one seen"
     LOOK_BACK = "runs that ended within the look-back"
+
+
+class RunMark(TypedDict):
+    """The mark of a filter in the state."""
+
+    last_id: NotRequired[int | None]
+    finished_at: datetime
+    open: list[int]
+    since: NotRequired[str | None]
+
+
+class AccountMarks(TypedDict):
+    """The marks of an account in the state, by the name of the filter."""
+
+    marks: NotRequired[dict[Annotated[str, msgspec.Meta(pattern=FILTER_KEY)], RunMark]]
+
+
+class RunsBookmark(TypedDict, total=False):
+    """The bookmark of the stream."""
+
+    partitions: list[AccountMarks]
 
 
 @dataclass
@@ -78,6 +101,7 @@ class Runs(MarkedStream, RunListStream):
 
     name = "dbt_runs"
     replication_key = "finished_at"
+    bookmark_form = RunsBookmark
     parent_stream_type = Accounts
     params: ClassVar[Mapping[str, Any]] = {"include_related": "trigger"}
     dropped_fields = frozenset(
@@ -263,6 +287,6 @@ class Runs(MarkedStream, RunListStream):
                 self.tap.report.note(self.name, f"no run matches {run_filter.key}; check the id")
 
     def _look_back_from(self, finished_at: str) -> str:
-        moment = datetime.strptime(finished_at, "%Y-%m-%dT%H:%M:%S.%fZ")  # noqa: DTZ007
+        moment = msgspec.convert(finished_at, datetime)
         moment -= timedelta(hours=self.config["lookback_hours"])
         return f"{moment:%Y-%m-%dT%H:%M:%S.%f}Z"

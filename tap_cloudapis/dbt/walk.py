@@ -22,8 +22,8 @@ from tap_cloudapis.core.marks import MarkedStream
 from tap_cloudapis.core.normalizing import to_timestamp
 from tap_cloudapis.core.paging import SinglePage
 from tap_cloudapis.dbt.account import Accounts
-from tap_cloudapis.dbt.client import DbtStream
-from tap_cloudapis.dbt.run_lists import FOREVER, RunListStream, has_id, is_open, naive
+from tap_cloudapis.dbt.client import DbtStream, has_id
+from tap_cloudapis.dbt.run_lists import FOREVER, RunListStream, is_open, naive
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -60,11 +60,7 @@ class Organizations(PulumiStream):
             names = [org.get("githubLogin") for org in user.get("organizations") or []]
             names.append((user.get("tokenInfo") or {}).get("organization"))
         except (AttributeError, TypeError):
-            msg = (
-                f"{self.connection.host} answered in a shape that is not its API's; "
-                f"check {self.connection.url_setting}"
-            )
-            raise TapError(msg) from None
+            raise self._misshapen() from None
         found = list(dict.fromkeys(name for name in names if name))
         if not found:
             msg = (
@@ -98,14 +94,24 @@ class Organizations(PulumiStream):
             if not isinstance(answer, RefusedError):
                 row.update(answer)
         # Where all of it is refused, the name still leads to the lists of the organization.
-        row["org_name"] = row.pop("githubLogin", None) or name
+        login = row.pop("githubLogin", None)
+        row["org_name"] = login if login and isinstance(login, str) else name
         return row
 
     def _answer(self, exchange: Exchange) -> Row | RefusedError:
         try:
-            return dict(exchange.body() or {})
+            body = exchange.body() or {}
         except RefusedError as exc:
             return exc
+        if not isinstance(body, dict):
+            raise self._misshapen()
+        return body
+
+    def _misshapen(self) -> TapError:
+        return TapError(
+            f"{self.connection.host} answered in a shape that is not its API's; "
+            f"check {self.connection.url_setting}"
+        )
 
     def refused(self, exc: RefusedError, context: Context | None, rows: int) -> None:  # noqa: ARG002
         """Without the list of organizations there is nothing to read: never a mere skip."""
@@ -140,7 +146,8 @@ class Members(PulumiStream):
 
     def to_record(self, row: Row, context: Context) -> Row | None:
         """Lay the user's fields beside the member's; leave out the organization as a user."""
-        user = row.pop("user", None) or {}
+        given = row.pop("user", None)
+        user = given if isinstance(given, dict) else {}
         record = snake_keys(row)
         created = str(record.get("created") or "")
         synthetic = not created or created.startswith(("0001-", "1970-01-01T00:00:00"))
@@ -167,6 +174,6 @@ class Teams(PulumiStream):
     facts = Facts(
         row="a team",
         requests="one per organization",
-        permission="the permission to read teams, or the plan does not include teams",
+        permission="the permission to read teams",
         plan="Pro and above",
     )

@@ -66,7 +66,7 @@ class Stacks(LedgerParent, PulumiStream):
             return None
         record = snake_keys(row)
         names = (organization, record.get("project_name"), record.get("stack_name"))
-        record["stack_id"] = record.pop("id", None) or "/".join(map(str, names))
+        record["stack_id"] = str(record.pop("id", None) or "/".join(map(str, names)))
         record["console_url"] = (record.get("links") or {}).get("self")
         if record.get("last_update"):
             self.tells_last_update = True

@@ -6,7 +6,9 @@ A stack that is renamed or transferred keeps its id, so it goes on where it was.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
+
+import msgspec
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -53,6 +55,22 @@ class StackMark:
     last_update: str | None
     newest: int = 0
     open: dict[str, OpenUpdate] = field(default_factory=dict)
+
+
+class StoredMark(msgspec.Struct, array_like=True):
+    """The mark of a stack in the state."""
+
+    org_name: str
+    last_update: Any
+    newest: int
+    open: dict[str, OpenUpdate] = {}
+
+
+class UpdatesBookmark(TypedDict, total=False):
+    """The bookmark of the stream."""
+
+    since: str
+    stacks: dict[str, StoredMark]
 
 
 class UpdateMarks:

@@ -11,7 +11,7 @@ from tap_cloudapis.core.normalizing import looks_secret, to_timestamp
 from tap_cloudapis.core.numbered_pages import NumberedPages
 from tap_cloudapis.pulumi.client import PulumiStream, snake_keys
 from tap_cloudapis.pulumi.stacks import STACK_KEY, Stacks, stack_place
-from tap_cloudapis.pulumi.update_marks import OpenUpdate, StackMark, UpdateMarks
+from tap_cloudapis.pulumi.update_marks import OpenUpdate, StackMark, UpdateMarks, UpdatesBookmark
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -44,6 +44,7 @@ class StackUpdates(MarkedStream, PulumiStream):
     path = "/api/stacks/{org_name}/{project_name}/{stack_name}/updates"
     primary_keys = (*STACK_KEY, "version")
     replication_key = "version"
+    bookmark_form = UpdatesBookmark
     parent_stream_type = Stacks
     records_key = "updates"
     page_size = ("pageSize", 100)
@@ -90,6 +91,10 @@ class StackUpdates(MarkedStream, PulumiStream):
         parent = self._parent
         return isinstance(parent, Stacks) and parent.tells_last_update
 
+    def describe_list(self, context: Context | None) -> str:
+        """The stack; a refusal is told for the organization."""
+        return f"stack {stack_place(context or {})}: "
+
     def base_params(self, context: Context | None) -> dict[str, Any]:  # noqa: ARG002
         """The shape that tells who ran an update, and its id."""
         return {"output-type": "service"}
@@ -98,7 +103,7 @@ class StackUpdates(MarkedStream, PulumiStream):
         """Newest first, down to the oldest version that is open or not known."""
         pages = NumberedPages(
             limit=self.limit,
-            what=f"stack {stack_place(context or {})}",
+            what=self.describe_list(context).removesuffix(": "),
             key=_version,
             identity=_identity,
         )
@@ -159,7 +164,8 @@ class StackUpdates(MarkedStream, PulumiStream):
                 self._now.open[ref] = update._replace(version=version)
         record = snake_keys(info)
         record.update(snake_keys({k: v for k, v in row.items() if k != "info"}))
-        record["version"] = version
+        if version is not None:
+            record["version"] = version
         record.update(update.names)
         record["requested_by_login"] = (record.get("requested_by") or {}).get("githubLogin")
         if str(record.get("requested_by_token") or "").startswith("pul-"):
@@ -177,18 +183,20 @@ class StackUpdates(MarkedStream, PulumiStream):
         self.marks.forget(met, read)
 
     def refused(self, exc: RefusedError, context: Context | None, rows: int) -> None:
-        """A stack can be deleted before all its updates are read; then nothing is missing."""
+        """A stack can be gone before all its updates are read; then nothing is missing.
+
+        If it has been moved, the next sync goes on at its mark; else it forgets the mark.
+        """
         if context and exc.response.status_code == NOT_FOUND:
-            self.marks.drop(context["stack_id"])
-            self.skip(f"stack {stack_place(context)}: deleted while it was read")
+            self.skip(f"stack {stack_place(context)}: deleted or moved while it was read")
             return
         super().refused(exc, context, rows)
 
 
 def _info(row: Row) -> Row:
     """The facts of an update, in the shape of the service and in the older flat one."""
-    info: Row = row.get("info") or row
-    return info
+    info = row.get("info")
+    return info if info and isinstance(info, dict) else row
 
 
 def _version(row: Row) -> int | None:
@@ -204,7 +212,7 @@ def _ref(row: Row) -> str:
 
 def _identity(row: Row) -> Any:
     """What stays the same of an update while its list is read."""
-    return row.get("updateID") or _info(row).get("startTime")
+    return str(row.get("updateID") or _info(row).get("startTime"))
 
 
 def _is_open(info: Row) -> bool:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from cloudapis_simulator import truth
 from tap_cloudapis.command_line import run_command
-from tap_cloudapis.tap import TapCloudAPIs
+from tap_cloudapis.tap import SERVICES, TapCloudAPIs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -30,6 +30,9 @@ Message = dict[str, Any]
 EXECUTABLE = Path(sys.executable).with_name("tap-cloudapis")
 KEYS = {name: tuple(key) for name, key in truth.KEYS.items()}
 NAMES = tuple(KEYS)
+KINDS = {stream.name: stream for service in SERVICES for stream in service.streams}
+#: What is selected where nobody says what to select.
+BY_DEFAULT = tuple(name for name in NAMES if KINDS[name].facts.unselected is None)
 NO_TOKENS = {name: text for name, text in os.environ.items() if "TAP_CLOUDAPIS" not in name}
 
 
@@ -167,12 +170,14 @@ def sync(  # noqa: PLR0913 - what a sync is given
         config: The settings.
         state: The state to go on from.
         catalog: The catalog.
-        select: Names of the only streams to select.
+        select: Names of the only streams to select; without them and a catalog it is all.
         prepare: Called with the tap before it runs.
         tap_class: The tap, or one with other services.
     """
     if select is not None:
         catalog = catalog_of(select)
+    elif catalog is None and tap_class is TapCloudAPIs:
+        catalog = catalog_of(NAMES)
 
     def run() -> int:
         tap = tap_class(
@@ -187,13 +192,13 @@ def sync(  # noqa: PLR0913 - what a sync is given
     return _captured(run)
 
 
-def command(*arguments: Any) -> Outcome:
+def command(*arguments: Any, tap_class: type[TapCloudAPIs] = TapCloudAPIs) -> Outcome:
     """Run the command line in this process: as :func:`run_tap`, without a start of Python."""
 
     def run() -> int:
-        before, sys.argv = sys.argv, [TapCloudAPIs.name, *map(str, arguments)]
+        before, sys.argv = sys.argv, [tap_class.name, *map(str, arguments)]
         try:
-            run_command(TapCloudAPIs)
+            run_command(tap_class)
         except SystemExit as exc:
             return int(exc.code or 0)
         finally:
@@ -220,14 +225,14 @@ def _captured(run: Callable[[], int]) -> Outcome:
 
 
 @cache
-def _catalog_text() -> str:
+def _catalog_text(tap_class: type[TapCloudAPIs]) -> str:
     with own_signals():
-        return json.dumps(TapCloudAPIs(config={}).catalog_dict)
+        return json.dumps(tap_class(config={}).catalog_dict)
 
 
-def discover() -> Record:
+def discover(tap_class: type[TapCloudAPIs] = TapCloudAPIs) -> Record:
     """The catalog of a tap without settings; the caller may change it."""
-    catalog: Record = json.loads(_catalog_text())
+    catalog: Record = json.loads(_catalog_text(tap_class))
     return catalog
 
 
@@ -238,8 +243,12 @@ def catalog_of(streams: Iterable[str], **deselect: Iterable[str]) -> Record:
         streams: Names of the streams to select.
         deselect: By stream, properties to leave out, as dotted paths.
     """
+    return selecting(streams, discover(), **deselect)
+
+
+def selecting(streams: Iterable[str], catalog: Record, **deselect: Iterable[str]) -> Record:
+    """Change a catalog as :func:`catalog_of` does."""
     wanted = set(streams)
-    catalog = discover()
     for entry in catalog["streams"]:
         name = entry["tap_stream_id"]
         entry["selected"] = name in wanted
@@ -278,6 +287,12 @@ def assert_true(
         expected = latest(simulator.rows(stream), stream)
         assert expected, f"the simulator has no {stream}"
         assert_rows(expected, records(stream), stream, keys_only_grow=keys_only_grow)
+
+
+def family(stream: str) -> set[str]:
+    """A stream and all that lie below it."""
+    below = [name for name, kind in KINDS.items() if kind.parent_stream_type is KINDS[stream]]
+    return {stream}.union(*map(family, below))
 
 
 class StreamWarehouse:

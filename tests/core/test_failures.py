@@ -10,20 +10,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tap_cloudapis.core.throttling import parse_retry_after
-from tests.core.syncing import NAMES, Outcome, assert_true, settings, sync
+from tests.core.syncing import KINDS, NAMES, Outcome, assert_true, family, settings, sync
 from tests.scripted_server import Reply, ScriptedServer
 
 if TYPE_CHECKING:
     from tests.simulator_process import Simulator
 
 FAKE = "fake-token-for-tests"
-CHILDREN = {
-    "dbt_accounts": {name for name in NAMES if name.startswith("dbt_")},
-    "dbt_projects": {"dbt_projects", "dbt_environments"},
-    # Its name leads to the lists of an organization whose own data is refused.
-    "pulumi_organizations": set(),
-    "pulumi_stacks": {"pulumi_stacks", "pulumi_stack_updates"},
-}
+
+#: What is not there when a stream is refused. The name of an organization leads to its lists
+#: even where its own data is refused.
+WITHOUT = {name: family(name) for name in NAMES} | {"pulumi_organizations": set()}
+#: The streams with requests of their own, which can be refused.
+ASKING = [name for name in NAMES if not KINDS[name].takes_parts]
 
 
 @pytest.fixture(autouse=True)
@@ -41,12 +40,12 @@ def assert_plain(outcome: Outcome) -> None:
     assert FAKE not in text
 
 
-@pytest.mark.parametrize("stream", NAMES)
+@pytest.mark.parametrize("stream", ASKING)
 def test_a_forbidden_stream_is_skipped_and_said(stream: str, still: Simulator) -> None:
     still.settings(forbid=[stream])
     outcome = sync(settings(still))
     assert_plain(outcome)
-    without = CHILDREN.get(stream, {stream})
+    without = WITHOUT[stream]
     assert_true(outcome.latest, still, set(NAMES) - without)
     assert not any(outcome.records(name) for name in without)
     if stream == "dbt_accounts":
@@ -61,7 +60,7 @@ def test_a_forbidden_stream_is_skipped_and_said(stream: str, still: Simulator) -
     assert "skipped: " in summary[0]
 
 
-@pytest.mark.parametrize("stream", NAMES)
+@pytest.mark.parametrize("stream", ASKING)
 def test_a_forbidden_stream_fails_if_it_must(stream: str, still: Simulator) -> None:
     still.settings(forbid=[stream])
     outcome = sync(settings(still, on_forbidden="fail"))
@@ -69,7 +68,7 @@ def test_a_forbidden_stream_fails_if_it_must(stream: str, still: Simulator) -> N
     assert outcome.code == 1
     assert outcome.logged("ERROR", f"{stream}: ")
     assert "FAILED" in outcome.logged("INFO", f"{stream} ", " rows ")[0]
-    assert_true(outcome.latest, still, set(NAMES) - CHILDREN.get(stream, {stream}))
+    assert_true(outcome.latest, still, set(NAMES) - WITHOUT[stream])
 
 
 @pytest.mark.parametrize("service", ["dbt", "pulumi"])
@@ -140,7 +139,7 @@ def test_a_list_that_fails_for_ever_does_not_stop_the_others(
     assert_plain(outcome)
     assert outcome.code == 1
     assert outcome.logged("ERROR", f"{stream}: ", "500")
-    assert_true(outcome.latest, still, set(NAMES) - CHILDREN.get(stream, {stream}))
+    assert_true(outcome.latest, still, set(NAMES) - WITHOUT[stream])
     again_settings = settings(still)
     still.clear_faults()
     again = sync(again_settings, state=outcome.state)

@@ -60,6 +60,12 @@ class Project:
     def _note(self, plugin: str) -> Path:
         return self.folder / f"{plugin}.pid"
 
+    def failing(self, *args: str, **variables: str) -> tuple[int, str]:
+        """Run a command of Meltano that need not succeed: its exit code, and what it printed."""
+        how = _how(self.folder, variables)
+        done = subprocess.run([MELTANO, *args], **how, timeout=300, check=False)
+        return done.returncode, str(done.stdout)
+
     def meltano(self, *args: str, **variables: str) -> str:
         """Run a command of Meltano that has to succeed, and return what it printed."""
         return meltano(self.folder, *args, **variables)

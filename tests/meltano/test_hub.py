@@ -13,6 +13,7 @@ import pytest
 from jsonschema import Draft7Validator
 from referencing import Registry, Resource
 
+from tap_cloudapis.tap import SERVICES
 from tests.meltano.projects import HUB, ROOT, definition, meltano
 
 if TYPE_CHECKING:
@@ -21,8 +22,9 @@ if TYPE_CHECKING:
 DEFINITIONS = sorted(HUB.glob("*/*/*.yml"))
 TAP = HUB / "extractors/tap-cloudapis/cloudapis.yml"
 SCRIPT = ROOT / "scripts/hub.py"
+TOKENS = [f"{service.key}_token" for service in SERVICES]
 SECRETS = {
-    "tap-cloudapis": {"dbt_token", "pulumi_token"},
+    "tap-cloudapis": {*TOKENS},
     "target-dlt": {"destination_config"},
     "target-duckdb": {"token"},
 }
@@ -78,7 +80,7 @@ def test_settings_read_well(path: Path) -> None:
 
 
 def test_a_token_of_either_service_is_enough() -> None:
-    assert definition(TAP)["settings_group_validation"] == [["dbt_token"], ["pulumi_token"]]
+    assert definition(TAP)["settings_group_validation"] == [[token] for token in TOKENS]
 
 
 def run_script(*args: str, script: Path = SCRIPT) -> subprocess.CompletedProcess[str]:
@@ -97,7 +99,7 @@ def test_definitions_and_project_are_up_to_date() -> None:
 def test_outdated_files_are_found_and_mended_without_touching_the_rest(tmp_path: Path) -> None:
     files = [path.relative_to(ROOT) for path in (*DEFINITIONS, ROOT / "meltano.yml")]
     scripts = [path.relative_to(ROOT) for path in (ROOT / "scripts").glob("*.py")]
-    for file in [*files, *scripts, Path("README.md")]:
+    for file in [*files, *scripts, Path("README.md"), Path("docs/streams.md")]:
         (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / file).write_text((ROOT / file).read_text("utf-8"), "utf-8")
     for file in files:
@@ -137,7 +139,7 @@ def test_meltano_adds_the_tap_from_the_hub(hub: str, tmp_path: Path) -> None:
     )
     lock = json.loads((tmp_path / "plugins/extractors/tap-cloudapis--cloudapis.lock").read_text())
     content = definition(TAP)
-    for key in ("namespace", "pip_url", "executable", "settings_group_validation"):
+    for key in ("namespace", "pip_url", "executable", "select", "settings_group_validation"):
         assert lock[key] == content[key]
     assert set(lock["capabilities"]) == set(content["capabilities"])
     names = [setting["name"] for setting in content["settings"]]

@@ -1,0 +1,62 @@
+"""What an answer means: a success, another try, a refusal, or a failure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from singer_sdk.exceptions import RetriableAPIError
+
+from tap_cloudapis.core.children import FamilyStream
+from tap_cloudapis.core.errors import (
+    AuthenticationError,
+    BadRequestError,
+    RefusedError,
+    ResponseError,
+)
+
+if TYPE_CHECKING:
+    import requests
+
+
+class AnsweredStream(FamilyStream):
+    """A stream that tells answers apart; a service says where it gives its reasons."""
+
+    def validate_response(self, response: requests.Response) -> None:
+        """Tell success from what is worth another try and from what is not.
+
+        Raises:
+            RetriableAPIError: 408, 409, 425, 429 and 5xx.
+            AuthenticationError: 401.
+            RefusedError: 402, 403, 404, and a 400 that speaks of the plan.
+            BadRequestError: Any other 400.
+            ResponseError: Anything else that is not a success.
+        """
+        status = response.status_code
+        if status < 300:  # noqa: PLR2004
+            return
+        reason = self.error_text(response)
+        connection = self.connection
+        where = f"{connection.host} answered {status} ({reason})"
+        if status in (408, 409, 425, 429) or status >= 500:  # noqa: PLR2004
+            raise RetriableAPIError(where, response)
+        if status == 401:  # noqa: PLR2004
+            raise AuthenticationError(
+                f"{connection.host} does not accept the value of {self.service_key}_token "
+                f"({reason}); check the token, and that {connection.url_setting} is the "
+                "address that this account uses",
+                response,
+            )
+        if status in (402, 403, 404) or (status == 400 and self.speaks_of_plan(reason)):  # noqa: PLR2004
+            raise RefusedError(where, response)
+        if status == 400:  # noqa: PLR2004
+            raise BadRequestError(where, response)
+        raise ResponseError(where, response)
+
+    def error_text(self, response: requests.Response) -> str:
+        """The service's own words in an error answer, short."""
+        text = " ".join(response.text.split())
+        return text[:200] if text and not text.startswith("<") else str(response.reason)
+
+    def speaks_of_plan(self, reason: str) -> bool:
+        """Whether a 400 says that the plan does not include the feature."""
+        return any(word in reason.lower() for word in ("subscription", "available only", "enabled"))
