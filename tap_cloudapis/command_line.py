@@ -5,14 +5,89 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from abc import abstractmethod
 from typing import TYPE_CHECKING, Any
 
+from singer_sdk import Tap
+from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.helpers._util import load_json
+from singer_sdk.tap_base import CliTestOptionValue
 
 from tap_cloudapis.core.errors import OutputError, TapError, Terminated
 
 if TYPE_CHECKING:
-    from singer_sdk import Tap
+    import click
+    from singer_sdk.plugin_base import _ConfigInput
+
+    from tap_cloudapis.core.report import SyncReport
+
+
+class CommandLineTap(Tap):
+    """A tap whose command line tells a user's mistake in one line."""
+
+    report: SyncReport
+
+    @abstractmethod
+    def run(self) -> int:
+        """Sync all selected streams, and give back the exit code."""
+
+    @abstractmethod
+    def check_settings(self) -> None:
+        """Check what a sync needs and discovery does not; raises ``TapError``."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Write what is buffered; end the threads."""
+
+    @classmethod
+    def invoke(  # type: ignore[override]
+        cls,
+        *,
+        about: bool = False,
+        about_format: str | None = None,
+        config: _ConfigInput | None = None,
+        state: Any = None,
+        catalog: Any = None,
+    ) -> None:
+        """Sync, or print what ``--about`` asks for; see :meth:`Tap.invoke`."""
+        super(Tap, cls).invoke(about=about, about_format=about_format)
+        try:
+            tap = cls(
+                config=config.config if config else {},
+                state=read_json(state, "--state"),
+                catalog=read_json(catalog, "--catalog"),
+                parse_env_config=config.parse_env if config else False,
+            )
+        except ConfigValidationError as exc:
+            raise TapError("; ".join(exc.errors)) from None
+        cls.print_version(print_fn=cls.logger.info)
+        sys.exit(tap.run())
+
+    @classmethod
+    def cb_test(
+        cls,
+        ctx: click.Context,
+        param: click.Option,  # noqa: ARG003
+        value: str,
+    ) -> None:
+        """Handle ``--test``: one record of each stream, exit code 1 if a stream failed."""
+        if value == CliTestOptionValue.Disabled.value:
+            return
+        config: _ConfigInput = ctx.params["config"]
+        try:
+            tap = cls(config=config.config, parse_env_config=config.parse_env)
+        except ConfigValidationError as exc:
+            raise TapError("; ".join(exc.errors)) from None
+        if value == CliTestOptionValue.Schema.value:
+            tap.write_schemas()
+        else:
+            tap.check_settings()
+            tap.run_connection_test()
+            tap.report.log_summary()
+            if not tap.report.failed:
+                cls.logger.info("The test has passed: a record of each stream that has any")
+        tap.close()
+        ctx.exit(int(tap.report.failed))
 
 
 def run_command(tap: type[Tap]) -> None:
