@@ -15,7 +15,7 @@ from requests.adapters import HTTPAdapter
 from requests.utils import get_environ_proxies
 from singer_sdk.exceptions import RetriableAPIError
 
-from tap_cloudapis.core.errors import TapError
+from tap_cloudapis.core.errors import TapError, UnavailableError
 from tap_cloudapis.core.fetching import FetchPool
 from tap_cloudapis.core.throttling import Gate, parse_retry_after
 
@@ -66,8 +66,8 @@ class Connection:
         log: Logs a line about waiting; called in worker threads.
 
     Attributes:
-        unusable: Why nothing can be read any more, once the token was refused or the service
-            is down.
+        unusable: Why nothing can be read any more, once the token was refused, or the service is
+            down or asks for more patience than there is.
     """
 
     def __init__(  # noqa: PLR0913 - a record of settings
@@ -95,7 +95,8 @@ class Connection:
         self._parts = urlsplit(url)
         self._stopped = threading.Event()
         self._reached = False
-        self._exhausted = 0
+        self._exhausted: list[StreamReport] = []
+        self._lock = threading.Lock()
         self._log = log
         self._said_at = time.monotonic()
         self.gate = Gate(requests_per_minute, self._stopped)
@@ -131,19 +132,20 @@ class Connection:
             The body of the answer; ``None`` when it has none (204).
 
         Raises:
-            TapError: When the patience for retries is spent.
+            UnavailableError: When every try has failed.
+            TapError: When no other try makes sense.
         """
         tries = 0
         limited_since: float | None = None
         while True:
             entered = self.gate.enter()
-            self._check_usable()
+            self._check_usable(report)
             report.count(requests=1)
             tries += 1
             try:
                 body = self._send_once(request, validate)
             except RetriableAPIError as exc:
-                failure = str(exc)
+                failure, answered = str(exc), True
                 wait = self._asked_to_wait(exc.response, entered)
                 if wait is not None:
                     now = time.monotonic()
@@ -154,6 +156,7 @@ class Connection:
                     continue
             except _CONNECTION_ERRORS as exc:
                 failure = f"no answer from {self.host} ({_reason(exc)}); check {self.url_setting}"
+                answered = False
                 if isinstance(exc, requests.exceptions.ConnectTimeout) and not self._reached:
                     tries += MAX_FIRST_TRIES // MAX_FIRST_TIMEOUTS - 1
             except requests.exceptions.RequestException as exc:
@@ -161,26 +164,34 @@ class Connection:
                 raise TapError(msg) from exc
             else:
                 self._reached = True
-                self._exhausted = 0
+                self._exhausted.clear()
                 self.gate.succeeded()
                 return body
             most = MAX_TRIES if self._reached else MAX_FIRST_TRIES
             if tries >= most:
                 msg = f"{failure} ({tries} tries)"
-                self._give_up_on_service(msg)
-                raise TapError(msg) from None
+                self._count_failure(report, msg, answered=answered)
+                raise UnavailableError(msg) from None
             report.count(retries=1)
             pause = min(LONGEST_WAIT, FIRST_WAIT * 2 ** (tries - 1)) * _jitter()
             if pause >= 1:
                 self._say(f"{failure}, trying again in {pause:.0f} s ({tries} of {most})")
             self._stopped.wait(pause)
 
-    def _check_usable(self) -> None:
+    def _check_usable(self, report: StreamReport) -> None:
+        if self.unusable is not None:
+            raise self.unusable
+        if report.given_up:
+            raise TapError(report.given_up)
         if self._stopped.is_set():
             msg = f"{self._service}: the sync was stopped"
             raise TapError(msg)
-        if self.unusable is not None:
-            raise self.unusable
+
+    def give_up(self, reason: TapError) -> None:
+        """Read nothing more of this service; whoever waits for it is woken."""
+        with self._lock:
+            self.unusable = self.unusable or reason
+        self._stopped.set()
 
     def _asked_to_wait(self, response: requests.Response | None, entered: float) -> float | None:
         """Close the gate if an answer asks for it.
@@ -208,28 +219,42 @@ class Connection:
         """
         if waited + wait > self.patience:
             so_far = f" after waiting {waited:.0f} s" if waited >= 1 else ""
-            msg = (
-                f"{failure}; gave up{so_far}: {self.host} asks for a wait of {wait:.0f} s, "
-                f"the patience is {self.patience} s"
+            reason = TapError(
+                f"{failure}; gave up{so_far}: the next wait would be {wait:.0f} s, and "
+                f"rate_limit_patience_seconds is {self.patience}"
             )
-            raise TapError(msg)
+            # The gate is closed for so long: no other request would get through either.
+            self.give_up(reason)
+            raise reason
         if wait >= 1:
-            self._say(f"{self.host} limits the rate, waiting {wait:.0f} s")
+            self._say(f"{failure}, waiting {wait:.0f} s")
 
-    def _give_up_on_service(self, failure: str) -> None:
-        """Count a request that failed for good; after a few in a row the service is down."""
-        self._exhausted += 1
-        if self._exhausted >= EXHAUSTED_IN_A_ROW and self.unusable is None:
-            self.unusable = TapError(
-                f"{self._exhausted} requests in a row failed, so the rest of {self._service} is "
-                f"not read: {failure}"
+    def _count_failure(self, report: StreamReport, failure: str, *, answered: bool) -> None:
+        """Count a request that failed for good; after a few in a row the service may be down.
+
+        It is if it does not answer at all, or fails whatever stream is read. One kind of list that
+        it cannot give is no reason to leave out the others.
+        """
+        with self._lock:
+            self._exhausted.append(report)
+            count = len(self._exhausted)
+            is_down = not answered or any(other is not report for other in self._exhausted)
+        if is_down and count >= EXHAUSTED_IN_A_ROW:
+            self.give_up(
+                TapError(
+                    f"{count} requests in a row failed, so the rest of {self._service} is not "
+                    f"read: {failure}"
+                )
             )
 
     def _say(self, text: str) -> None:
         """Log a line about waiting, but not more than one in some seconds; from any thread."""
         now = time.monotonic()
-        if now - self._said_at >= SECONDS_BETWEEN_LINES:
-            self._said_at = now
+        with self._lock:
+            due = now - self._said_at >= SECONDS_BETWEEN_LINES
+            if due:
+                self._said_at = now
+        if due:
             self._log(text)
 
     def _send_once(

@@ -22,6 +22,10 @@ class IncompleteListError(TapError):
     """A list gave fewer rows than the API announced, after every retry."""
 
 
+class UnavailableError(TapError):
+    """A request failed for good, after every retry."""
+
+
 class ResponseError(TapError, FatalAPIError):
     """An answer that ends the request: no retry would change it."""
 

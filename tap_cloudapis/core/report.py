@@ -31,6 +31,8 @@ class StreamReport:
         failures: What should have been there and is not.
         notes: What else a reader of the summary should know.
         left_out: Records that are left out because they cannot be told from others.
+        cut_off: Whether a list was not read because its service could not be used any more.
+        given_up: Why its other lists are not read, after some in a row failed; empty if they are.
     """
 
     rows: int = 0
@@ -41,12 +43,14 @@ class StreamReport:
     failures: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     left_out: int = 0
+    cut_off: bool = False
+    given_up: str = ""
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
 
     @property
     def failed(self) -> bool:
         """Whether rows are missing that should be there."""
-        return bool(self.failures or self.left_out)
+        return bool(self.failures or self.left_out or self.cut_off)
 
     def count(self, *, requests: int = 0, retries: int = 0) -> None:
         """Count requests; called from worker threads."""
@@ -157,17 +161,18 @@ class SyncReport:
 
         Args:
             streams: Streams that should have been read; those that were not are named, too.
-            reasons: Why a stream was not read, or not to its end, by stream.
+            reasons: Why nothing more was read of a stream's service, by stream.
 
         What failed was logged as an error when it did, so it is only pointed at here.
         """
         reasons = reasons or {}
         for name in streams:
             why = f": {reasons[name]}" if name in reasons else ""
-            if name not in self._streams:
+            report = self._streams.get(name)
+            if report is None or (report.cut_off and not report.requests):
                 self[name].notes.append(f"not read{why}")
-            elif why and not self[name].failures:
-                self[name].notes.append(f"not read to its end{why}")
+            elif report.cut_off and not report.failures:
+                report.notes.append(f"not read to its end{why}")
         width = max(map(len, self._streams), default=0)
         for name, report in self._streams.items():
             notes = ["FAILED: see the error above"] if report.failures else []
