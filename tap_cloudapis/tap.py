@@ -111,7 +111,8 @@ class TapCloudAPIs(CommandLineTap):
     @cached_property
     def user_agent(self) -> str:
         """What the tap calls itself in requests."""
-        return str(self.config.get("user_agent") or f"{self.name}/{self.plugin_version}")
+        chosen = str(self.config.get("user_agent") or "").strip()
+        return chosen or f"{self.name}/{self.plugin_version}"
 
     @cached_property
     def _configured(self) -> dict[str, Service]:

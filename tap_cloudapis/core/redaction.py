@@ -8,12 +8,14 @@ the tap logs may quote a server or a name of a user's: it is made printable, and
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 import sys
 import threading
 import traceback
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, quote_plus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -23,6 +25,8 @@ STAND_IN = "[secret]"
 #: A shorter piece of text is no secret, and occurs in any sentence.
 SHORTEST = 6
 
+#: What people paste in front of a token is none.
+_SCHEME = re.compile("bearer|authorization:?", re.IGNORECASE)
 #: How the names of the tap's own loggers begin.
 _OWN_LOGGERS = "tap-cloudapis"
 
@@ -35,16 +39,32 @@ def keep_secret(values: Iterable[str]) -> None:
 
     Args:
         values: Secrets as the user wrote them. Each is known by its pieces, too, as an error may
-            write a line break or another odd character in a form of its own.
+            write a line break or another odd character in a form of its own; and each of these
+            as it stands in a URL, in JSON and in a message of Python's.
     """
     global _pattern  # noqa: PLW0603 - as the logging module, one for the process
     for value in values:
         pieces = [value.strip(), *re.split(r"[^!-~]+", value)]
-        _secrets.update(piece for piece in pieces if len(piece) >= SHORTEST)
+        _secrets.update(
+            form
+            for piece in pieces
+            if len(piece) >= SHORTEST and not _SCHEME.fullmatch(piece)
+            for form in _forms(piece)
+        )
     if _secrets:
         longest_first = sorted(_secrets, key=len, reverse=True)
         _pattern = re.compile("|".join(map(re.escape, longest_first)))
     _install()
+
+
+def _forms(piece: str) -> set[str]:
+    return {
+        piece,
+        quote(piece, safe="", errors="replace"),
+        quote_plus(piece, errors="replace"),
+        json.dumps(piece)[1:-1],
+        repr(piece)[1:-1],
+    }
 
 
 def printable(text: str) -> str:
@@ -59,10 +79,6 @@ def _spell(character: str) -> str:
 def redact(text: str) -> str:
     """Replace the secrets in a text."""
     return text if _pattern is None else _pattern.sub(STAND_IN, text)
-
-
-def _holds_secret(text: str) -> bool:
-    return _pattern is not None and _pattern.search(text) is not None
 
 
 class _Factory:
@@ -84,8 +100,11 @@ class _Factory:
             record.msg, record.args = shown, ()
         if record.exc_info and record.exc_info[1] is not None:
             text = "".join(traceback.format_exception(record.exc_info[1])).rstrip()
-            if _holds_secret(text):
-                record.exc_info, record.exc_text = None, redact(text)
+            shown = redact(text)
+            if record.name.startswith(_OWN_LOGGERS):
+                shown = "\n".join(map(printable, shown.split("\n")))
+            if shown != text:
+                record.exc_info, record.exc_text = None, shown
         return record
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from tap_cloudapis.core.answers import shortened
 from tap_cloudapis.core.errors import TapError
 from tap_cloudapis.core.offset_pages import OffsetPages
 from tap_cloudapis.core.paging import Page, PageLimit, Paginator
@@ -115,4 +116,4 @@ def _message(body: Any) -> str:
     data = body.get("data")
     reason = data.get("reason") if isinstance(data, dict) else None
     message = status.get("user_message") or status.get("User_message") or body.get("detail")
-    return " ".join(str(reason or message or "").split())[:200]
+    return shortened(str(reason or message or ""))

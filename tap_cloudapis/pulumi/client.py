@@ -6,6 +6,7 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from tap_cloudapis.core.answers import shortened
 from tap_cloudapis.core.paging import Page, PageLimit, Row
 from tap_cloudapis.core.stream import CloudStream
 
@@ -90,4 +91,4 @@ class PulumiStream(CloudStream):
             message = response.json()["message"]
         except (ValueError, KeyError, TypeError):
             return super().error_text(response)
-        return " ".join(str(message).split())[:200]
+        return shortened(str(message))
