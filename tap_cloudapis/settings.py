@@ -79,8 +79,8 @@ COMMON = (
         default=900,
         title="Rate limit patience (seconds)",
         description=(
-            "How long one request may wait in all for rate limits to pass (answers 429) "
-            "before its stream fails."
+            "How long one request may wait in all, where the service limits the rate (429) or "
+            "asks for a wait (503), before the rest of that service is left out."
         ),
     ),
     th.Property(
@@ -199,7 +199,9 @@ def check_start_date(value: str | None) -> None:
     if value is None:
         return
     try:
-        datetime.strptime(str(to_timestamp(value)), "%Y-%m-%dT%H:%M:%S.%fZ")  # noqa: DTZ007
+        # Digits alone count seconds: 20260131 would be a day of 1970.
+        moment = "" if value.strip().isdecimal() else str(to_timestamp(value))
+        datetime.strptime(moment, "%Y-%m-%dT%H:%M:%S.%fZ")  # noqa: DTZ007
     except ValueError:
         msg = (
             "start_date is not a date or timestamp that exists, like 2026-01-31 or "
