@@ -241,7 +241,7 @@ def _first_run(start_date: str) -> str:
     texts = [value for query in queries for value in query.values() if "T" in value]
     assert texts, queries
     first: str = min(texts)
-    return first.strip("[\"")
+    return first.strip('["')
 
 
 @given(st.text(max_size=30) | st.datetimes().map(lambda moment: f"{moment.isoformat()}Z"))

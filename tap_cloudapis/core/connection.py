@@ -221,7 +221,8 @@ class Connection:
             so_far = f" after waiting {waited:.0f} s" if waited >= 1 else ""
             reason = TapError(
                 f"{failure}; gave up{so_far}: the next wait would be {wait:.0f} s, and "
-                f"rate_limit_patience_seconds is {self.patience}"
+                f"rate_limit_patience_seconds is {self.patience}; the rest of {self._service} is "
+                "not read"
             )
             # The gate is closed for so long: no other request would get through either.
             self.give_up(reason)

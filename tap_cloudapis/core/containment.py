@@ -91,8 +91,8 @@ class ContainedStream(EmittingStream):
     ) -> Generator[dict[str, Any], Any, Any]:
         """Emit the records of a context; a failure is reported and ends this context only."""
         if not self._can_read():
-            if self.configured:
-                self.report.cut_off = True
+            if self.configured and (reason := self.connection.unusable):
+                self.tap.report.cut_off(self.name, str(reason))
             return
         report = self.tap.report
         with report.timing(self.name) as figures:

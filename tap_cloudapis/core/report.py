@@ -66,6 +66,7 @@ class SyncReport:
         self._logger = logger
         self._streams: dict[str, StreamReport] = {}
         self._running: list[str] = []
+        self._told: set[str] = set()
         self._since = time.monotonic()
         self._next_progress = self._since + PROGRESS_INTERVAL
 
@@ -142,6 +143,14 @@ class SyncReport:
         if what not in self[stream].failures:
             self[stream].failures.append(what)
             self._logger.error("%s: %s", stream, what)
+
+    def cut_off(self, stream: str, why: str) -> None:
+        """Note that a list was not read as its service cannot be used; say why, but once."""
+        self[stream].cut_off = True
+        failures = [text for report in self._streams.values() for text in report.failures]
+        if why not in self._told and not any(why in text for text in failures):
+            self._told.add(why)
+            self._logger.error("%s", why)
 
     def progress(self) -> None:
         """Log a line about the running stream when the last one is long enough ago."""
