@@ -195,7 +195,7 @@ def assert_gave_up(outcome: Outcome, status: int, patience: int) -> None:
 def test_nobody_waits_behind_a_gate_that_stays_closed() -> None:
     """Requests that are on their way when another one is asked for too much patience."""
     boxes = [{"id": number} for number in range(40)]
-    things = {f"/boxes/{number}/things": [{"id": 1}] for number in range(40)}
+    things: dict[str, Any] = {f"/boxes/{number}/things": [{"id": 1}] for number in range(40)}
     things["/boxes/5/things"] = asking(429, "99999")
     shop = Shop(toy_tap(Boxes, Things, Lids), {"/boxes": boxes, "/lids": [{"id": 7}], **things})
     with shop.server:
