@@ -7,6 +7,10 @@ import gc
 import os
 import signal
 import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from types import FrameType
 
 #: Allocations between two searches for garbage, of which imports make none.
 _ALLOCATIONS = 100_000
@@ -15,16 +19,20 @@ _ALLOCATIONS = 100_000
 def main() -> None:
     """Run ``tap-cloudapis``."""
     gc.set_threshold(_ALLOCATIONS)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _interrupted)
     try:
         from tap_cloudapis.command_line import run_command  # noqa: PLC0415
         from tap_cloudapis.tap import TapCloudAPIs  # noqa: PLC0415
 
         run_command(TapCloudAPIs)
-    except KeyboardInterrupt:
-        # Before the tap has its handlers in place.
-        _end(128 + signal.SIGINT)
     except SystemExit as exc:
         _end(exc.code)
+
+
+def _interrupted(signum: int, _frame: FrameType | None) -> None:
+    """End on Ctrl-C before the tap has its handlers; click would make it an error of its own."""
+    sys.exit(128 + signum)
 
 
 def _end(code: str | int | None) -> None:

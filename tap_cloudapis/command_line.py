@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import sys
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     from singer_sdk.plugin_base import _ConfigInput
 
     from tap_cloudapis.core.report import SyncReport
+
+
+#: What the operating system says where output cannot be written, of which click knows one.
+_NO_OUTPUT = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EPIPE)
 
 
 class CommandLineTap(Tap):
@@ -98,6 +103,9 @@ def run_command(tap: type[Tap]) -> None:
     """
     logger = logging.getLogger(tap.name)
     command = tap.cli
+    if sys.stdout is None:
+        logger.error("cannot write to standard output: it is closed")
+        sys.exit(1)
     try:
         command()
     except TapError as exc:
@@ -105,17 +113,26 @@ def run_command(tap: type[Tap]) -> None:
     except Terminated as exc:
         sys.exit(128 + exc.signum)
     except OutputError as exc:
-        # Leave nothing for the interpreter to flush.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        _drop_output()
         logger.error("%s", exc)  # noqa: TRY400
     except (FileNotFoundError, IsADirectoryError, PermissionError) as exc:
         logger.error("%s", exc)  # noqa: TRY400
+    except OSError as exc:
+        if exc.errno not in _NO_OUTPUT:
+            raise
+        _drop_output()
+        logger.error("cannot write to standard output: %s", exc.strerror)  # noqa: TRY400
     except ValueError as exc:
         # The SDK reads --config with simplejson, whose error is a class of its own.
         if type(exc).__name__ != "JSONDecodeError":
             raise
         logger.error("--config: the file is not JSON (%s)", exc)  # noqa: TRY400
     sys.exit(1)
+
+
+def _drop_output() -> None:
+    """Leave nothing for the interpreter to flush."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def read_json(file: Any, option: str) -> dict[str, Any] | None:

@@ -56,16 +56,19 @@ class Plan:
         known = {stream.tap_stream_id for stream in self._streams.values()}
         unknown = sorted(set(catalog) - known)
         if unknown:
+            more = len(unknown) - _NAMED
             self._logger.warning(
-                "The catalog has streams that this tap has not: %s; make it anew with --discover",
+                "The catalog has streams that this tap does not know: %s%s; make it anew with "
+                "--discover",
                 ", ".join(unknown[:_NAMED]),
+                f" and {more} more" if more > 0 else "",
             )
         for service in self._services:
             streams = self.selected(service)
             if service.key in self._configured:
                 if not streams:
                     self._logger.warning(
-                        "No stream of %s is selected: nothing is read", service.title
+                        "No stream of %s is selected: nothing of it is read", service.title
                     )
             elif streams:
                 self._logger.info(
