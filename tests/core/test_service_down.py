@@ -260,3 +260,15 @@ def test_pulumi_dies_while_a_thousand_stacks_are_read(after: int, still: Simulat
             assert len(resumed.records("pulumi_stack_updates")) < len(
                 again.rows("pulumi_stack_updates")
             )
+
+
+def test_what_was_given_up_comes_with_the_next_sync(still: Simulator) -> None:
+    still.faults([{"path": "/stacks/.*/updates", "status": 500, "times": 5000}])
+    cut = sync(settings(still))
+    still.clear_faults()
+    assert cut.code == 1
+    assert cut.logged("ERROR", "pulumi_stack_updates", "its other lists are not read")
+    assert_true(cut.latest, still, set(NAMES) - {"pulumi_stack_updates"})
+    resumed = sync(settings(still), state=cut.state)
+    assert resumed.code == 0, resumed.logged("ERROR")
+    assert_true(resumed.latest, still, ["pulumi_stack_updates"])
