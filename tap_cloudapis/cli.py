@@ -5,7 +5,12 @@ from __future__ import annotations
 import atexit
 import gc
 import os
+import signal
 import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from types import FrameType
 
 #: Allocations between two searches for garbage, of which imports make none.
 _ALLOCATIONS = 100_000
@@ -14,13 +19,20 @@ _ALLOCATIONS = 100_000
 def main() -> None:
     """Run ``tap-cloudapis``."""
     gc.set_threshold(_ALLOCATIONS)
-    from tap_cloudapis.command_line import run_command  # noqa: PLC0415
-    from tap_cloudapis.tap import TapCloudAPIs  # noqa: PLC0415
-
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _interrupted)
     try:
+        from tap_cloudapis.command_line import run_command  # noqa: PLC0415
+        from tap_cloudapis.tap import TapCloudAPIs  # noqa: PLC0415
+
         run_command(TapCloudAPIs)
     except SystemExit as exc:
         _end(exc.code)
+
+
+def _interrupted(signum: int, _frame: FrameType | None) -> None:
+    """End on Ctrl-C before the tap has its handlers; click would make it an error of its own."""
+    sys.exit(128 + signum)
 
 
 def _end(code: str | int | None) -> None:

@@ -6,9 +6,14 @@ Those of a service stand in the folder of the service.
 from __future__ import annotations
 
 import difflib
+import re
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from singer_sdk import typing as th
+
+from tap_cloudapis.core.errors import TapError
+from tap_cloudapis.core.normalizing import to_timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -25,6 +30,13 @@ _TYPE_WORDS = {
     "string": "text",
 }
 
+#: Whole numbers as people and templates write them, few enough digits for a float to be exact.
+_WHOLE = re.compile(r"[+-]?\d{1,15}(\.0*)?")
+_BOOLEANS = {
+    **dict.fromkeys(("true", "1", "yes", "on"), True),
+    **dict.fromkeys(("false", "0", "no", "off"), False),
+}
+
 #: Settings that concern all services.
 COMMON = (
     th.Property(
@@ -39,7 +51,7 @@ COMMON = (
     ),
     th.Property(
         "lookback_hours",
-        th.IntegerType(minimum=0),
+        th.IntegerType(minimum=0, maximum=87_600),
         default=24,
         title="Look-back (hours)",
         description=(
@@ -67,8 +79,8 @@ COMMON = (
         default=900,
         title="Rate limit patience (seconds)",
         description=(
-            "How long one request may wait in all for rate limits to pass (answers 429) "
-            "before its stream fails."
+            "How long one request may wait in all, where the service limits the rate (429) or "
+            "asks for a wait (503), before the rest of that service is left out."
         ),
     ),
     th.Property(
@@ -127,3 +139,72 @@ def explain(error: ValidationError, schema: Mapping[str, Any]) -> list[str]:
         words = [_TYPE_WORDS.get(name, name) for name in types if name != "null"]
         return [f"{name} must be {' or '.join(words)}"]
     return [f"{name} is not valid: {error.validator} {expected}"]
+
+
+def tidy(settings: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Bring settings into the types of their schema, where they are only written otherwise.
+
+    Args:
+        settings: As a file, the environment or Meltano give them.
+        schema: The JSON schema of all settings.
+
+    Returns:
+        The settings without those that are null or empty, which count as not set; whole numbers
+        and booleans written as text, or as ``24.0``, are numbers and booleans. What is of another
+        type stays, for the validation to refuse.
+    """
+    properties = schema["properties"]
+    tidied = {
+        name: _tidy_value(value, _types(properties.get(name, {})))
+        for name, value in settings.items()
+    }
+    return {
+        name: value
+        for name, value in tidied.items()
+        if name not in properties or not (value is None or value in ("", [], {}))
+    }
+
+
+def _types(definition: Mapping[str, Any]) -> set[str]:
+    types = definition.get("type", ())
+    return {types} if isinstance(types, str) else set(types)
+
+
+def _tidy_value(value: Any, types: set[str]) -> Any:
+    if isinstance(value, str):
+        value = value if value.strip() else ""
+    if isinstance(value, list):
+        return [item for item in value if item is not None and str(item).strip()]
+    if "integer" in types:
+        return _whole_number(value)
+    if "boolean" in types and isinstance(value, (str, int)):
+        return _BOOLEANS.get(str(value).strip().lower(), value)
+    return value
+
+
+def _whole_number(value: Any) -> Any:
+    """A number that is whole, however it is written; anything else as it is."""
+    if isinstance(value, bool):
+        return value
+    text = str(value).strip()
+    return int(float(text)) if _WHOLE.fullmatch(text) else value
+
+
+def check_start_date(value: str | None) -> None:
+    """Check that a start date is a moment that exists.
+
+    Raises:
+        TapError: When it is not.
+    """
+    if value is None:
+        return
+    try:
+        # Digits alone count seconds: 20260131 would be a day of 1970.
+        moment = "" if value.strip().isdecimal() else str(to_timestamp(value))
+        datetime.strptime(moment, "%Y-%m-%dT%H:%M:%S.%fZ")  # noqa: DTZ007
+    except ValueError:
+        msg = (
+            "start_date is not a date or timestamp that exists, like 2026-01-31 or "
+            "2026-01-31T00:00:00Z"
+        )
+        raise TapError(msg) from None

@@ -5,36 +5,34 @@ from __future__ import annotations
 import gc
 import logging
 import os
-import sys
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
-from singer_sdk import Tap, metrics
+from singer_sdk import metrics
 from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.helpers._classproperty import classproperty
 from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
 from singer_sdk.plugin_base import JSONSchemaValidator
 from singer_sdk.singerlib import Catalog
-from singer_sdk.tap_base import CliTestOptionValue
 
-from tap_cloudapis.command_line import read_json
+from tap_cloudapis.command_line import CommandLineTap
 from tap_cloudapis.core.errors import TapError, Terminated
-from tap_cloudapis.core.normalizing import to_timestamp
+from tap_cloudapis.core.headers import check_header, check_token
 from tap_cloudapis.core.output import BufferedSingerWriter, ThrottledStateWriter
+from tap_cloudapis.core.redaction import keep_secret
 from tap_cloudapis.core.report import SyncReport
-from tap_cloudapis.core.state import HOSTS_KEY, VERSION, VERSION_KEY, known_hosts, read_bookmarks
+from tap_cloudapis.core.state import HOSTS_KEY, known_hosts, read_bookmarks, stamp
 from tap_cloudapis.dbt import DBT_CLOUD
 from tap_cloudapis.environment import read_settings
+from tap_cloudapis.plan import Plan
 from tap_cloudapis.pulumi import PULUMI_CLOUD
-from tap_cloudapis.settings import explain, settings_schema
+from tap_cloudapis.settings import check_start_date, explain, settings_schema, tidy
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import FrameType
 
-    import click
     from singer_sdk.helpers.capabilities import CapabilitiesEnum
-    from singer_sdk.plugin_base import _ConfigInput
 
     from tap_cloudapis.core.connection import Connection
     from tap_cloudapis.core.service import Service
@@ -51,7 +49,7 @@ _SDK_NARRATION = (
 )
 
 
-class TapCloudAPIs(Tap):
+class TapCloudAPIs(CommandLineTap):
     """Singer tap for dbt Cloud and Pulumi Cloud: run history, jobs, stacks, updates, access."""
 
     name = "tap-cloudapis"
@@ -113,12 +111,17 @@ class TapCloudAPIs(Tap):
     @cached_property
     def user_agent(self) -> str:
         """What the tap calls itself in requests."""
-        return str(self.config.get("user_agent") or f"{self.name}/{self.plugin_version}")
+        chosen = str(self.config.get("user_agent") or "").strip()
+        return chosen or f"{self.name}/{self.plugin_version}"
 
     @cached_property
     def _configured(self) -> dict[str, Service]:
         """The services that have a token, by key."""
         return {service.key: service for service in self.services if service.token(self.config)}
+
+    @cached_property
+    def _plan(self) -> Plan:
+        return Plan(self.services, self._configured, self.streams, self.logger)
 
     def is_configured(self, service: str) -> bool:
         """Whether there is a token for a service."""
@@ -136,7 +139,7 @@ class TapCloudAPIs(Tap):
         """
         if service not in self._connections:
             connect = self._configured[service].connect
-            self._connections[service] = connect(self.config, self._before_wait)
+            self._connections[service] = connect(self.config, self._before_wait, self.logger.info)
         return self._connections[service]
 
     @classproperty
@@ -149,6 +152,12 @@ class TapCloudAPIs(Tap):
         """Validate the settings; no message ever shows a value, as it may be a secret."""
         schema = self.config_jsonschema
         self.append_builtin_config(schema)
+        self._config = tidy(self._config, schema)
+        keep_secret(
+            str(value)
+            for name, value in self._config.items()
+            if schema["properties"].get(name, {}).get("secret")
+        )
         found = JSONSchemaValidator(schema).iter_errors(self._config)
         errors = [text for error in found for text in explain(error, schema)]
         if errors and raise_errors:
@@ -167,15 +176,14 @@ class TapCloudAPIs(Tap):
             names = [f"TAP_CLOUDAPIS_{service.key.upper()}_TOKEN" for service in self.services]
             msg = f"no token: set {' or '.join(wanted)} (in the environment {' or '.join(names)})"
             raise TapError(msg)
+        check_header(self.user_agent, "user_agent")
+        check_start_date(self.config.get("start_date"))
         for service in self._configured.values():
+            check_token(service.token(self.config), f"{service.key}_token")
+            service.check(self.config)
             connection = self.connection(service.key)
             if connection.url_hint:
                 self.logger.warning("%s is %s", connection.url, connection.url_hint)
-            service.check(self.config)
-        start = self.config.get("start_date")
-        if start and to_timestamp(start) == start and not start.endswith("Z"):
-            msg = "start_date is not a date or timestamp like 2026-01-31 or 2026-01-31T00:00:00Z"
-            raise TapError(msg)
 
     # State
 
@@ -200,20 +208,15 @@ class TapCloudAPIs(Tap):
 
     def _begin_state(self) -> None:
         """Stamp the state, and warn of one that speaks of another deployment."""
-        hosts = self._whole_state[HOSTS_KEY]
-        for key in self._configured:
-            before, now = hosts.get(key), self.connection(key).hostname
-            if before and before != now:
-                self.logger.warning(
-                    "The state was written with %s as %s_host, now it is %s. If that is another "
-                    "deployment, use a state of its own: ids mean other things there",
-                    before,
-                    key,
-                    now,
-                )
-            hosts[key] = now
-        self._whole_state.setdefault("bookmarks", {})
-        self._whole_state[VERSION_KEY] = VERSION
+        hosts = {key: self.connection(key).hostname for key in self._configured}
+        for key, before in stamp(self._whole_state, hosts).items():
+            self.logger.warning(
+                "The state was written with %s as %s_host, now it is %s. If that is another "
+                "deployment, use a state of its own: ids mean other things there",
+                before,
+                key,
+                hosts[key],
+            )
 
     # A sync and its end
 
@@ -231,7 +234,8 @@ class TapCloudAPIs(Tap):
         try:
             self.check_settings()
             self._begin_state()
-            self._log_what_to_expect()
+            self._plan.log(self.input_catalog or ())
+            self._log_about_versions()
             self.sync_all()
         except Terminated as exc:
             self.logger.warning("Ended by signal %d, behind a last STATE message", exc.signum)
@@ -242,7 +246,7 @@ class TapCloudAPIs(Tap):
         finally:
             self.close()
         if self.report.has_figures or not self.report.failed:
-            self.report.log_summary(self._expected_streams())
+            self.report.log_summary(self._plan.expected(), self._reasons())
         return code or int(self.report.failed)
 
     def close(self) -> None:
@@ -253,33 +257,21 @@ class TapCloudAPIs(Tap):
             self._state_writer.force_state(self.state)
         self.message_writer.flush()
 
-    def _expected_streams(self) -> list[str]:
-        """The selected streams of services with a token."""
-        return [
-            name
-            for service in self._configured.values()
-            for name in self._selected_streams(service)
-        ]
-
-    def _selected_streams(self, service: Service) -> list[str]:
-        names = {stream.name for stream in service.streams}
-        return [s.name for s in self.streams.values() if s.selected and s.name in names]
-
-    def _log_what_to_expect(self) -> None:
-        for service in self.services:
-            streams = self._selected_streams(service)
-            if streams and not self.is_configured(service.key):
-                self.logger.info(
-                    "%s is skipped, as %s_token is not set: %s",
-                    service.title,
-                    service.key,
-                    ", ".join(streams),
-                )
+    def _log_about_versions(self) -> None:
         if self.config.get("emit_activate_version_messages"):
             self.logger.info(
                 "emit_activate_version_messages is on: targets drop the rows that this sync does "
                 "not bring, those of other plugins that load into the same tables as well"
             )
+
+    def _reasons(self) -> dict[str, str]:
+        """Why streams of a service that cannot be used were not read, by stream."""
+        return {
+            name: str(connection.unusable)
+            for key, connection in self._connections.items()
+            if connection.unusable
+            for name in self._plan.selected(self._configured[key])
+        }
 
     def check_signal(self) -> None:
         """End the sync here, between two records, if a signal asked for it."""
@@ -296,58 +288,6 @@ class TapCloudAPIs(Tap):
         if self._signal is not None:
             os._exit(128 + signum)
         self._signal = signum
-
-    # The command line
-
-    @classmethod
-    def invoke(  # type: ignore[override]
-        cls,
-        *,
-        about: bool = False,
-        about_format: str | None = None,
-        config: _ConfigInput | None = None,
-        state: Any = None,
-        catalog: Any = None,
-    ) -> None:
-        """Sync, or print what ``--about`` asks for; see :meth:`Tap.invoke`."""
-        super(Tap, cls).invoke(about=about, about_format=about_format)
-        try:
-            tap = cls(
-                config=config.config if config else {},
-                state=read_json(state, "--state"),
-                catalog=read_json(catalog, "--catalog"),
-                parse_env_config=config.parse_env if config else False,
-            )
-        except ConfigValidationError as exc:
-            raise TapError("; ".join(exc.errors)) from None
-        cls.print_version(print_fn=cls.logger.info)
-        sys.exit(tap.run())
-
-    @classmethod
-    def cb_test(
-        cls,
-        ctx: click.Context,
-        param: click.Option,  # noqa: ARG003
-        value: str,
-    ) -> None:
-        """Handle ``--test``: one record of each stream, exit code 1 if a stream failed."""
-        if value == CliTestOptionValue.Disabled.value:
-            return
-        config: _ConfigInput = ctx.params["config"]
-        try:
-            tap = cls(config=config.config, parse_env_config=config.parse_env)
-        except ConfigValidationError as exc:
-            raise TapError("; ".join(exc.errors)) from None
-        if value == CliTestOptionValue.Schema.value:
-            tap.write_schemas()
-        else:
-            tap.check_settings()
-            tap.run_connection_test()
-            tap.report.log_summary()
-            if not tap.report.failed:
-                cls.logger.info("The test has passed: a record of each stream that has any")
-        tap.close()
-        ctx.exit(int(tap.report.failed))
 
 
 def _is_for_users(record: logging.LogRecord) -> bool:

@@ -15,7 +15,7 @@ import target_dlt.environment
 from tap_cloudapis.core.errors import TapError
 from tap_cloudapis.tap import TapCloudAPIs
 from target_dlt.errors import LoaderError
-from tests.core.syncing import own_signals, run_tap
+from tests.core.syncing import own_signals, run_tap, settings
 from tests.loader.support import INTEGER, problems, query, record, run, schema
 
 if TYPE_CHECKING:
@@ -218,3 +218,25 @@ def test_tests_start_taps_and_targets_that_leave_dotenv_alone(
         (len(still.rows("dbt_runs")),)
     ]
     assert not (tmp_path / "foreign.duckdb").exists()
+
+
+NO_BUNDLE = {"REQUESTS_CA_BUNDLE": "", "CURL_CA_BUNDLE": ""}
+
+
+@pytest.mark.parametrize("variable", NO_BUNDLE)
+@pytest.mark.parametrize("service", ["dbt", "pulumi"])
+def test_certificates_that_are_not_there_are_one_line(
+    service: str, variable: str, tmp_path: Path
+) -> None:
+    missing = tmp_path / "no such.pem"
+    config = {f"{service}_token": "fake-token-for-tests", f"{service}_url": "http://127.0.0.1:9"}
+    outcome = run_tap(config=config, folder=tmp_path, env={**NO_BUNDLE, variable: str(missing)})
+    assert outcome.code == 1
+    assert not outcome.logged("Traceback")
+    assert len(outcome.logged("ERROR")) == 1
+    assert outcome.logged("ERROR", f"{variable} names a file that is not there", str(missing))
+
+
+def test_empty_variables_name_no_certificates(still: Simulator, tmp_path: Path) -> None:
+    outcome = run_tap(config=settings(still, "dbt"), folder=tmp_path, env=NO_BUNDLE)
+    assert outcome.code == 0, outcome.log

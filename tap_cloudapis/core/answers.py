@@ -13,9 +13,18 @@ from tap_cloudapis.core.errors import (
     RefusedError,
     ResponseError,
 )
+from tap_cloudapis.core.redaction import redact
 
 if TYPE_CHECKING:
     import requests
+
+#: Characters of a server's own words that a message repeats.
+MOST_WORDS = 200
+
+
+def shortened(text: str) -> str:
+    """A server's words in one line and not too many; never a part of a secret that is cut."""
+    return redact(" ".join(text.split()))[:MOST_WORDS]
 
 
 class AnsweredStream(FamilyStream):
@@ -54,8 +63,8 @@ class AnsweredStream(FamilyStream):
 
     def error_text(self, response: requests.Response) -> str:
         """The service's own words in an error answer, short."""
-        text = " ".join(response.text.split())
-        return text[:200] if text and not text.startswith("<") else str(response.reason)
+        text = shortened(response.text)
+        return text if text and not text.startswith("<") else str(response.reason)
 
     def speaks_of_plan(self, reason: str) -> bool:
         """Whether a 400 says that the plan does not include the feature."""

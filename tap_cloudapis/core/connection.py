@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import threading
+import time
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -14,7 +15,7 @@ from requests.adapters import HTTPAdapter
 from requests.utils import get_environ_proxies
 from singer_sdk.exceptions import RetriableAPIError
 
-from tap_cloudapis.core.errors import TapError
+from tap_cloudapis.core.errors import TapError, UnavailableError
 from tap_cloudapis.core.fetching import FetchPool
 from tap_cloudapis.core.throttling import Gate, parse_retry_after
 
@@ -27,6 +28,13 @@ if TYPE_CHECKING:
 MAX_TRIES = 10
 #: Tries while no request of the service has ever succeeded: most likely a wrong host.
 MAX_FIRST_TRIES = 6
+#: Connections that may time out before a host has ever answered, and the timeout, in seconds.
+MAX_FIRST_TIMEOUTS = 3
+CONNECT_TIMEOUT = 10
+#: Requests that fail for good, one after another, before the service counts as down.
+EXHAUSTED_IN_A_ROW = 3
+#: Seconds between two lines in the log that say what is waited for.
+SECONDS_BETWEEN_LINES = 10.0
 FIRST_WAIT = 0.1
 LONGEST_WAIT = 30.0
 NO_CONTENT = 204
@@ -55,9 +63,11 @@ class Connection:
         requests_per_minute: The budget; ``None`` for none.
         patience: Seconds that one request may wait for rate limits to pass.
         before_wait: See :class:`FetchPool`.
+        log: Logs a line about waiting; called in worker threads.
 
     Attributes:
-        unusable: Why nothing can be read any more, once the token was refused.
+        unusable: Why nothing can be read any more, once the token was refused, or the service is
+            down or asks for more patience than there is.
     """
 
     def __init__(  # noqa: PLR0913 - a record of settings
@@ -73,6 +83,7 @@ class Connection:
         requests_per_minute: int | None,
         patience: int,
         before_wait: Callable[[], None],
+        log: Callable[[str], None],
     ) -> None:
         self.url = url
         self.url_setting = url_setting
@@ -84,6 +95,10 @@ class Connection:
         self._parts = urlsplit(url)
         self._stopped = threading.Event()
         self._reached = False
+        self._exhausted: list[StreamReport] = []
+        self._lock = threading.Lock()
+        self._log = log
+        self._said_at = time.monotonic()
         self.gate = Gate(requests_per_minute, self._stopped)
         self.pool = FetchPool(concurrency, service, before_wait)
         self.session = _new_session(url, headers, concurrency)
@@ -117,46 +132,131 @@ class Connection:
             The body of the answer; ``None`` when it has none (204).
 
         Raises:
-            TapError: When the patience for retries is spent.
+            UnavailableError: When every try has failed.
+            TapError: When no other try makes sense.
         """
         tries = 0
-        throttled = 0.0
+        limited_since: float | None = None
         while True:
             entered = self.gate.enter()
-            if self._stopped.is_set():
-                msg = f"{self._service}: the sync was stopped"
-                raise TapError(msg)
+            self._check_usable(report)
             report.count(requests=1)
             tries += 1
             try:
                 body = self._send_once(request, validate)
             except RetriableAPIError as exc:
-                failure = str(exc)
-                if exc.response is not None and exc.response.status_code == TOO_MANY_REQUESTS:
+                failure, answered = str(exc), True
+                wait = self._asked_to_wait(exc.response, entered)
+                if wait is not None:
+                    now = time.monotonic()
+                    limited_since = limited_since or now
+                    self._be_patient(failure, wait, now - limited_since)
                     tries -= 1
-                    asked = parse_retry_after(exc.response.headers.get("Retry-After"))
-                    throttled += self.gate.throttled(entered, asked)
-                    if throttled > self.patience:
-                        msg = (
-                            f"{failure}; gave up after waiting {self.patience} s for its rate limit"
-                        )
-                        raise TapError(msg) from exc
                     report.count(retries=1)
                     continue
             except _CONNECTION_ERRORS as exc:
                 failure = f"no answer from {self.host} ({_reason(exc)}); check {self.url_setting}"
+                answered = False
+                if isinstance(exc, requests.exceptions.ConnectTimeout) and not self._reached:
+                    tries += MAX_FIRST_TRIES // MAX_FIRST_TIMEOUTS - 1
             except requests.exceptions.RequestException as exc:
                 msg = f"cannot ask {self.host} ({_reason(exc)}); check {self.url_setting}"
                 raise TapError(msg) from exc
             else:
                 self._reached = True
+                self._exhausted.clear()
                 self.gate.succeeded()
                 return body
-            if tries >= (MAX_TRIES if self._reached else MAX_FIRST_TRIES):
+            most = MAX_TRIES if self._reached else MAX_FIRST_TRIES
+            if tries >= most:
                 msg = f"{failure} ({tries} tries)"
-                raise TapError(msg) from None
+                self._count_failure(report, msg, answered=answered)
+                raise UnavailableError(msg) from None
             report.count(retries=1)
-            self._stopped.wait(min(LONGEST_WAIT, FIRST_WAIT * 2 ** (tries - 1)) * _jitter())
+            pause = min(LONGEST_WAIT, FIRST_WAIT * 2 ** (tries - 1)) * _jitter()
+            if pause >= 1:
+                self._say(f"{failure}, trying again in {pause:.0f} s ({tries} of {most})")
+            self._stopped.wait(pause)
+
+    def _check_usable(self, report: StreamReport) -> None:
+        if self.unusable is not None:
+            raise self.unusable
+        if report.given_up:
+            raise TapError(report.given_up)
+        if self._stopped.is_set():
+            msg = f"{self._service}: the sync was stopped"
+            raise TapError(msg)
+
+    def give_up(self, reason: TapError) -> None:
+        """Read nothing more of this service; whoever waits for it is woken."""
+        with self._lock:
+            self.unusable = self.unusable or reason
+        self._stopped.set()
+
+    def _asked_to_wait(self, response: requests.Response | None, entered: float) -> float | None:
+        """Close the gate if an answer asks for it.
+
+        Args:
+            response: An answer worth another try; ``None`` for none.
+            entered: When its request was let through.
+
+        Returns:
+            Seconds until the gate opens; ``None`` for an answer that asks for nothing.
+        """
+        if response is None:
+            return None
+        # Zero or less is no reason to ask at once: then the gate's own cool-down holds.
+        asked = parse_retry_after(response.headers.get("Retry-After")) or None
+        if response.status_code == TOO_MANY_REQUESTS:
+            return self.gate.throttled(entered, asked)
+        return None if asked is None else self.gate.pause(asked)
+
+    def _be_patient(self, failure: str, wait: float, waited: float) -> None:
+        """Say that a limit is waited out, or that it takes too long.
+
+        Raises:
+            TapError: When the wait is beyond the patience.
+        """
+        if waited + wait > self.patience:
+            so_far = f" after waiting {waited:.0f} s" if waited >= 1 else ""
+            reason = TapError(
+                f"{failure}; gave up{so_far}: the next wait would be {wait:.0f} s, and "
+                f"rate_limit_patience_seconds is {self.patience}; the rest of {self._service} is "
+                "not read"
+            )
+            # The gate is closed for so long: no other request would get through either.
+            self.give_up(reason)
+            raise reason
+        if wait >= 1:
+            self._say(f"{failure}, waiting {wait:.0f} s")
+
+    def _count_failure(self, report: StreamReport, failure: str, *, answered: bool) -> None:
+        """Count a request that failed for good; after a few in a row the service may be down.
+
+        It is if it does not answer at all, or fails whatever stream is read. One kind of list that
+        it cannot give is no reason to leave out the others.
+        """
+        with self._lock:
+            self._exhausted.append(report)
+            count = len(self._exhausted)
+            is_down = not answered or any(other is not report for other in self._exhausted)
+        if is_down and count >= EXHAUSTED_IN_A_ROW:
+            self.give_up(
+                TapError(
+                    f"{count} requests in a row failed, so the rest of {self._service} is not "
+                    f"read: {failure}"
+                )
+            )
+
+    def _say(self, text: str) -> None:
+        """Log a line about waiting, but not more than one in some seconds; from any thread."""
+        now = time.monotonic()
+        with self._lock:
+            due = now - self._said_at >= SECONDS_BETWEEN_LINES
+            if due:
+                self._said_at = now
+        if due:
+            self._log(text)
 
     def _send_once(
         self, request: requests.PreparedRequest, validate: Callable[[requests.Response], None]
@@ -168,7 +268,7 @@ class Connection:
         session = self.session
         response = session.get_adapter(self.url).send(
             request,
-            timeout=self.timeout,
+            timeout=(min(CONNECT_TIMEOUT, self.timeout), self.timeout),
             stream=True,
             verify=session.verify or True,
             proxies=session.proxies,
@@ -198,14 +298,28 @@ def _new_session(url: str, headers: dict[str, str], concurrency: int) -> request
     session = requests.Session()
     session.trust_env = False
     session.proxies = get_environ_proxies(url)
-    session.verify = (
-        os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
-    )
+    session.verify = _ca_bundle()
     session.headers.update(headers)
     adapter = HTTPAdapter(pool_connections=1, pool_maxsize=concurrency)
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     return session
+
+
+def _ca_bundle() -> str | bool:
+    """The certificates to trust: those that the environment names, else those of requests.
+
+    Raises:
+        TapError: When the environment names a file that is not there.
+    """
+    for variable in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        path = os.environ.get(variable)
+        if path:
+            if not os.path.exists(path):  # noqa: PTH110 - as requests looks for it
+                msg = f"{variable} names a file that is not there: {path}"
+                raise TapError(msg)
+            return path
+    return True
 
 
 def _jitter() -> float:

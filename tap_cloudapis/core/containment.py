@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from singer_sdk.exceptions import AbortedSyncFailedException, AbortedSyncPausedException
 
 from tap_cloudapis.core.emission import EmittingStream
-from tap_cloudapis.core.errors import AuthenticationError, RefusedError, TapError
+from tap_cloudapis.core.errors import (
+    AuthenticationError,
+    RefusedError,
+    TapError,
+    UnavailableError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -15,6 +20,10 @@ if TYPE_CHECKING:
     from singer_sdk.helpers.types import Context
 
     from tap_cloudapis.core.connection import Connection
+
+
+#: Lists of a stream that fail after every retry, one after another, before it is given up.
+UNAVAILABLE_IN_A_ROW = 3
 
 
 class ContainedStream(EmittingStream):
@@ -25,6 +34,9 @@ class ContainedStream(EmittingStream):
     #: What a context stands for, in the words of an error message.
     scope: ClassVar[str] = ""
 
+    #: How many lists have failed after every retry, one after another.
+    _unavailable = 0
+
     @property
     def connection(self) -> Connection:
         """The connection to the service, made at first use."""
@@ -32,7 +44,7 @@ class ContainedStream(EmittingStream):
 
     def _can_read(self) -> bool:
         """Whether there is any use in asking for rows."""
-        return self.configured and self.connection.unusable is None
+        return self.configured and self.connection.unusable is None and not self.report.given_up
 
     def context_done(self, context: Context | None) -> None:
         """Called when every record of a context was written; the place to move marks."""
@@ -83,6 +95,8 @@ class ContainedStream(EmittingStream):
     ) -> Generator[dict[str, Any], Any, Any]:
         """Emit the records of a context; a failure is reported and ends this context only."""
         if not self._can_read():
+            if self.configured and (reason := self.connection.unusable):
+                self.tap.report.cut_off(self.name, str(reason))
             return
         report = self.tap.report
         with report.timing(self.name) as figures:
@@ -95,16 +109,19 @@ class ContainedStream(EmittingStream):
                         figures.rows += 1
                         yield record
                         self.tap.check_signal()
+                self._unavailable = 0
                 self._context_ended(context)
             except RefusedError as exc:
                 self.refused(exc, context, figures.rows - before)
             except AuthenticationError as exc:
-                self.connection.unusable = exc
+                self.connection.give_up(exc)
                 report.fail(self.name, str(exc))
             except TapError as exc:
                 where, told = self.describe(context), str(exc)
                 text = told if told.startswith(where) else where + told
                 report.fail(self.name, self._hinted(text))
+                if isinstance(exc, UnavailableError):
+                    self._count_unavailable()
             except (AbortedSyncFailedException, AbortedSyncPausedException, OSError):
                 # A dry run ends, or nobody reads the output: not a failure of this stream.
                 raise
@@ -112,3 +129,12 @@ class ContainedStream(EmittingStream):
                 # Unexpected data in one stream must not end the others.
                 report.fail(self.name, self._hinted(f"{self.describe(context)}unexpected {exc!r}"))
                 self.logger.exception("Please report this")
+
+    def _count_unavailable(self) -> None:
+        """Give the stream up after some lists in a row: each costs the time of all its retries."""
+        self._unavailable += 1
+        if self._unavailable == UNAVAILABLE_IN_A_ROW and self.connection.unusable is None:
+            self.report.given_up = (
+                f"{self._unavailable} lists in a row failed, so its other lists are not read"
+            )
+            self.tap.report.fail(self.name, self.report.given_up)

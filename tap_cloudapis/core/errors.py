@@ -22,6 +22,10 @@ class IncompleteListError(TapError):
     """A list gave fewer rows than the API announced, after every retry."""
 
 
+class UnavailableError(TapError):
+    """A request failed for good, after every retry."""
+
+
 class ResponseError(TapError, FatalAPIError):
     """An answer that ends the request: no retry would change it."""
 
@@ -54,5 +58,5 @@ class Terminated(BaseException):
         self.signum = signum
 
 
-class TargetGone(BaseException):
-    """The reader of the messages closed the pipe; nothing that is read could be delivered."""
+class OutputError(BaseException):
+    """Messages cannot be written any more, so nothing that is read could be delivered."""

@@ -274,7 +274,7 @@ class LedgerStream(CloudStream):
 
     def parent_done(self, context: Context | None) -> None:  # noqa: ARG002
         """Complete the pass, unless a row that was begun is not finished."""
-        if not self._pass.begun and self.connection.unusable is None:
+        if not self._pass.begun and self._can_read():
             self._pass.complete(self._today)
 
     def _slot_is_due(self, row_id: str, slot_day: int) -> bool:

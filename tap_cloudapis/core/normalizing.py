@@ -21,6 +21,8 @@ _TIMESTAMP = re.compile(
     r"(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2})(?::(\d{2})(?:[.,](\d+))?)?)?\s*"
     r"(Z|z|UTC|[+-]\d{2}:?\d{2})?"
 )
+#: Every third character of ``2024-05-27 10:42:16.179903+00:00`` between year and fraction.
+_USUAL = ("-- ::.", "--T::.")
 _DURATION = re.compile(r"(?:(\d+) days?,? )?(\d+):(\d{2}):(\d{2})(?:\.\d+)?")
 
 # Numbers above these are milliseconds and microseconds: as seconds they would lie
@@ -42,13 +44,6 @@ def to_timestamp(value: Any) -> Any:
         for "not yet" and "never"; anything that is no timestamp comes back unchanged.
     """
     if isinstance(value, str):
-        # The usual forms, told by their length and their end, before the general one.
-        if not value.startswith("0001"):
-            length = len(value)
-            if length == 32 and value.endswith("+00:00"):  # noqa: PLR2004
-                return f"{value[:10]}T{value[11:26]}Z"
-            if length == 27 and value.endswith("Z"):  # noqa: PLR2004
-                return f"{value[:10]}T{value[11:]}"
         return _parse_timestamp(value)
     if value is None or isinstance(value, (bool, dict, list)):
         return value
@@ -72,7 +67,7 @@ def _parse_timestamp(text: str) -> Any:
         try:
             moment -= offset if zone[0] == "+" else -offset
         except OverflowError:
-            return None
+            return None if moment.year <= 1 else text
     return None if moment.year <= 1 else f"{moment.isoformat(timespec='microseconds')}Z"
 
 
@@ -86,7 +81,7 @@ def _from_epoch(number: Any) -> Any:
             moment = EPOCH + timedelta(milliseconds=int(number))
         else:
             moment = EPOCH + timedelta(microseconds=int(number * 1_000_000))
-    except (OverflowError, ValueError):
+    except (ArithmeticError, ValueError):
         return number
     return f"{moment.isoformat(timespec='microseconds')}Z"
 
@@ -131,22 +126,39 @@ def compile_timestamps(schema: Mapping[str, Any]) -> Callable[[dict[str, Any]], 
             nested.append((name, inner))
     if not columns and not nested:
         return None
+    normalize_columns = _compile_columns(columns)
+    if not nested:
+        return normalize_columns
 
     def normalize(record: dict[str, Any]) -> None:
-        for name in columns:
-            value = record.get(name)
-            if value is not None:
-                # The most common form without a call: there are a dozen in each record.
-                if value.__class__ is str and value[26:] == "+00:00" and value[:3] != "000":
-                    record[name] = f"{value[:10]}T{value[11:26]}Z"
-                else:
-                    record[name] = to_timestamp(value)
+        normalize_columns(record)
         for name, inner in nested:
             value = record.get(name)
             if isinstance(value, dict):
                 inner(value)
             elif isinstance(value, list):
                 _normalize_items(value, inner)
+
+    return normalize
+
+
+def _compile_columns(columns: list[str]) -> Callable[[dict[str, Any]], None]:
+    fromisoformat = datetime.fromisoformat
+
+    def normalize(record: dict[str, Any]) -> None:
+        for name in columns:
+            value = record.get(name)
+            if value is None:
+                continue
+            # The most common form by a short way: there are a dozen in each record.
+            if value.__class__ is str and value[4:20:3] in _USUAL and value[26:] == "+00:00":
+                try:
+                    if fromisoformat(value).year > 1:
+                        record[name] = f"{value[:10]}T{value[11:26]}Z"
+                        continue
+                except ValueError:
+                    continue  # no moment: it stays as it is
+            record[name] = to_timestamp(value)
 
     return normalize
 

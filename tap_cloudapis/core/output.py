@@ -13,7 +13,7 @@ from singer_sdk.singerlib.encoding.base import GenericSingerWriter
 from singer_sdk.singerlib.encoding.simple import Message, RecordMessage
 from singer_sdk.singerlib.json import serialize_json
 
-from tap_cloudapis.core.errors import TargetGone
+from tap_cloudapis.core.errors import OutputError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -102,15 +102,22 @@ class BufferedSingerWriter(GenericSingerWriter[bytes, Message]):
         written to in a loop, because with ``PYTHONUNBUFFERED`` a signal can cut a write short.
 
         Raises:
-            TargetGone: When nobody reads any more.
+            OutputError: When standard output is closed or full, or nobody reads it any more.
         """
         if not self._buffer:
             return
         data, self._buffer = self._buffer, bytearray()
+        if sys.stdout is None:
+            msg = "cannot write to standard output: it is closed"
+            raise OutputError(msg)
         try:
             self._write(data)
         except BrokenPipeError:
-            raise TargetGone from None
+            msg = "the target closed the pipe before the end of the sync"
+            raise OutputError(msg) from None
+        except OSError as exc:
+            msg = f"cannot write to standard output: {exc.strerror or exc}"
+            raise OutputError(msg) from None
 
     @staticmethod
     def _write(data: bytearray) -> None:

@@ -11,6 +11,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from tap_cloudapis.core.normalizing import Scrubber, compile_timestamps
+from tap_cloudapis.core.redaction import redact
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -80,7 +81,8 @@ class RecordShape:
             for name, kind in own_keys:
                 value = record.get(name)
                 if value is None or (kind is not None and type(value) is not kind):
-                    return f"whose {name} is {'null' if value is None else repr(value)[:60]}"
+                    shown = "null" if value is None else redact(repr(value))[:60]
+                    return f"whose {name} is {shown}"
             scrub(record)
             if timestamps is not None:
                 timestamps(record)

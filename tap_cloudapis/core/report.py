@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
 #: Seconds between two lines of progress.
 PROGRESS_INTERVAL = 15.0
@@ -31,6 +31,8 @@ class StreamReport:
         failures: What should have been there and is not.
         notes: What else a reader of the summary should know.
         left_out: Records that are left out because they cannot be told from others.
+        cut_off: Whether a list was not read because its service could not be used any more.
+        given_up: Why its other lists are not read, after some in a row failed; empty if they are.
     """
 
     rows: int = 0
@@ -41,12 +43,14 @@ class StreamReport:
     failures: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     left_out: int = 0
+    cut_off: bool = False
+    given_up: str = ""
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
 
     @property
     def failed(self) -> bool:
         """Whether rows are missing that should be there."""
-        return bool(self.failures or self.left_out)
+        return bool(self.failures or self.left_out or self.cut_off)
 
     def count(self, *, requests: int = 0, retries: int = 0) -> None:
         """Count requests; called from worker threads."""
@@ -62,6 +66,7 @@ class SyncReport:
         self._logger = logger
         self._streams: dict[str, StreamReport] = {}
         self._running: list[str] = []
+        self._told: set[str] = set()
         self._since = time.monotonic()
         self._next_progress = self._since + PROGRESS_INTERVAL
 
@@ -139,6 +144,14 @@ class SyncReport:
             self[stream].failures.append(what)
             self._logger.error("%s: %s", stream, what)
 
+    def cut_off(self, stream: str, why: str) -> None:
+        """Note that a list was not read as its service cannot be used; say why, but once."""
+        self[stream].cut_off = True
+        failures = [text for report in self._streams.values() for text in report.failures]
+        if why not in self._told and not any(why in text for text in failures):
+            self._told.add(why)
+            self._logger.error("%s", why)
+
     def progress(self) -> None:
         """Log a line about the running stream when the last one is long enough ago."""
         if time.monotonic() < self._next_progress or not self._running:
@@ -150,17 +163,25 @@ class SyncReport:
             "%s: %s rows, %s requests so far", name, f"{report.rows:,}", f"{report.requests:,}"
         )
 
-    def log_summary(self, streams: Iterable[str] = ()) -> None:
+    def log_summary(
+        self, streams: Iterable[str] = (), reasons: Mapping[str, str] | None = None
+    ) -> None:
         """Log one line per stream, and a last one with the total.
 
         Args:
             streams: Streams that should have been read; those that were not are named, too.
+            reasons: Why nothing more was read of a stream's service, by stream.
 
         What failed was logged as an error when it did, so it is only pointed at here.
         """
+        reasons = reasons or {}
         for name in streams:
-            if name not in self._streams:
-                self[name].notes.append("not read")
+            why = f": {reasons[name]}" if name in reasons else ""
+            report = self._streams.get(name)
+            if report is None or (report.cut_off and not report.requests):
+                self[name].notes.append(f"not read{why}")
+            elif report.cut_off and not report.failures:
+                report.notes.append(f"not read to its end{why}")
         width = max(map(len, self._streams), default=0)
         for name, report in self._streams.items():
             notes = ["FAILED: see the error above"] if report.failures else []

@@ -63,12 +63,15 @@ class Service:
             settings.get(name) and stream in streams for name, streams in self.narrowing.items()
         )
 
-    def connect(self, settings: Settings, before_wait: Callable[[], None]) -> Connection:
+    def connect(
+        self, settings: Settings, before_wait: Callable[[], None], log: Callable[[str], None]
+    ) -> Connection:
         """Make the connection.
 
         Args:
             settings: All settings of the tap.
             before_wait: Called before the main thread waits for an answer.
+            log: Logs a line about waiting.
 
         Raises:
             TapError: When the address is not usable.
@@ -86,4 +89,5 @@ class Service:
             requests_per_minute=settings.get(f"{self.key}_requests_per_minute"),
             patience=settings["rate_limit_patience_seconds"],
             before_wait=before_wait,
+            log=log,
         )

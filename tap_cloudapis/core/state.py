@@ -106,3 +106,21 @@ def known_hosts(state: dict[str, Any]) -> dict[str, str]:
     hosts = state.get(HOSTS_KEY)
     pairs = hosts.items() if isinstance(hosts, dict) else ()
     return {str(service): host for service, host in pairs if isinstance(host, str)}
+
+
+def stamp(state: dict[str, Any], hosts: Mapping[str, str]) -> dict[str, str]:
+    """Note in a state its form, and the hosts that it is written with from now on.
+
+    Args:
+        state: The state of the sync.
+        hosts: The hosts by service.
+
+    Returns:
+        The hosts that it was written with before, where they were others.
+    """
+    known: dict[str, str] = state.setdefault(HOSTS_KEY, {})
+    others = {key: known[key] for key, host in hosts.items() if known.get(key, host) != host}
+    known.update(hosts)
+    state.setdefault("bookmarks", {})
+    state[VERSION_KEY] = VERSION
+    return others

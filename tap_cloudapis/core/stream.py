@@ -218,7 +218,7 @@ class CloudStream(AnsweredStream):
     def prefetch(self, context: Context) -> None:
         """Ask for the first pages of a context that will be synced soon."""
         key = context_key(context)
-        if key not in self._prefetched and self.connection.unusable is None:
+        if key not in self._prefetched and self._can_read():
             self._prefetched[key] = self._reading(context)
 
     def forget_prefetched(self) -> None:

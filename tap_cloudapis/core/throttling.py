@@ -93,6 +93,17 @@ class Gate:
             self._episode_began = self._next_at = now + self._cool_down
             return self._cool_down
 
+    def pause(self, seconds: float) -> float:
+        """Close the gate for a while, as a service asks that is down and not limiting the rate.
+
+        Returns:
+            Seconds until the gate opens.
+        """
+        with self._lock:
+            now = time.monotonic()
+            self._episode_began = self._next_at = max(self._episode_began, now + seconds)
+            return self._episode_began - now
+
     def succeeded(self) -> None:
         """Count a request that was not answered by 429."""
         with self._lock:

@@ -26,7 +26,7 @@ def normalize_url(value: str, setting: str) -> str:
             plain http is for loopback only.
     """
     text = value.strip()
-    scheme, separator, rest = text.rpartition("://")
+    scheme, separator, rest = text.partition("://") if "://" in text else ("", "", text)
     try:
         parts = urlsplit(f"//{rest}")
         host, port = parts.hostname, parts.port
@@ -38,7 +38,7 @@ def normalize_url(value: str, setting: str) -> str:
     loopback = _is_loopback(host)
     scheme = scheme.lower() if separator else ("http" if loopback else "https")
     if scheme != "https" and not (scheme == "http" and loopback):
-        msg = f"{setting} must be an https URL: {scheme}:// would send the token unencrypted"
+        msg = f"{setting} must be an https URL: any other would send the token unencrypted"
         raise TapError(msg)
     path = re.sub(r"/api(/v\d+)?$", "", parts.path.rstrip("/"))
     name = f"[{host}]" if ":" in host else host

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from tap_cloudapis.core.answers import shortened
 from tap_cloudapis.core.errors import TapError
 from tap_cloudapis.core.offset_pages import OffsetPages
 from tap_cloudapis.core.paging import Page, PageLimit, Paginator, as_total
@@ -119,4 +120,4 @@ def _message(body: Any) -> str:
         # Of an invalid request, what is wrong by field; _model and the like say nothing.
         told = {k: v for k, v in data.items() if v and k[:1] != "_" and not isinstance(v, dict)}
         details = str(told.pop("reason", "")) or ", ".join(f"{k}: {v}" for k, v in told.items())
-    return " ".join(str(details or message or "").split())[:200]
+    return shortened(str(details or message or ""))

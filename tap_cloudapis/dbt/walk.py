@@ -280,7 +280,8 @@ class EndedRuns(CarrierStream, RunListStream):
             return
         context = run_context(record, child_context or {})
         for member in self._members():
-            member.settle(context, run_is_open=is_open(record))
+            if not member.report.given_up:
+                member.settle(context, run_is_open=is_open(record))
 
     def _members(self) -> list[RunMember]:
         return [child for child in self._wanted_children() if isinstance(child, RunMember)]

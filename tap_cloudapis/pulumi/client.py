@@ -6,6 +6,7 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from tap_cloudapis.core.answers import shortened
 from tap_cloudapis.core.errors import TapError
 from tap_cloudapis.core.paging import Page, PageLimit, Row, as_total
 from tap_cloudapis.core.stream import CloudStream
@@ -81,7 +82,7 @@ class PulumiStream(CloudStream):
             return Page(rows=[])
         rows = body.get(self.records_key)
         if rows is None and (body.get("message") or body.get("error")):
-            told = " ".join(str(body.get("message") or body.get("error")).split())[:200]
+            told = shortened(str(body.get("message") or body.get("error")))
             msg = f"{self.connection.host} answered an error in the place of the list: {told}"
             raise TapError(msg)
         if rows is not None and not isinstance(rows, list):
@@ -104,4 +105,4 @@ class PulumiStream(CloudStream):
             message = response.json()["message"]
         except (ValueError, KeyError, TypeError):
             return super().error_text(response)
-        return " ".join(str(message).split())[:200]
+        return shortened(str(message))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -83,6 +84,34 @@ json_values = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
     max_leaves=8,
 )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "abcdefghijklmnopqrstuvwxyz+00:00",
+        "10000-01-20 10:20:30.12345+00:00",
+        "2024-13-20 10:20:30.123456+00:00",
+        "2024-02-30 10:20:30.123456+00:00",
+        "2024-02-20 25:20:30.123456+00:00",
+        "2024-W21-1T10:42:16.179903+00:00",
+        "9999-12-31T23:59:59-12:00",
+        "2024-02-30T10:20:30.123456Z",
+        "\N{ARABIC-INDIC DIGIT TWO}024-02-20 10:20:30.123456+00:00",
+    ],
+)
+def test_what_is_no_timestamp_stays_byte_for_byte(text: str) -> None:
+    schema = {"properties": {"at": {"type": ["string", "null"], "format": "date-time"}}}
+    normalize = compile_timestamps(schema)
+    assert normalize is not None
+    record = {"at": text}
+    normalize(record)
+    assert record == {"at": text} == {"at": to_timestamp(text)}
+
+
+@pytest.mark.parametrize("number", [10**400, -(10**400), Decimal("1e999999999")])
+def test_a_number_beyond_all_time_stays(number: Any) -> None:
+    assert to_timestamp(number) == number
 
 
 @given(json_values)

@@ -230,6 +230,21 @@ def test_a_run_that_fails_is_looked_at_again_and_holds_nothing_up(moving: Simula
     assert warehouse.runs() == ended(moving)
 
 
+def test_runs_behind_a_member_that_was_given_up_are_not_settled(
+    moving: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tap_cloudapis.core.connection.FIRST_WAIT", 0.001)
+    monkeypatch.setattr("tap_cloudapis.core.connection.MAX_TRIES", 2)
+    moving.faults([{"path": r"/runs/\d+/$", "status": 500, "times": 5000}])
+    warehouse = Warehouse(moving)
+    outcome = warehouse.sync(code=1)
+    moving.clear_faults()
+    assert outcome.logged("ERROR", Details.name, "its other lists are not read")
+    assert sum(len(mark["waiting"]) for mark in warehouse.marks()) <= 4
+    warehouse.sync()
+    assert warehouse.runs() == ended(moving)
+
+
 def test_a_run_that_is_refused_is_asked_for_again_and_one_that_is_gone_is_not(
     moving: Simulator,
 ) -> None:

@@ -1,0 +1,79 @@
+"""What a sync is going to read, by what is configured and selected."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import logging
+    from collections.abc import Collection, Iterable, Mapping
+
+    from singer_sdk.streams import Stream
+
+    from tap_cloudapis.core.service import Service
+
+#: How many unknown streams of a catalog are named.
+_NAMED = 10
+
+
+class Plan:
+    """The streams of a sync.
+
+    Args:
+        services: All services of the tap.
+        configured: Those that have a token, by key.
+        streams: All streams, by name.
+        logger: Where to say what is left out.
+    """
+
+    def __init__(
+        self,
+        services: Iterable[Service],
+        configured: Mapping[str, Service],
+        streams: Mapping[str, Stream],
+        logger: logging.Logger,
+    ) -> None:
+        self._services = tuple(services)
+        self._configured = configured
+        self._streams = streams
+        self._logger = logger
+
+    def selected(self, service: Service) -> list[str]:
+        """The selected streams of a service."""
+        names = {stream.name for stream in service.streams}
+        return [s.name for s in self._streams.values() if s.selected and s.name in names]
+
+    def expected(self) -> list[str]:
+        """The streams that will be read: selected ones of services with a token."""
+        return [name for service in self._configured.values() for name in self.selected(service)]
+
+    def log(self, catalog: Collection[str]) -> None:
+        """Say what will not be read, though somebody may expect it.
+
+        Args:
+            catalog: The ids of the streams of the catalog; empty for no catalog.
+        """
+        known = {stream.tap_stream_id for stream in self._streams.values()}
+        unknown = sorted(set(catalog) - known)
+        if unknown:
+            more = len(unknown) - _NAMED
+            self._logger.warning(
+                "The catalog has streams that this tap does not know: %s%s; make it anew with "
+                "--discover",
+                ", ".join(unknown[:_NAMED]),
+                f" and {more} more" if more > 0 else "",
+            )
+        for service in self._services:
+            streams = self.selected(service)
+            if service.key in self._configured:
+                if not streams:
+                    self._logger.warning(
+                        "No stream of %s is selected: nothing of it is read", service.title
+                    )
+            elif streams:
+                self._logger.info(
+                    "%s is skipped, as %s_token is not set: %s",
+                    service.title,
+                    service.key,
+                    ", ".join(streams),
+                )

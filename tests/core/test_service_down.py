@@ -1,0 +1,274 @@
+"""A service that dies, or cannot give one kind of list: what is left out, and what is read."""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import pytest
+
+from tests.core.syncing import (
+    NAMES,
+    Outcome,
+    assert_true,
+    latest,
+    records_of,
+    settings,
+    sync,
+)
+from tests.core.toys import NOT_FOUND, Shop, ToyStream, shape, toy_tap
+from tests.scripted_server import Reply
+from tests.simulator_process import END_OF_HISTORY, Simulator
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tap_cloudapis.tap import TapCloudAPIs
+
+BROKEN = Reply({"message": "out of order"}, status=502)
+PULUMI = [name for name in NAMES if name.startswith("pulumi")]
+DBT = [name for name in NAMES if name.startswith("dbt")]
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tap_cloudapis.core.connection.FIRST_WAIT", 0.001)
+    monkeypatch.setattr("tap_cloudapis.core.connection.MAX_TRIES", 4)
+
+
+class Boxes(ToyStream):
+    name = "toy_boxes"
+    path = "/boxes"
+    schema = shape("id")
+    scope = "the boxes"
+
+
+class BoxStream(ToyStream):
+    schema = shape("id", boxes_id="integer")
+    primary_keys = ("boxes_id", "id")
+    context_columns: ClassVar[dict[str, str]] = {"boxes_id": "boxes_id"}
+    parent_stream_type = Boxes
+    scope = "box {boxes_id}"
+
+
+class Things(BoxStream):
+    name = "toy_things"
+    path = "/boxes/{boxes_id}/things"
+
+
+class Notes(BoxStream):
+    name = "toy_notes"
+    path = "/boxes/{boxes_id}/notes"
+
+
+class Lids(ToyStream):
+    name = "toy_lids"
+    path = "/lids"
+    schema = shape("id")
+
+
+class Corks(ToyStream):
+    name = "toy_corks"
+    path = "/corks"
+    schema = shape("id")
+
+
+def answers(count: int = 30) -> dict[str, Any]:
+    boxes = [{"id": number} for number in range(count)]
+    inside = {
+        f"/boxes/{number}/{kind}": [{"id": 1}]
+        for number in range(count)
+        for kind in ("things", "notes")
+    }
+    return {"/boxes": boxes, "/lids": [{"id": 7}], "/corks": [{"id": 8}], **inside}
+
+
+class MortalShop(Shop):
+    """A shop that may answer otherwise, see ``answering``."""
+
+    answering: Callable[[str, dict[str, str]], Any] | None = None
+
+    def whole(self, path: str, query: dict[str, str]) -> Any:
+        return super()._answer(path, query)
+
+    def _answer(self, path: str, query: dict[str, str]) -> Any:
+        return (self.answering or self.whole)(path, query)
+
+
+def shop() -> MortalShop:
+    return MortalShop(toy_tap(Boxes, Things, Notes, Lids, Corks), answers())
+
+
+def figures(outcome: Outcome, stream: str) -> str:
+    """The line of a stream in the summary."""
+    return outcome.logged("INFO", f"{stream} ", " rows ")[0]
+
+
+def test_one_kind_of_list_that_always_fails_leaves_the_others() -> None:
+    toys = shop()
+    toys.answers.update({path: BROKEN for path in toys.answers if path.endswith("things")})
+    with toys.server:
+        outcome = toys.sync()
+        asked = [path for path in toys.asked() if path.endswith("things")]
+    assert outcome.code == 1
+    assert len(outcome.records("toy_boxes")) == len(outcome.records("toy_notes")) == 30
+    assert outcome.records("toy_lids")
+    assert outcome.records("toy_corks")
+    errors = outcome.logged("ERROR", "toy_things")
+    assert len(errors) == 4, errors
+    assert "3 lists in a row failed, so its other lists are not read" in errors[-1]
+    assert "FAILED" in figures(outcome, "toy_things")
+    assert len(set(asked)) < 30
+    assert not outcome.logged("not read to its end")
+
+
+def test_lists_that_fail_here_and_there_are_each_told() -> None:
+    toys = shop()
+    broken = [f"/boxes/{number}/things" for number in range(0, 30, 3)]
+    toys.answers.update(dict.fromkeys(broken, BROKEN))
+    with toys.server:
+        outcome = toys.sync()
+    assert outcome.code == 1
+    assert len(outcome.records("toy_things")) == 20
+    assert len(outcome.logged("ERROR", "toy_things: box ")) == 10
+
+
+def test_lists_that_are_refused_do_not_count() -> None:
+    toys = shop()
+    toys.answers.update({path: NOT_FOUND for path in toys.answers if path.endswith("things")})
+    toys.answers["/boxes/29/things"] = [{"id": 5}]
+    with toys.server:
+        outcome = toys.sync()
+    assert outcome.code == 0
+    assert [record["id"] for record in outcome.records("toy_things")] == [5]
+
+
+@pytest.mark.parametrize("passed", [0, 1, 2, 5, 17, 40])
+def test_a_service_that_answers_502_to_all(passed: int) -> None:
+    toys = shop()
+    left = [passed]
+
+    def dying(path: str, query: dict[str, str]) -> Any:
+        left[0] -= 1
+        return toys.whole(path, query) if left[0] >= 0 else BROKEN
+
+    assert_cut_off(toys, dying)
+
+
+@pytest.mark.parametrize("passed", [1, 2, 5, 17, 40])
+def test_a_service_that_is_gone(passed: int) -> None:
+    toys = shop()
+    left = [passed]
+
+    def dying(path: str, query: dict[str, str]) -> Any:
+        left[0] -= 1
+        if left[0] == 0:
+            toys.server._server.socket.close()
+        if left[0] < 0:
+            raise ConnectionAbortedError
+        return toys.whole(path, query)
+
+    toys.server._server.handle_error = lambda *_: None  # type: ignore[method-assign]
+    assert_cut_off(toys, dying)
+
+
+def assert_cut_off(toys: MortalShop, dying: Callable[[str, dict[str, str]], Any]) -> None:
+    """Sync while the service dies; all that was not read is told, and not asked for in vain."""
+    toys.answering = dying
+    with toys.server:
+        outcome = toys.sync()
+        requests = len(toys.asked())
+    assert outcome.code == 1
+    assert not outcome.logged("Traceback")
+    assert not outcome.logged("unexpected")
+    errors = outcome.logged("ERROR")
+    assert 1 <= len(errors) <= 12, errors
+    assert requests < 40 + 6 * 40
+    records = [m for m in outcome.messages if m["type"] == "RECORD"]
+    if not records:
+        return
+    assert outcome.messages[-1]["type"] == "STATE"
+    assert "[FAILED]" in outcome.logged("total")[0]
+    told = outcome.logged("in a row failed, so the rest of Toy Cloud is not read")
+    assert told
+    for name, count in {"toy_things": 30, "toy_notes": 30, "toy_lids": 1, "toy_corks": 1}.items():
+        line = figures(outcome, name)
+        complete = len(outcome.records(name)) == count
+        assert complete or "FAILED" in line or "not read" in line, line
+        assert not (complete and "not read" in line), line
+
+
+class Acorns(ToyStream):
+    name = "toy_acorns"  # streams are read in the order of their names
+    path = "/acorns"
+    schema = shape("id")
+
+
+def test_a_stream_that_was_read_whole_is_not_said_to_lack_anything() -> None:
+    inside = {path: BROKEN for path in answers() if path.startswith("/boxes/")}
+    toys = Shop(
+        toy_tap(Acorns, Lids, Boxes, Things, Notes),
+        {**answers(), **inside, "/acorns": [{"id": 1}]},
+    )
+    with toys.server:
+        outcome = toys.sync()
+    assert outcome.code == 1
+    assert (
+        len(outcome.logged("ERROR", "in a row failed, so the rest of Toy Cloud is not read")) == 1
+    )
+    assert "[" not in figures(outcome, "toy_acorns")
+    assert "[not read: " in figures(outcome, "toy_lids")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("after", [1, 300, 2000])
+def test_pulumi_dies_while_a_thousand_stacks_are_read(after: int, still: Simulator) -> None:
+    world: dict[str, Any] = {
+        "now": END_OF_HISTORY,
+        "seed": 5,
+        "pulumi_stacks": 1000,
+        "pulumi_updates": 3,
+    }
+    with Simulator(**world) as mortal:
+        config = settings(still) | settings(mortal, "pulumi")
+
+        def kill(tap: TapCloudAPIs) -> None:
+            stream = tap.streams["pulumi_stack_updates"]
+            write, left = stream._write_record_message, [after]
+
+            def counting(record: dict[str, Any]) -> None:
+                left[0] -= 1
+                if not left[0]:
+                    os.kill(mortal.pid, signal.SIGKILL)
+                write(record)
+
+            stream._write_record_message = counting  # type: ignore[method-assign]
+
+        cut = sync(config, prepare=kill)
+    assert cut.code == 1
+    assert 1 <= len(cut.logged("ERROR")) <= 15, cut.log
+    assert cut.logged("in a row failed, so the rest of Pulumi Cloud is not read")
+    assert_true(cut.latest, still, DBT)
+    with Simulator(**world) as again:
+        config = settings(still) | settings(again, "pulumi")
+        resumed = sync(config, state=cut.state)
+        assert resumed.code == 0, resumed.logged("ERROR")
+        messages = [*cut.messages, *resumed.messages]
+        assert_true(lambda name: latest(records_of(messages, name), name), again, PULUMI)
+        if after == 2000:
+            assert len(resumed.records("pulumi_stack_updates")) < len(
+                again.rows("pulumi_stack_updates")
+            )
+
+
+def test_what_was_given_up_comes_with_the_next_sync(still: Simulator) -> None:
+    still.faults([{"path": "/stacks/.*/updates", "status": 500, "times": 5000}])
+    cut = sync(settings(still))
+    still.clear_faults()
+    assert cut.code == 1
+    assert cut.logged("ERROR", "pulumi_stack_updates", "its other lists are not read")
+    assert_true(cut.latest, still, set(NAMES) - {"pulumi_stack_updates"})
+    resumed = sync(settings(still), state=cut.state)
+    assert resumed.code == 0, resumed.logged("ERROR")
+    assert_true(resumed.latest, still, ["pulumi_stack_updates"])
