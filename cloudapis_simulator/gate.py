@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
@@ -80,7 +80,7 @@ class Gate:
         self._chance = Dice(world.seed, "faults")
         self._number = 0
         self._slashless = slashless_paths()
-        self._limits = {"dbt": _Limit(), "pulumi": _Limit()}
+        self._limits: defaultdict[str, _Limit] = defaultdict(_Limit)
         self.journal = Journal()
         self.faults: list[Fault] = []
         self.clock_moves: list[ClockMove] = []

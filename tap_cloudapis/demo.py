@@ -45,7 +45,7 @@ class TapCloudAPIsDemo(TapCloudAPIs):
         kept = {name: value for name, value in given.items() if not _tells_what_to_read(name)}
         simulated: dict[str, Any] = {}
         if self.simulator:
-            names = ("dbt_url", "dbt_token", "pulumi_url", "pulumi_token")
+            names = [f"{service.key}_{name}" for service in SERVICES for name in ("url", "token")]
             simulated = {name: self.simulator[name] for name in names}
             ignored = sorted(name for name in given.keys() - kept if _is_set(name, given[name]))
             if ignored:
@@ -59,7 +59,7 @@ class TapCloudAPIsDemo(TapCloudAPIs):
         if self.simulator:
             self.logger.info(
                 "Simulating seed %s at %s; what is true there: "
-                "cloudapis-simulator truth --seed %s --now %s",
+                "uv run cloudapis-simulator truth --seed %s --now %s --stream dbt_jobs",
                 *(self.simulator[name] for name in ("seed", "now") * 2),
             )
         return super().run()
@@ -121,6 +121,9 @@ def _why_not_started(stderr: str) -> str:
 
 def main() -> None:
     """The console script."""
+    # A proxy of the environment cannot reach this machine's own loopback.
+    for name in ("NO_PROXY", "no_proxy"):
+        os.environ[name] = ",".join(filter(None, (os.environ.get(name), "127.0.0.1")))
     if _NO_SYNC & set(sys.argv[1:]):
         run_command(TapCloudAPIsDemo)
     logger = logging.getLogger(TapCloudAPIsDemo.name)

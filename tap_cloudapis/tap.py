@@ -183,7 +183,7 @@ class TapCloudAPIs(CommandLineTap):
             service.check(self.config)
             connection = self.connection(service.key)
             if connection.url_hint:
-                self.logger.warning("%s is %s", connection.url, connection.url_hint)
+                self.logger.warning("Asking %s: %s", connection.url, connection.url_hint)
 
     # State
 

@@ -31,6 +31,7 @@ class StreamReport:
         failures: What should have been there and is not.
         notes: What else a reader of the summary should know.
         left_out: Records that are left out because they cannot be told from others.
+        begun: Whether any of its lists was to be read.
         cut_off: Whether a list was not read because its service could not be used any more.
         given_up: Why its other lists are not read, after some in a row failed; empty if they are.
     """
@@ -43,6 +44,7 @@ class StreamReport:
     failures: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     left_out: int = 0
+    begun: bool = False
     cut_off: bool = False
     given_up: str = ""
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
@@ -94,6 +96,7 @@ class SyncReport:
         """Count the time that passes inside to a stream, and not to the one around it."""
         self._charge()
         self._running.append(stream)
+        self[stream].begun = True
         try:
             yield self[stream]
         finally:
@@ -178,7 +181,12 @@ class SyncReport:
         for name in streams:
             why = f": {reasons[name]}" if name in reasons else ""
             report = self._streams.get(name)
-            if report is None or (report.cut_off and not report.requests):
+            told = report is not None and (report.skipped or report.failures)
+            if (
+                report is None
+                or not (report.begun or told)
+                or (report.cut_off and not report.requests)
+            ):
                 self[name].notes.append(f"not read{why}")
             elif report.cut_off and not report.failures:
                 report.notes.append(f"not read to its end{why}")

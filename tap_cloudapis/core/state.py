@@ -17,10 +17,7 @@ VERSION = 1
 VERSION_KEY, HOSTS_KEY = "version", "hosts"
 
 #: What to do where a state is of no use.
-_ANEW = (
-    "start without a state and into new tables, as the old ones have other keys "
-    "(with Meltano: meltano state clear STATE_ID)"
-)
+_ANEW = "start without a state and into new tables (with Meltano: meltano state clear STATE_ID)"
 
 
 class Partition(TypedDict):
@@ -75,7 +72,7 @@ def _check_version(version: Any, streams: Iterable[str]) -> None:
     is_newer = type(version) is int and version > VERSION
     msg = (
         f"--state: {'a newer' if is_newer else 'an older'} version of tap-cloudapis wrote this "
-        f"state, with other keys and bookmarks (of {', '.join(streams)}); "
+        f"state (see {', '.join(streams)}), and its tables have other keys; "
         f"{'update tap-cloudapis' if is_newer else _ANEW}"
     )
     raise TapError(msg)

@@ -15,8 +15,7 @@ DBT_CLOUD = Service(
     settings=SETTINGS,
     default_url=DEFAULT_URL,
     url_hint=(
-        "asked because dbt_url is not set: Account settings in dbt Cloud show the access URL of "
-        "the account"
+        "dbt_url is not set: set it to the access URL that Account settings in dbt Cloud show"
     ),
     api_path="/api",
     headers=headers,

@@ -10,7 +10,7 @@ import pytest
 
 from tap_cloudapis.dbt import DBT_CLOUD
 from tap_cloudapis.tap import TapCloudAPIs
-from tests.core.syncing import NAMES, Outcome, catalog_of, settings, sync
+from tests.core.syncing import NAMES, Outcome, catalog_of, family, settings, sync
 from tests.core.test_keys import Lists, row
 from tests.core.test_odd_servers import FAKE
 from tests.loader.support import load, query
@@ -26,7 +26,9 @@ ON: dict[str, Any] = {"emit_activate_version_messages": True}
 INCREMENTAL = {"dbt_runs", "pulumi_stack_updates"}
 WHOLE = set(NAMES) - INCREMENTAL
 DBT = {name for name in WHOLE if name.startswith("dbt_")}
-PULUMI = WHOLE - DBT
+PULUMI = {name for name in WHOLE if name.startswith("pulumi_")}
+#: The streams whose activation hangs on the list of projects.
+BELOW_PROJECTS = family("dbt_projects") & WHOLE
 
 
 def activated(outcome: Outcome) -> set[str]:
@@ -118,7 +120,7 @@ def test_a_filter_within_a_list_forbids_it(
     config = settings(still, "dbt", **ON)
     assert activated(sync(config)) == DBT
     assert activated(sync({**config, "dbt_job_ids": [1]})) == DBT - {"dbt_jobs"}
-    below = {"dbt_projects", "dbt_environments"}
+    below = BELOW_PROJECTS
     assert activated(sync({**config, "dbt_project_ids": [1]})) == DBT - below
 
 
@@ -143,7 +145,7 @@ def test_nothing_below_an_organization_is_activated_too() -> None:
 #: What is not whole when a list is: itself, and what hangs on it.
 LISTS: dict[str, tuple[str, str, set[str]]] = {
     "accounts": ("dbt", "/accounts/", DBT),
-    "projects": ("dbt", "/projects/", {"dbt_projects", "dbt_environments"}),
+    "projects": ("dbt", "/projects/", BELOW_PROJECTS),
     "environments": ("dbt", "/environments/", {"dbt_environments"}),
     "jobs": ("dbt", "/jobs/", {"dbt_jobs"}),
     "organization": ("pulumi", "/orgs/acme", PULUMI),
@@ -186,7 +188,7 @@ def test_never_for_a_second_page_that_fails(still: Simulator) -> None:
     ("stream", "rows", "lost"),
     [
         ("dbt_accounts", [{"id": None}, {"id": 1}], DBT),
-        ("dbt_projects", [{"id": "x"}, {"id": 1}], {"dbt_projects", "dbt_environments"}),
+        ("dbt_projects", [{"id": "x"}, {"id": 1}], BELOW_PROJECTS),
         ("dbt_jobs", [{"id": 1}, {"id": 1, "name": "x"}], {"dbt_jobs"}),
         ("dbt_environments", [{"id": 1, "project_id": 9}], {"dbt_environments"}),
     ],
@@ -241,7 +243,7 @@ def test_never_where_a_map_takes_rows_away(still: Simulator) -> None:
     maps = {"dbt_jobs": {"__filter__": "id > 5"}, "dbt_projects": {"__filter__": "id > 1"}}
     outcome = sync(settings(still, "dbt", stream_maps=maps, **ON))
     assert outcome.code == 0, outcome.log
-    assert activated(outcome) == DBT - {"dbt_jobs", "dbt_projects", "dbt_environments"}
+    assert activated(outcome) == DBT - {"dbt_jobs"} - BELOW_PROJECTS
 
 
 def test_a_job_that_is_gone_is_gone_from_the_warehouse(tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ TOY_CLOUD = Service(
     title="Toy Cloud",
     settings=SETTINGS,
     default_url="https://toys.example.com",
-    url_hint="asked because toy_url is not set",
+    url_hint="toy_url is not set",
     api_path="/v1",
     headers=lambda token: {{"Authorization": f"Toy {{token}}", "X-Toy": "yes"}},
     narrowing={{"toy_colours": {{Things.name}}}},
@@ -329,8 +329,8 @@ def test_the_address_that_nobody_chose_is_hinted_at(
     shop.answers["/v1/boxes"] = Reply({"message": "no"}, status=403)
     monkeypatch.setitem(vars(service), "default_url", shop.server.url)
     outcome = shop.sync(config={} if chosen else {"toy_url": None})
-    hinted = outcome.logged("WARNING", "(asked because toy_url is not set) answered 403")
-    warned = outcome.logged("WARNING", f"{shop.server.url}/v1 is asked because toy_url is not set")
+    hinted = outcome.logged("WARNING", "(toy_url is not set) answered 403")
+    warned = outcome.logged("WARNING", f"Asking {shop.server.url}/v1: toy_url is not set")
     assert bool(hinted) is bool(warned) is not chosen
 
 
