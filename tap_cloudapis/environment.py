@@ -10,6 +10,7 @@ import json
 import os
 from io import StringIO
 from pathlib import Path
+from stat import S_ISDIR, S_ISREG
 from typing import TYPE_CHECKING, Any
 
 from dotenv.main import DotEnv
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 #: The variable that turns the reading of ``.env`` off.
 SWITCH = "CLOUDAPIS_DOTENV"
+#: A larger file is none of settings, and takes long to read.
+MOST_BYTES = 100_000
 
 _FALSE, _TRUE = ("false", "0", "no", "off"), ("true", "1", "yes", "on")
 
@@ -41,7 +44,11 @@ def read_settings(schema: Mapping[str, Any], prefix: str, log: logging.Logger) -
     Raises:
         TapError: When ``.env`` cannot be read.
     """
-    dotenv = {} if os.environ.get(SWITCH, "").lower() in _FALSE else _read_dotenv()
+    switch = os.environ.get(SWITCH, "").strip().lower()
+    if switch not in ("", *_FALSE, *_TRUE):
+        msg = f"{SWITCH} must be on or off"
+        raise TapError(msg)
+    dotenv = {} if switch in _FALSE else _read_dotenv()
     found, from_dotenv = {}, []
     for name, definition in schema["properties"].items():
         variable = f"{prefix}{name.upper()}"
@@ -57,13 +64,18 @@ def read_settings(schema: Mapping[str, Any], prefix: str, log: logging.Logger) -
 
 def _read_dotenv() -> dict[str, str | None]:
     try:
-        text = Path(".env").read_text("utf-8-sig")
+        status = Path(".env").stat()
+        usable = S_ISREG(status.st_mode) and status.st_size <= MOST_BYTES
+        text = Path(".env").read_text("utf-8-sig") if usable else ""
     except (FileNotFoundError, IsADirectoryError):
         return {}
     except (OSError, UnicodeError) as exc:
         why = exc.strerror if isinstance(exc, OSError) else "it is not UTF-8"
         msg = f".env of the working folder: {why} ({SWITCH}=off leaves it alone)"
         raise TapError(msg) from None
+    if not usable and not S_ISDIR(status.st_mode):
+        msg = f".env of the working folder is no file of settings ({SWITCH}=off leaves it alone)"
+        raise TapError(msg)
     for binding in parse_stream(StringIO(text)):
         if binding.error:
             found = binding.original
@@ -84,5 +96,5 @@ def _value(text: str, types: Sequence[str]) -> Any:
         return word in _TRUE if word in _TRUE + _FALSE else text
     try:
         return int(text) if "integer" in types else json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text.split(",") if "array" in types else text

@@ -202,7 +202,7 @@ class EmittingStream(RESTStream[Params]):
             return False
         if not self.configured or self.tap.connection(self.service_key).unusable:
             return False
-        if self.report.skipped or self.report.failed:
+        if self.report.skipped or self.report.failed or self.report.unlisted:
             return False
         return self._parent is None or self._parent.lists_whole()
 

@@ -100,6 +100,7 @@ class LedgerParent(CloudStream):
         super().__init__(tap)
         self._ledger: Ledger | None = None
         self._met: set[str] = set()
+        self._listed: set[str] = set()
         self._read: set[str] = set()
 
     @property
@@ -125,8 +126,9 @@ class LedgerParent(CloudStream):
 
         One that a stream map takes away is not noted: it is new when it comes back.
         """
+        row_id, place, changed = self.entry(record)
+        self._listed.add(row_id)
         if self.stream_maps[0].get_filter_result(record):
-            row_id, place, changed = self.entry(record)
             self._met.add(row_id)
             if self._is_read:
                 self.ledger.note(row_id, place, changed)
@@ -152,7 +154,7 @@ class LedgerParent(CloudStream):
         if self._ledger is not None:
             self._ledger.forget(self._met, self._read)
         for child in self._wanted_children():
-            child.forget_rows(self._met, self._read)
+            child.forget_rows(self._listed, self._read)
 
 
 @dataclass

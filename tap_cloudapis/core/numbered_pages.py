@@ -100,8 +100,10 @@ class NumberedPages:
                     return not unsure
                 yield fresh
                 told = self._told(page, size, seen=len(read))
-                # Pages read out of turn while a row appears can leave one out between them.
-                unsure = unsure or (ahead > 1 and told is not None and told != total)
+                # A row that goes moves others to pages that were read; one that comes, while pages
+                # are read out of turn, can leave another out between them.
+                if told is not None and total is not None:
+                    unsure = unsure or told < total or (ahead > 1 and told != total)
                 last = None if told is None else ceil(told / size)
                 if self._reached(page.rows):
                     return not unsure
@@ -121,6 +123,10 @@ class NumberedPages:
         """
         self._is_wrong |= page.total is not None and len(page.rows) >= size and seen >= page.total
         return None if self._is_wrong else page.total
+
+    def identity_of(self, key: int) -> Any:
+        """The identity of the row with a key, if a page has brought it."""
+        return self._seen.get(key)
 
     def _reached(self, rows: list[Row]) -> bool:
         """Whether the rows below this page are known or not wanted."""

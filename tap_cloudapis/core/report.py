@@ -32,6 +32,7 @@ class StreamReport:
         notes: What else a reader of the summary should know.
         left_out: Records that are left out because they cannot be told from others.
         begun: Whether any of its lists was to be read.
+        unlisted: Whether an answer had no list where one belongs, and counted as an empty one.
         cut_off: Whether a list was not read because its service could not be used any more.
         given_up: Why its other lists are not read, after some in a row failed; empty if they are.
     """
@@ -45,6 +46,7 @@ class StreamReport:
     notes: list[str] = field(default_factory=list)
     left_out: int = 0
     begun: bool = False
+    unlisted: bool = False
     cut_off: bool = False
     given_up: str = ""
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)

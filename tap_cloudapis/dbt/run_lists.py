@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
 
 OPEN_STATUSES = [1, 2, 3]
 ENDED_STATUSES = (10, 20, 30)
+NOT_FOUND = 404
 #: An upper bound for ranges, which take two values.
 FOREVER = "9999-12-31T00:00:00"
 
@@ -94,7 +94,11 @@ class RunListStream(DbtStream):
         return self._one_by_one(context, asked)
 
     def _one_by_one(self, context: Context | None, ids: Collection[int]) -> list[Row]:
-        """Read runs by their own addresses; those that have vanished are left out."""
+        """Read runs by their own addresses; those that have vanished are left out.
+
+        Raises:
+            RefusedError: When the token may not read one of them.
+        """
         pending = []
         for run_id in sorted(ids):
             request = self.prepare(context, {})
@@ -102,6 +106,9 @@ class RunListStream(DbtStream):
             pending.append(self.send(request))
         rows = []
         for exchange in pending:
-            with suppress(RefusedError):
+            try:
                 rows.append(exchange.body()["data"])
+            except RefusedError as exc:
+                if exc.response.status_code != NOT_FOUND:
+                    raise
         return rows

@@ -220,7 +220,9 @@ class Runs(MarkedStream, RunListStream):
                 (mark for known, mark in usable.items() if known.covers(wanted)), None
             )
             marks[wanted.key] = (
-                {**lender, "open": list(lender["open"])}
+                # Runs from before a start date that has moved forward are not read from now on:
+                # should it move back again, they have to be.
+                {**lender, "open": list(lender["open"]), "since": self._since}
                 if lender
                 else {"since": self._since, "finished_at": _now(), "open": []}
             )

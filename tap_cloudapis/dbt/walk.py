@@ -17,9 +17,9 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tap_cloudapis.core.carriers import CarrierStream
-from tap_cloudapis.core.errors import TapError
 from tap_cloudapis.core.marks import MarkedStream
 from tap_cloudapis.core.normalizing import to_timestamp
+from tap_cloudapis.core.offset_pages import OffsetPages
 from tap_cloudapis.core.paging import SinglePage
 from tap_cloudapis.dbt.account import Accounts
 from tap_cloudapis.dbt.client import DbtStream, has_id
@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 
 #: More runs than this waiting would be a fault, not a bigger state.
 MOST_WAITING = 10_000
+#: Runs that are not found, one after another, before that means a missing permission.
+MOST_REFUSALS = 3
+NOT_FOUND = 404
 #: What a row of the walk carries: the name of its filter, and whether it comes from the lists of
 #: runs that were waiting.
 _FILTER, _WAITED = "walk_filter", "walk_waited"
@@ -45,6 +48,7 @@ class Purpose(Enum):
     """Why a list of runs is read."""
 
     WAITING = "runs that had not ended, or not left everything, before"
+    CATCH_UP = "runs that others have settled and a new stream has not"
     NEW = "runs behind the last one settled"
 
 
@@ -119,6 +123,7 @@ class RunMember(MarkedStream, DbtStream):
         self._marks: dict[tuple[int, str], RunMark] = {}
         self._read: set[int] = set()
         self._steps_missing: list[int] = []
+        self._refusals: dict[int, int] = {}
 
     def new_paginator(self, context: Context | None) -> Paginator:  # noqa: ARG002
         """What a run has comes in one answer."""
@@ -147,6 +152,8 @@ class RunMember(MarkedStream, DbtStream):
 
     def _concerns(self, context: Context) -> bool:
         """Whether a run is one to read, or to settle, for this stream at this point of the walk."""
+        if self._is_refused(context):
+            return False
         mark, run_id = self.mark_of(context), context["run_id"]
         if context[_WAITED]:
             # Others may have waited for it: then it has its turn behind this stream's own floor.
@@ -183,16 +190,25 @@ class RunMember(MarkedStream, DbtStream):
 
     def context_done(self, context: Context | None) -> None:
         """Note that a run was read; it is settled in its turn."""
+        self._refusals.pop((context or {})["account_id"], None)
         self._read.add((context or {})["run_id"])
 
     def refused(self, exc: RefusedError, context: Context | None, rows: int) -> None:
-        """Say once per account that runs are refused; they wait, and are asked for again.
+        """Say once per account that runs are refused, and stop asking where all of them are.
 
         A 404 may mean that a run is gone, or that the token may not read it. Only the list of the
-        runs that wait tells one from the other.
+        runs that wait tells one from the other; some in a row mean the token, as any other refusal
+        does. No mark moves then.
         """
-        account = {"account_id": (context or {})["account_id"]}
-        super().refused(exc, account, rows)
+        account_id = (context or {})["account_id"]
+        in_a_row = self._refusals.get(account_id, 0) + 1
+        if exc.response.status_code != NOT_FOUND:
+            in_a_row = MOST_REFUSALS
+        self._refusals[account_id] = in_a_row
+        super().refused(exc, {"account_id": account_id}, rows)
+
+    def _is_refused(self, context: Context) -> bool:
+        return self._refusals.get(context["account_id"], 0) >= MOST_REFUSALS
 
     def describe(self, context: Context | None) -> str:
         """Name the run, or the account where it is about all of its runs."""
@@ -200,11 +216,7 @@ class RunMember(MarkedStream, DbtStream):
         return f"account {context['account_id']}{run}: " if context else ""
 
     def settle(self, context: Context, *, run_is_open: bool) -> None:
-        """Move the marks past a run: everything of it, and of those before it, was written.
-
-        Raises:
-            TapError: When too many runs are waiting.
-        """
+        """Move the marks past a run: everything of it, and of those before it, was written."""
         mark, run_id = self.mark_of(context), context["run_id"]
         if not self._concerns(context):
             return
@@ -217,8 +229,9 @@ class RunMember(MarkedStream, DbtStream):
         mark.settle(run_id, steps)
         self.state_manager.is_flushed = False
         if len(mark.waiting) > MOST_WAITING:
-            msg = f"more than {MOST_WAITING:,} runs wait for their end or their artifacts"
-            raise TapError(msg)
+            self._refusals[context["account_id"]] = MOST_REFUSALS
+            what = f"more than {MOST_WAITING:,} runs wait for their end or their artifacts"
+            self.tap.report.fail(self.name, f"account {context['account_id']}: {what}")
 
 
 class EndedRuns(CarrierStream, RunListStream):
@@ -240,13 +253,22 @@ class EndedRuns(CarrierStream, RunListStream):
             self._vanished[run_filter.key] = set(waiting)
             yield from self.lists_by_ids(context, Purpose.WAITING, run_filter, waiting)
             new = [mark.stored["since"] for mark in marks if mark.floor is None]
+            lowest = min((mark.floor for mark in marks if mark.floor is not None), default=None)
             bounds = {"created_at__range": [naive(min(new)), FOREVER]} if new else {}
-            lowest = None if new else min(mark.floor or 0 for mark in marks)
-            yield self.run_list(context, Purpose.NEW, run_filter, bounds, after=lowest)
+            if new and lowest is not None:
+                yield self.run_list(context, Purpose.CATCH_UP, run_filter, bounds, lowest)
+            after = {} if lowest is not None else bounds
+            yield self.run_list(context, Purpose.NEW, run_filter, after, after=lowest)
 
     def sift(self, read: Read, rows: list[Row], context: Context | None) -> list[Row]:
         """Note which filter let a run pass."""
-        purpose, run_filter, _ = read.purpose
+        purpose, run_filter, asked = read.purpose
+        if purpose is Purpose.CATCH_UP:
+            # What lies behind has its turn in the next list, for all members.
+            behind = [row for row in rows if has_id(row) and row["id"] > asked]
+            if behind and isinstance(read.paginator, OffsetPages):
+                read.paginator.closed = True
+            rows = [row for row in rows if row not in behind]
         if purpose is Purpose.WAITING:
             rows = self.runs_by_ids(read, rows, context)
             self._vanished[run_filter.key] -= {row["id"] for row in rows if has_id(row)}

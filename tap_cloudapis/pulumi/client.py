@@ -78,6 +78,9 @@ class PulumiStream(CloudStream):
             TapError: When an error stands in the place of the list.
             TypeError: When the list is none.
         """
+        if not body or self.records_key not in body:
+            # Taken for empty, as older servers mean it, but for no reason to drop any row.
+            self.report.unlisted = True
         if not body:
             return Page(rows=[])
         rows = body.get(self.records_key)

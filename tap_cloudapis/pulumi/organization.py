@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tap_cloudapis.core.errors import RefusedError, TapError
@@ -95,8 +96,15 @@ class Organizations(PulumiStream):
                 row.update(answer)
         # Where all of it is refused, the name still leads to the lists of the organization.
         login = row.pop("githubLogin", None)
-        row["org_name"] = login if login and isinstance(login, str) else name
+        row["org_name"] = login if login and isinstance(login, str) else self._spelling(name)
         return row
+
+    def _spelling(self, name: str) -> str:
+        """The service's spelling of an organization, where its own data does not tell it."""
+        with suppress(TapError):
+            names = {known.casefold(): known for known in self._discover()}
+            return names.get(name.casefold(), name)
+        return name
 
     def _answer(self, exchange: Exchange) -> Row | RefusedError:
         try:

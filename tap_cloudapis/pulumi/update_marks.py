@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
 
+#: Whole syncs without a stack before its mark is forgotten; more while one of its updates is open.
+MOST_MISSES, MOST_MISSES_OPEN = 3, 30
+
+
 class OpenUpdate(NamedTuple):
     """An update that had not ended when it was emitted.
 
@@ -48,12 +52,14 @@ class StackMark:
         org_name: Where the stack was last seen.
         last_update: The stack's ``last_update`` when it was read.
         newest: The newest version that was emitted.
+        known_by: What tells that version from the same one of another stack; empty for nothing.
         open: The updates that had not ended, by their ids.
     """
 
     org_name: str
     last_update: str | None
     newest: int = 0
+    known_by: str = ""
     open: dict[str, OpenUpdate] = field(default_factory=dict)
 
 
@@ -63,6 +69,7 @@ class StoredMark(msgspec.Struct, array_like=True):
     org_name: str
     last_update: Any
     newest: int
+    known_by: str = ""
     open: dict[str, OpenUpdate] = {}
 
 
@@ -71,10 +78,11 @@ class UpdatesBookmark(TypedDict, total=False):
 
     since: str
     stacks: dict[str, StoredMark]
+    missed: dict[str, int]
 
 
 class UpdateMarks:
-    """The marks in the state, ``{stack id: [organization, last_update, newest, open]}``.
+    """The marks in the state, ``{stack id: [organization, last_update, newest, known by, open]}``.
 
     Args:
         state: The stream's state. Marks from another start of history are dropped, if that
@@ -90,6 +98,7 @@ class UpdateMarks:
         if moved_back or not keep:
             state["stacks"] = {}
         state["since"] = since
+        self._state = state
         self._stored: dict[str, list[Any]] = state.setdefault("stacks", {})
 
     def get(self, stack_id: str) -> StackMark | None:
@@ -97,15 +106,13 @@ class UpdateMarks:
         stored = self._stored.get(stack_id)
         if stored is None:
             return None
-        org_name, last_update, newest, *rest = stored
-        still_open = rest[0] if rest else {}
-        return StackMark(
-            org_name, last_update, newest, {ref: OpenUpdate(*o) for ref, o in still_open.items()}
-        )
+        org_name, last_update, newest, known_by, *rest = [*stored, ""][: max(4, len(stored))]
+        still_open = {ref: OpenUpdate(*o) for ref, o in (rest[0] if rest else {}).items()}
+        return StackMark(org_name, last_update, newest, known_by, still_open)
 
     def put(self, stack_id: str, mark: StackMark) -> None:
         """Mark a stack."""
-        stored: list[Any] = [mark.org_name, mark.last_update, mark.newest]
+        stored: list[Any] = [mark.org_name, mark.last_update, mark.newest, mark.known_by]
         if mark.open:
             stored.append({ref: list(update) for ref, update in sorted(mark.open.items())})
         self._stored[stack_id] = stored
@@ -121,7 +128,19 @@ class UpdateMarks:
         self._stored.pop(stack_id, None)
 
     def forget(self, met: Collection[str], read: Collection[str]) -> None:
-        """Forget the stacks that no list brought; see :meth:`Ledger.forget`."""
-        gone = [i for i, mark in self._stored.items() if i not in met and mark[0] in read]
-        for stack_id in gone:
-            del self._stored[stack_id]
+        """Forget the stacks that no list brought for some syncs; see :meth:`Ledger.forget`.
+
+        A stack that is transferred while the lists are read can be missing from all of them once,
+        and one with an open update is still to be followed to its end.
+        """
+        missed: dict[str, int] = self._state.pop("missed", {})
+        for stack_id, mark in list(self._stored.items()):
+            if mark[0] not in read:
+                continue
+            times = 0 if stack_id in met else missed.get(stack_id, 0) + 1
+            missed[stack_id] = times
+            if times >= (MOST_MISSES_OPEN if mark[4:] else MOST_MISSES):
+                del self._stored[stack_id]
+        kept = {i: times for i, times in missed.items() if times and i in self._stored}
+        if kept:
+            self._state["missed"] = kept

@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from tap_cloudapis.core.facts import Facts
+from tap_cloudapis.core.ledger import short_hash
 from tap_cloudapis.core.marks import MarkedStream
 from tap_cloudapis.core.normalizing import looks_secret, to_timestamp
 from tap_cloudapis.core.numbered_pages import NumberedPages
@@ -69,6 +70,8 @@ class StackUpdates(MarkedStream, PulumiStream):
         self._now = StackMark("", None)
         self._listed = 0
         self._told_unsorted = False
+        self._is_another = False
+        self._left_out = 0
 
     @cached_property
     def marks(self) -> UpdateMarks:
@@ -119,7 +122,7 @@ class StackUpdates(MarkedStream, PulumiStream):
 
     def _before_start(self, rows: list[Row]) -> bool:
         """Whether a page holds updates from before the start date: older pages only do."""
-        return any(self._is_early(_info(row)) for row in rows)
+        return any(self._is_early(_info(row)) for row in rows if _version(row))
 
     def _is_early(self, info: Row) -> bool:
         """Whether an update started before the start date."""
@@ -130,15 +133,20 @@ class StackUpdates(MarkedStream, PulumiStream):
         context = context or {}
         self._begin(context, self.marks.get(context["stack_id"]))
         yield from super().lists(context)
-        if self._listed < self._before.newest:
-            # Another stack under the same names, on a server that gives stacks no ids.
+        if self._listed < self._before.newest or self._is_another:
+            # Another stack under the same names, on a server that gives stacks no ids, or since
+            # the list of stacks was read.
             self.marks.drop(context["stack_id"])
             self._begin(context, None)
             yield from super().lists(context)
 
     def _begin(self, context: Context, mark: StackMark | None) -> None:
         self._before = mark or StackMark("", None)
-        self._now = StackMark(context["org_name"], context["last_update"], self._before.newest)
+        self._now = StackMark(
+            context["org_name"], context["last_update"], self._before.newest, self._before.known_by
+        )
+        self._is_another = False
+        self._left_out = self.report.left_out
 
     def sift(self, read: Read, rows: list[Row], context: Context | None) -> list[Row]:
         """Keep the updates that are new or were open."""
@@ -148,7 +156,18 @@ class StackUpdates(MarkedStream, PulumiStream):
             self._told_unsorted = True
             what = f"updates of stack {stack_place(context or {})} do not come newest first"
             self.note_of(context, f"{what}, so all of them are read each time")
-        return [row for row in rows if self._is_new(row) or _ref(row) in self._before.open]
+        found = read.paginator.identity_of(self._before.newest)
+        if found is not None and self._before.known_by:
+            self._is_another = short_hash(found) != self._before.known_by
+        return [row for row in rows if self._is_new(row) or self._emitted_open(row) is not None]
+
+    def _emitted_open(self, row: Row) -> OpenUpdate | None:
+        """The update as it was emitted, if it was open then; without an id, known by its version.
+
+        A server that begins to give ids has none for what was emitted before.
+        """
+        still_open = self._before.open
+        return still_open.get(_ref(row)) or still_open.get(f"#{_version(row)}")
 
     def _is_new(self, row: Row) -> bool:
         """Whether an update was not emitted before; one without a version is again and again."""
@@ -158,13 +177,14 @@ class StackUpdates(MarkedStream, PulumiStream):
     def to_record(self, row: Row, context: Context) -> Row | None:
         """Flatten either shape of an update into one record."""
         info, version, ref = _info(row), _version(row), _ref(row)
-        emitted_open = self._before.open.get(ref)
+        emitted_open = self._emitted_open(row)
         is_open = _is_open(info)
         if self._is_early(info) and not is_open and emitted_open is None:
             return None
         update = emitted_open or OpenUpdate.seen(version or 0, context)
         if version is not None:
-            self._now.newest = max(self._now.newest, version)
+            if version >= self._now.newest:
+                self._now.newest, self._now.known_by = version, short_hash(_identity(row))
             if is_open:
                 self._now.open[ref] = update._replace(version=version)
         record = snake_keys(info)
@@ -181,6 +201,8 @@ class StackUpdates(MarkedStream, PulumiStream):
     def context_done(self, context: Context | None) -> None:
         """Mark the stack: all that it had to say was written."""
         if context:
+            if self.report.left_out > self._left_out:
+                self._now.last_update = None  # to be read again, until nothing has to be left out
             self.marks.put(context["stack_id"], self._now)
 
     def forget_rows(self, met: Collection[str], read: Collection[str]) -> None:

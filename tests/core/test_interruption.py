@@ -123,7 +123,7 @@ def test_a_state_never_knows_more_than_was_written(tiny: Simulator) -> None:
                 for mark in partition.get("marks", {}).values():
                     assert {*mark["open"], mark.get("last_id")} - {None} <= written
             for stack, mark in marks.get("pulumi_stack_updates", {}).get("stacks", {}).items():
-                still_open = {version for version, *_ in mark[3].values()} if mark[3:] else set()
+                still_open = {version for version, *_ in mark[4].values()} if mark[4:] else set()
                 assert {*still_open, mark[2]} - {0} <= versions.get(stack, set())
 
 

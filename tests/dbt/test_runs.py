@@ -210,6 +210,17 @@ class TestStartDate:
         warehouse.sync()
         warehouse.assert_true(moving)
 
+    def test_moved_forward_and_back_it_loses_nothing_in_between(self, moving: Simulator) -> None:
+        warehouse = Warehouse(moving)
+        warehouse.sync()
+        moving.advance(30 * HOUR)
+        later = moving.advance(0)
+        warehouse.sync(start_date=later)
+        between = {r["id"] for r in moving.rows("dbt_runs")} - self.ids(warehouse)
+        assert between, "no run came in between: this test shows nothing"
+        warehouse.sync(start_date=None)
+        warehouse.assert_true(moving)
+
 
 class TestFilters:
     @pytest.fixture

@@ -248,7 +248,7 @@ def test_runs_behind_a_member_that_was_given_up_are_not_settled(
 def test_a_run_that_is_refused_is_asked_for_again_and_one_that_is_gone_is_not(
     moving: Simulator,
 ) -> None:
-    victims = sorted(ended(moving))[3:9]
+    victims = [run for place, run in enumerate(sorted(ended(moving))) if place in (3, 4, 7, 9)]
     moving.faults([{"path": f"/runs/{run}/", "status": 404, "times": 1} for run in victims])
     warehouse = Warehouse(moving)
     outcome = warehouse.sync()
@@ -261,6 +261,39 @@ def test_a_run_that_is_refused_is_asked_for_again_and_one_that_is_gone_is_not(
     assert details_asked(moving) == victims
     assert warehouse.runs() == ended(moving)
     assert not [mark for mark in warehouse.marks() if "17" in mark["waiting"]]
+
+
+def test_a_member_that_joins_late_takes_nothing_from_the_others(
+    moving: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its own history begins behind the runs that the others have still to read."""
+    warehouse = Warehouse(moving)
+    warehouse.sync(Details.name)
+    moving.advance(60 * HOUR)
+    created = sorted(row["created_at"] for row in moving.rows("dbt_runs"))
+    monkeypatch.setattr(walk, "_ago", lambda _time: created[-3])
+    warehouse.sync(Details.name, Steps.name)
+    assert warehouse.runs(Details.name) == ended(moving)
+    moving.advance(40 * HOUR)
+    warehouse.sync(Details.name, Steps.name)
+    assert warehouse.runs(Details.name) == ended(moving)
+    assert 0 < len(warehouse.runs(Steps.name)) < len(ended(moving))
+
+
+def test_a_member_that_is_refused_stops_asking_and_leaves_the_others_alone(
+    moving: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Steps, "path", "/v2/accounts/{account_id}/runs/{run_id}/artifacts/")
+    warehouse = Warehouse(moving)
+    outcome = warehouse.sync(Details.name, Steps.name)
+    assert warehouse.runs(Details.name) == ended(moving)
+    assert not warehouse.runs(Steps.name)
+    assert len(outcome.logged("WARNING", f"{Steps.name}: skipped")) == 2, "one for each account"
+    assert all(len(mark["waiting"]) < 30 for mark in warehouse.marks(Steps.name))
+    monkeypatch.undo()
+    monkeypatch.setattr(walk, "_ago", lambda _time: "2000-01-01T00:00:00.000000Z")
+    warehouse.sync(Details.name, Steps.name)
+    assert warehouse.runs(Steps.name) == ended(moving), "no mark had moved"
 
 
 @pytest.mark.parametrize("cap", [3, 20])

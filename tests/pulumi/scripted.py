@@ -151,10 +151,10 @@ class Syncs:
 
     @property
     def marks(self) -> dict[str, list[Any]]:
-        """The marks in the state, by stack id."""
+        """The marks in the state, by stack id, but for what tells one history from another."""
         assert self.state is not None
         found: dict[str, list[Any]] = self.state["bookmarks"][UPDATES]["stacks"]
-        return found
+        return {stack: [*mark[:3], *mark[4:]] for stack, mark in found.items()}
 
 
 def place_of(record: Record) -> str:

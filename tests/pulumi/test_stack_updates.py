@@ -25,7 +25,7 @@ class Warehouse(StreamWarehouse):
     def marks(self) -> dict[str, list[Any]]:
         assert self.state is not None
         marks: dict[str, list[Any]] = self.state["bookmarks"][UPDATES]["stacks"]
-        return marks
+        return {stack: [*mark[:3], *mark[4:]] for stack, mark in marks.items()}
 
 
 def update_lists(simulator: Simulator) -> list[str]:
