@@ -183,7 +183,7 @@ class StackUpdates(MarkedStream, PulumiStream):
             return None
         update = emitted_open or OpenUpdate.seen(version or 0, context)
         if version is not None:
-            if version >= self._now.newest:
+            if version and version >= self._now.newest:
                 self._now.newest, self._now.known_by = version, short_hash(_identity(row))
             if is_open:
                 self._now.open[ref] = update._replace(version=version)
