@@ -74,8 +74,10 @@ class NumberedPages:
         read = set(map(self._one, page.rows))
         yield self._fresh(page.rows)
         size = page.size or len(page.rows)
-        total = self._told(page, size, seen=len(page.rows))
-        if not page.rows or self._reached(page.rows) or (total or size) <= len(page.rows) < size:
+        full = page.size or self.limit.value
+        total = self._told(page, full, seen=len(page.rows))
+        whole = total is not None and total <= len(page.rows)
+        if not page.rows or self._reached(page.rows) or whole:
             return bool(page.rows) or not total
         pending: deque[PendingPage] = deque()
         # Only a first read is known to want every page; a later one mostly ends on the first.
@@ -93,13 +95,13 @@ class NumberedPages:
                 if not pending:
                     return total is None or (len(read) >= total and not unsure)
                 page = pending.popleft().result()
+                known = len(read)
                 read.update(map(self._one, page.rows))
                 self.newest = max([self.newest, *self._keys(page.rows)])
-                fresh = self._fresh(page.rows)
-                if not fresh and last is None:
+                if last is None and len(read) == known:
                     return not unsure
-                yield fresh
-                told = self._told(page, size, seen=len(read))
+                yield self._fresh(page.rows)
+                told = self._told(page, full, seen=len(read))
                 # A row that goes moves others to pages that were read; one that comes, while pages
                 # are read out of turn, can leave another out between them.
                 if told is not None and total is not None:
@@ -111,17 +113,17 @@ class NumberedPages:
             for handle in pending:
                 handle.cancel()
 
-    def _told(self, page: Page, size: int, *, seen: int) -> int | None:
+    def _told(self, page: Page, full: int, *, seen: int) -> int | None:
         """How many rows there are; ``None`` where the API does not say, or says what cannot be.
 
         Behind a full page there can be more, whatever the total says.
 
         Args:
             page: A page.
-            size: The size of full pages.
+            full: How many rows a full page has.
             seen: Rows that were read, those of the page among them.
         """
-        self._is_wrong |= page.total is not None and len(page.rows) >= size and seen >= page.total
+        self._is_wrong |= page.total is not None and len(page.rows) >= full and seen >= page.total
         return None if self._is_wrong else page.total
 
     def identity_of(self, key: int) -> Any:
