@@ -3,52 +3,29 @@
 from __future__ import annotations
 
 import re
-from array import array
 from dataclasses import dataclass
-from itertools import accumulate
 from operator import attrgetter
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from target_dlt.arrays import BUILDERS, KEY_CHECKS, NULL, RAW, build_sparse
 from target_dlt.errors import BadRecordError, MissingKeyError
 from target_dlt.values import (
-    DECIMAL_PRECISION,
-    DECIMAL_SCALE,
     MisfitError,
     decode_exactly,
     infer_type,
-    parse_date,
-    parse_decimal,
-    parse_double,
-    parse_time,
-    parse_timestamp,
     to_field,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping
 
     from target_dlt.names import Path
     from target_dlt.schema import DataType, StreamSchema
 
-ARROW_TYPES: Mapping[DataType, pa.DataType] = {
-    "bigint": pa.int64(),
-    "double": pa.float64(),
-    "decimal": pa.decimal128(DECIMAL_PRECISION, DECIMAL_SCALE),
-    "wei": pa.decimal128(DECIMAL_PRECISION, 0),
-    "bool": pa.bool_(),
-    "text": pa.string(),
-    "timestamp": pa.timestamp("us", "UTC"),
-    "date": pa.date32(),
-    "time": pa.time64("us"),
-    "json": pa.string(),
-}
 _Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
-# Numbers with a fraction are kept as text until they are known to fit; JSON for good.
-_RAW: frozenset[DataType] = frozenset({"double", "decimal", "wei", "json"})
 _FIELD_TYPES: Mapping[DataType, Any] = {
     "bigint": _Int64,
     "bool": bool,
@@ -57,13 +34,10 @@ _FIELD_TYPES: Mapping[DataType, Any] = {
     "date": str,
     "time": str,
 }
-_NULL = msgspec.Raw(b"null")
 _HALF_PAIR = re.compile("[\ud800-\udfff]")
 _UNESCAPED = re.compile(r'[^"\\\x00-\x1f]*')
 # The column of what the tap calls the version of its table, as other Singer loaders name it.
 VERSION = "_sdc_table_version"
-# Up to this many characters, every decimal number without an exponent is an exact double.
-_SAFE_DIGITS = 15
 
 
 @dataclass(frozen=True)
@@ -137,7 +111,7 @@ class RecordBuffer:
         self._key_checks = [
             (f"f{index}", name, check)
             for index, (name, kind) in enumerate(self.columns.items())
-            if name in self.schema.keys and (check := _KEY_CHECKS.get(kind)) is not None
+            if name in self.schema.keys and (check := KEY_CHECKS.get(kind)) is not None
         ]
         for index, name in enumerate(sorted(self._always_null), len(fields)):
             names[f"f{index}"] = name
@@ -163,8 +137,8 @@ class RecordBuffer:
 
     def _field(self, field: str, name: str, kind: DataType) -> tuple[str, Any, Any]:
         is_key = name in self.schema.keys
-        if kind in _RAW:
-            return (field, msgspec.Raw, _NULL)
+        if kind in RAW:
+            return (field, msgspec.Raw, NULL)
         type_ = _FIELD_TYPES[kind]
         return (field, type_, msgspec.NODEFAULT) if is_key else (field, type_ | None, None)
 
@@ -200,7 +174,7 @@ class RecordBuffer:
         """Parse now what is otherwise parsed by the column: a wrong key is told with its line."""
         for field, name, check in self._key_checks:
             value = getattr(record, field)
-            if value == _NULL:  # only JSON texts can be: others are required by the decoder
+            if value == NULL:  # only JSON texts can be: others are required by the decoder
                 raise self._no_key(name)
             try:
                 check(value)
@@ -233,7 +207,7 @@ class RecordBuffer:
         misfits: dict[str, Any] = {}
         for index, (name, kind) in enumerate(self.columns.items()):
             value = record.get(name)
-            values[f"f{index}"] = _NULL if kind in _RAW else None
+            values[f"f{index}"] = NULL if kind in RAW else None
             if value is None:
                 if name in self.schema.keys:
                     raise self._no_key(name)
@@ -296,13 +270,13 @@ class RecordBuffer:
         arrays: list[pa.Array] = []
         for index, (name, kind) in enumerate(self.columns.items()):
             field = f"f{index}"
-            built, misfits = _BUILDERS[kind](list(map(attrgetter(field), rows)))
+            built, misfits = BUILDERS[kind](list(map(attrgetter(field), rows)))
             for position, value in misfits.items():
                 self._set_aside(name, position, value)
             arrays.append(built)
         columns = [Column(name, kind) for name, kind in self.columns.items()]
         for column, values in self._misfits.items():
-            arrays.append(_build_sparse(column.type, values, len(rows)))
+            arrays.append(build_sparse(column.type, values, len(rows)))
             columns.append(column)
         self._misfits = {}
         if self._version is not None and VERSION not in self.columns:
@@ -322,116 +296,3 @@ class RecordBuffer:
 
 def _leave_to_the_slow_lane(_line: bytes) -> Any:
     raise msgspec.ValidationError
-
-
-Built = tuple[pa.Array, dict[int, Any]]
-
-
-def _build_sparse(kind: DataType, values: Mapping[int, Any], length: int) -> pa.Array:
-    empty = _NULL if kind in _RAW else None
-    fields = [empty] * length
-    for position, value in values.items():
-        fields[position] = to_field(kind, value)
-    return _BUILDERS[kind](fields)[0]
-
-
-def _build_plain(kind: DataType) -> Callable[[list[Any]], Built]:
-    arrow_type = ARROW_TYPES[kind]
-
-    def build(values: list[Any]) -> Built:
-        return pa.array(values, arrow_type), {}
-
-    return build
-
-
-def _build_json(raws: Sequence[Any]) -> Built:
-    """Join JSON texts into one buffer: no string object per value."""
-    data = b"".join(raws)
-    offsets = pa.py_buffer(array("i", accumulate(map(len, raws), initial=0)))
-    texts = pa.StringArray.from_buffers(len(raws), offsets, pa.py_buffer(data))
-    if b"null" not in data:
-        return texts, {}
-    is_value = pc.not_equal(texts, "null").buffers()[1]
-    return pa.StringArray.from_buffers(len(raws), offsets, pa.py_buffer(data), is_value), {}
-
-
-def _build_double(raws: Sequence[Any]) -> Built:
-    texts, _ = _build_json(raws)
-    if texts.null_count != len(texts):
-        longest = pc.max(pc.binary_length(texts)).as_py()
-        if (
-            longest <= _SAFE_DIGITS
-            and not pc.any(pc.match_substring_regex(texts, "[^0-9.-]")).as_py()
-        ):
-            return texts.cast(pa.float64()), {}
-    return _build_each(raws, parse_double, "double")
-
-
-def _build_decimal(raws: Sequence[Any]) -> Built:
-    return _build_each(raws, lambda text: parse_decimal(text, DECIMAL_SCALE), "decimal")
-
-
-def _build_wei(raws: Sequence[Any]) -> Built:
-    return _build_each(raws, lambda text: parse_decimal(text, 0), "wei")
-
-
-def _build_each(raws: Sequence[Any], parse: Callable[[bytes], Any], kind: DataType) -> Built:
-    values: list[Any] = []
-    misfits: dict[int, Any] = {}
-    for position, raw in enumerate(map(bytes, raws)):
-        value = None
-        if raw != b"null":
-            try:
-                value = parse(raw)
-            except MisfitError:
-                misfits[position] = decode_exactly(raw)
-        values.append(value)
-    return pa.array(values, ARROW_TYPES[kind]), misfits
-
-
-def _build_temporal(
-    kind: DataType, parse: Callable[[str], Any], *, castable: bool = True
-) -> Callable[[list[str | None]], Built]:
-    arrow_type = ARROW_TYPES[kind]
-
-    def build(values: list[str | None]) -> Built:
-        if castable:
-            try:
-                return pa.array(values, pa.string()).cast(arrow_type), {}
-            except pa.ArrowInvalid:
-                pass
-        parsed: list[Any] = []
-        misfits: dict[int, Any] = {}
-        for position, value in enumerate(values):
-            try:
-                parsed.append(None if value is None else parse(value))
-            except (MisfitError, OverflowError):
-                parsed.append(None)
-                misfits[position] = value
-        return pa.array(parsed, arrow_type), misfits
-
-    return build
-
-
-_BUILDERS: Mapping[DataType, Callable[[list[Any]], Built]] = {
-    "bigint": _build_plain("bigint"),
-    "bool": _build_plain("bool"),
-    "text": _build_plain("text"),
-    "json": _build_json,
-    "double": _build_double,
-    "decimal": _build_decimal,
-    "wei": _build_wei,
-    "timestamp": _build_temporal("timestamp", parse_timestamp),
-    "date": _build_temporal("date", parse_date),
-    "time": _build_temporal("time", parse_time, castable=False),
-}
-# What a key's text must pass beyond JSON's own types; None of these is parsed while decoding.
-_KEY_CHECKS: Mapping[DataType, Callable[[Any], object]] = {
-    "json": bytes,
-    "double": lambda raw: parse_double(bytes(raw)),
-    "decimal": lambda raw: parse_decimal(bytes(raw), DECIMAL_SCALE),
-    "wei": lambda raw: parse_decimal(bytes(raw), 0),
-    "timestamp": parse_timestamp,
-    "date": parse_date,
-    "time": parse_time,
-}

@@ -32,7 +32,8 @@ from target_dlt.load import Load, Options
 from target_dlt.location import dataset_names, expand, is_folder, locate, notes
 from target_dlt.metadata import SDK, STITCH, RowMetadata
 from target_dlt.reader import SingerLineReader
-from target_dlt.settings import COMMON, DLT, DUCKDB, explain
+from target_dlt.setting_errors import explain
+from target_dlt.settings import COMMON, DLT, DUCKDB
 from target_dlt.shaping import Shaping
 
 if TYPE_CHECKING:

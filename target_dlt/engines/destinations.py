@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from target_dlt.arrow import ARROW_TYPES
+from target_dlt.arrays import ARROW_TYPES
 from target_dlt.dlt_internals import (
     LOAD_ID,
     DestinationUndefinedEntity,

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from target_dlt.arrow import ARROW_TYPES
+from target_dlt.arrays import ARROW_TYPES
 from target_dlt.dlt_internals import (
     LOAD_ID,
     ROW_ID,

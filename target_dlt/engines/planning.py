@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Protocol
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from target_dlt.arrow import ARROW_TYPES, VERSION, Chunk, Column
+from target_dlt.arrays import ARROW_TYPES
+from target_dlt.arrow import VERSION, Chunk, Column
 from target_dlt.dlt_internals import (
     NESTED_COLUMNS,
     ROOT_ID,

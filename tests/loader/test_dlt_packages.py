@@ -21,7 +21,7 @@ from dlt.common.destination import Destination
 from dlt.common.schema import Schema
 from dlt.pipeline.exceptions import PipelineStepFailed
 
-from target_dlt.arrow import ARROW_TYPES
+from target_dlt.arrays import ARROW_TYPES
 from target_dlt.dlt_internals import (
     LOAD_ID,
     ROW_ID,

@@ -1,0 +1,159 @@
+"""Decoded values of one type to an Arrow array; those that it cannot hold are handed back."""
+
+from __future__ import annotations
+
+from array import array
+from itertools import accumulate
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from target_dlt.values import (
+    DECIMAL_PRECISION,
+    DECIMAL_SCALE,
+    MisfitError,
+    decode_exactly,
+    parse_date,
+    parse_decimal,
+    parse_double,
+    parse_time,
+    parse_timestamp,
+    to_field,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from target_dlt.schema import DataType
+
+ARROW_TYPES: Mapping[DataType, pa.DataType] = {
+    "bigint": pa.int64(),
+    "double": pa.float64(),
+    "decimal": pa.decimal128(DECIMAL_PRECISION, DECIMAL_SCALE),
+    "wei": pa.decimal128(DECIMAL_PRECISION, 0),
+    "bool": pa.bool_(),
+    "text": pa.string(),
+    "timestamp": pa.timestamp("us", "UTC"),
+    "date": pa.date32(),
+    "time": pa.time64("us"),
+    "json": pa.string(),
+}
+# Numbers with a fraction are kept as text until they are known to fit; JSON for good.
+RAW: frozenset[DataType] = frozenset({"double", "decimal", "wei", "json"})
+NULL = msgspec.Raw(b"null")
+# Up to this many characters, every decimal number without an exponent is an exact double.
+_SAFE_DIGITS = 15
+Built = tuple[pa.Array, dict[int, Any]]
+
+
+def build_sparse(kind: DataType, values: Mapping[int, Any], length: int) -> pa.Array:
+    """Make an array of a length with values, as JSON decodes them, at some of its positions."""
+    empty = NULL if kind in RAW else None
+    fields = [empty] * length
+    for position, value in values.items():
+        fields[position] = to_field(kind, value)
+    return BUILDERS[kind](fields)[0]
+
+
+def _build_plain(kind: DataType) -> Callable[[list[Any]], Built]:
+    arrow_type = ARROW_TYPES[kind]
+
+    def build(values: list[Any]) -> Built:
+        return pa.array(values, arrow_type), {}
+
+    return build
+
+
+def _build_json(raws: Sequence[Any]) -> Built:
+    """Join JSON texts into one buffer: no string object per value."""
+    data = b"".join(raws)
+    offsets = pa.py_buffer(array("i", accumulate(map(len, raws), initial=0)))
+    texts = pa.StringArray.from_buffers(len(raws), offsets, pa.py_buffer(data))
+    if b"null" not in data:
+        return texts, {}
+    is_value = pc.not_equal(texts, "null").buffers()[1]
+    return pa.StringArray.from_buffers(len(raws), offsets, pa.py_buffer(data), is_value), {}
+
+
+def _build_double(raws: Sequence[Any]) -> Built:
+    texts, _ = _build_json(raws)
+    if texts.null_count != len(texts):
+        longest = pc.max(pc.binary_length(texts)).as_py()
+        if (
+            longest <= _SAFE_DIGITS
+            and not pc.any(pc.match_substring_regex(texts, "[^0-9.-]")).as_py()
+        ):
+            return texts.cast(pa.float64()), {}
+    return _build_each(raws, parse_double, "double")
+
+
+def _build_decimal(raws: Sequence[Any]) -> Built:
+    return _build_each(raws, lambda text: parse_decimal(text, DECIMAL_SCALE), "decimal")
+
+
+def _build_wei(raws: Sequence[Any]) -> Built:
+    return _build_each(raws, lambda text: parse_decimal(text, 0), "wei")
+
+
+def _build_each(raws: Sequence[Any], parse: Callable[[bytes], Any], kind: DataType) -> Built:
+    values: list[Any] = []
+    misfits: dict[int, Any] = {}
+    for position, raw in enumerate(map(bytes, raws)):
+        value = None
+        if raw != b"null":
+            try:
+                value = parse(raw)
+            except MisfitError:
+                misfits[position] = decode_exactly(raw)
+        values.append(value)
+    return pa.array(values, ARROW_TYPES[kind]), misfits
+
+
+def _build_temporal(
+    kind: DataType, parse: Callable[[str], Any], *, castable: bool = True
+) -> Callable[[list[str | None]], Built]:
+    arrow_type = ARROW_TYPES[kind]
+
+    def build(values: list[str | None]) -> Built:
+        if castable:
+            try:
+                return pa.array(values, pa.string()).cast(arrow_type), {}
+            except pa.ArrowInvalid:
+                pass
+        parsed: list[Any] = []
+        misfits: dict[int, Any] = {}
+        for position, value in enumerate(values):
+            try:
+                parsed.append(None if value is None else parse(value))
+            except (MisfitError, OverflowError):
+                parsed.append(None)
+                misfits[position] = value
+        return pa.array(parsed, arrow_type), misfits
+
+    return build
+
+
+BUILDERS: Mapping[DataType, Callable[[list[Any]], Built]] = {
+    "bigint": _build_plain("bigint"),
+    "bool": _build_plain("bool"),
+    "text": _build_plain("text"),
+    "json": _build_json,
+    "double": _build_double,
+    "decimal": _build_decimal,
+    "wei": _build_wei,
+    "timestamp": _build_temporal("timestamp", parse_timestamp),
+    "date": _build_temporal("date", parse_date),
+    "time": _build_temporal("time", parse_time, castable=False),
+}
+# What a key's text must pass beyond JSON's own types; None of these is parsed while decoding.
+KEY_CHECKS: Mapping[DataType, Callable[[Any], object]] = {
+    "json": bytes,
+    "double": lambda raw: parse_double(bytes(raw)),
+    "decimal": lambda raw: parse_decimal(bytes(raw), DECIMAL_SCALE),
+    "wei": lambda raw: parse_decimal(bytes(raw), 0),
+    "timestamp": parse_timestamp,
+    "date": parse_date,
+    "time": parse_time,
+}

@@ -1,0 +1,86 @@
+"""The names and ids that dlt gives to columns, tables, datasets, loads and rows."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from dlt.common.normalizers.json.helpers import get_nested_row_hash
+from dlt.common.normalizers.json.relational import DataItemNormalizer
+from dlt.common.normalizers.utils import generate_dlt_id
+from dlt.common.schema import Schema
+from dlt.common.storages.load_package import create_load_id
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from target_dlt.names import Path
+
+SEPARATOR = "__"
+_LOAD_ID_IN_NAME = re.compile(r"\d{10}\.\d+")
+
+
+class Naming:
+    """The names that dlt gives to nested columns and tables."""
+
+    def __init__(self) -> None:
+        self._naming: Any = Schema("naming").naming
+
+    def _part(self, key: str, normalize: Callable[[str], str]) -> str:
+        return normalize(key) if key.strip() else str(DataItemNormalizer.EMPTY_KEY_IDENTIFIER)
+
+    def column(self, path: Path) -> str:
+        """The name of the column under a path of keys."""
+        parts = (self._part(key, self._naming.normalize_path) for key in path)
+        return str(self._naming.shorten_fragments(*parts))
+
+    def source(self, path: Path) -> str:
+        """A name for a path of keys that is normalised to the name of its column.
+
+        It is as close to the keys as can be, so that two paths rarely get the same.
+        """
+        plain = SEPARATOR.join(path)
+        name = self.column(path)
+        return plain if plain.strip() and self._naming.normalize_path(plain) == name else name
+
+    def list_key(self, path: Path) -> str:
+        """What the array under a path of keys adds to the name of its table."""
+        *parents, key = path
+        parts = [self._part(parent, self._naming.normalize_path) for parent in parents]
+        last = self._part(key, self._naming.normalize_tables_path)
+        return str(self._naming.make_path(*parts, last))
+
+    def table(self, root: str, path: Path) -> str:
+        """The name of the table under a path of `list_key`."""
+        return str(self._naming.shorten_fragments(root, *path))
+
+
+def normalize_dataset_name(name: str) -> str:
+    """Apply dlt's naming convention to the name of a dataset."""
+    return str(Schema("naming").naming.normalize_table_identifier(name))
+
+
+def load_ids_in_name(path: str) -> set[str]:
+    """Find the ids of loads in the name of a file that dlt left in a bucket or folder."""
+    return set(_LOAD_ID_IN_NAME.findall(path.replace("\\", "/").rpartition("/")[2]))
+
+
+def new_load_id() -> str:
+    """Make the id of a new load; ids grow with time."""
+    return create_load_id()
+
+
+def new_row_id() -> str:
+    """Make the id of a row that is no item of an array; ids are random."""
+    return generate_dlt_id()
+
+
+def nested_row_id(parent_id: str, table: str, index: int) -> str:
+    """Make the id of an item of an array.
+
+    Args:
+        parent_id: Id of the row that has the array.
+        table: Name of the items' table.
+        index: Place in the array, from 0.
+    """
+    return get_nested_row_hash(parent_id, table, index)

@@ -1,0 +1,190 @@
+"""What dlt's pipelines and destinations do beyond what they document."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from typing import TYPE_CHECKING, Any, cast
+
+import dlt
+from dlt.common.configuration.container import Container
+from dlt.common.destination.exceptions import (
+    DestinationUndefinedEntity,
+)
+from dlt.common.exceptions import TerminalValueError
+from dlt.common.schema import Schema
+from dlt.common.schema.utils import (
+    normalize_schema_name,
+)
+
+from target_dlt.dlt_internals.dataset import log_no_lookups
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path as FilePath
+
+    from dlt.common.destination import Destination
+    from dlt.common.destination.client import WithStateSync
+    from dlt.common.storages.live_schema_storage import LiveSchemaStorage
+    from dlt.pipeline.pipeline import Pipeline
+
+    from target_dlt.schema import DataType
+
+
+def open_pipeline(
+    name: str, destination: Destination[Any, Any], dataset_name: str, folder: FilePath
+) -> tuple[Pipeline, str]:
+    """Make a pipeline in a folder of its own, with state and schema as the destination has them.
+
+    A schema is stored before the first rows, the state with the first complete load; so a dataset
+    whose first load never completed has a schema, and the pipeline goes on with it.
+
+    Args:
+        name: dlt's name for the pipeline.
+        destination: Where the dataset is.
+        dataset_name: Its name.
+        folder: Where the pipeline works; empty.
+
+    Returns:
+        The pipeline, and the name of the schema among its `schemas`.
+    """
+    log_no_lookups()
+    pipeline = dlt.pipeline(
+        name, pipelines_dir=str(folder), destination=destination, dataset_name=dataset_name
+    )
+    pipeline.run()  # without data: restores, once for all later runs
+    restored = cast("str | None", pipeline.default_schema_name)
+    if restored:
+        return pipeline, restored
+    schema_name = normalize_schema_name(name)
+    with Container().injectable_context(destination.capabilities()):
+        schema = _stored_schema(pipeline, schema_name) or Schema(schema_name)
+    cast("LiveSchemaStorage", pipeline.schemas).set_live_schema(schema)
+    return pipeline, schema_name
+
+
+def arguments_of(destination: Destination[Any, Any]) -> tuple[set[str], set[str]]:
+    """Tell what a destination can be configured with.
+
+    Returns:
+        The arguments that its factory names, and the fields that its configuration has.
+    """
+    arguments = inspect.signature(type(destination)).parameters.keys() - {"kwargs"}
+    return set(arguments), set(destination.spec.get_resolvable_fields())
+
+
+def takes_files(destination: Destination[Any, Any], file_format: str) -> bool:
+    """Tell whether a destination takes files of a format without a staging bucket.
+
+    Some take them only if a driver is installed; without it dlt would choose another format.
+    """
+    known: Any = destination.capabilities()
+    formats = known.supported_loader_file_formats
+    if known.loader_file_format_selector:
+        table = {"name": "any", "columns": {}}
+        _, formats = known.loader_file_format_selector(
+            known.preferred_loader_file_format, formats, table_schema=table
+        )
+    return file_format in formats
+
+
+def types_not_taken(
+    destination: Destination[Any, Any], kinds: Iterable[DataType], file_format: str
+) -> set[DataType]:
+    """Find the types that a destination cannot take from files of a format."""
+    mapper: Any = destination.capabilities().get_type_mapper()
+    # What dlt's own preparation of a table adds, where it matters to a mapper.
+    table = {"name": "any", "columns": {}, "x-insert-api": "copy_into"}
+
+    def is_refused(kind: DataType) -> bool:
+        try:
+            mapper.ensure_supported_type({"name": "any", "data_type": kind}, table, file_format)
+        except TerminalValueError:
+            return True
+        return False
+
+    return set(filter(is_refused, kinds))
+
+
+def when_completed(destination: Destination[Any, Any], tell: Callable[[], None]) -> None:
+    """Be told of each load in the moment in which its entry is in the destination.
+
+    `Pipeline.run` returns tens of milliseconds later.
+
+    Args:
+        destination: The destination of a pipeline.
+        tell: Called without the load's id.
+    """
+    make_client = destination.client
+
+    def client(*args: Any, **kwargs: Any) -> Any:
+        made: Any = make_client(*args, **kwargs)
+        complete = made.complete_load
+
+        def complete_load(load_id: str) -> None:
+            complete(load_id)
+            tell()
+
+        made.complete_load = complete_load
+        return made
+
+    cast("Any", destination).client = client
+
+
+def make_tables(pipeline: Pipeline, schema_name: str) -> None:
+    """Bring the tables of a schema to the destination without loading rows into them.
+
+    Args:
+        pipeline: An open pipeline.
+        schema_name: Name of the schema among its `schemas`.
+    """
+    # Saved, not only counted as a new version: a later run takes what is saved.
+    pipeline.schemas.save_schema(pipeline.schemas[schema_name])
+    with pipeline.destination_client(schema_name) as client:
+        client.initialize_storage()
+        client.update_stored_schema()
+
+
+def drop_staging_twin(client: Any, table: str) -> None:
+    """Drop the table in which dlt stages rows for a table; its next merge makes it anew.
+
+    dlt never alters the columns of a staging table, and makes none whose schema's version it finds
+    among those stored beside it.
+
+    Args:
+        client: dlt's open client of a dataset in a database.
+        table: Name of the table.
+    """
+    sql = client.sql_client
+    with sql.with_staging_dataset():
+        versions = sql.make_qualified_table_name(client.schema.version_table_name)
+        try:
+            sql.execute_sql(f"DELETE FROM {versions}")  # noqa: S608
+        except DestinationUndefinedEntity:
+            return  # no merge has been here
+        sql.execute_sql(f"DROP TABLE IF EXISTS {sql.make_qualified_table_name(table)}")
+
+
+def stored_type(client: Any, table: str, column: str) -> str | None:
+    """Read which of dlt's types a column has in the database, whatever the schema says.
+
+    Args:
+        client: dlt's open client of a dataset in a database.
+        table: Name of the table.
+        column: Name of the column.
+
+    Returns:
+        The type; None if there is no such column.
+    """
+    _, columns = client.get_storage_table(table)
+    kind: str | None = columns.get(column, {}).get("data_type")
+    return kind
+
+
+def _stored_schema(pipeline: Pipeline, name: str) -> Schema | None:
+    try:
+        with pipeline.destination_client() as client:
+            info = cast("WithStateSync", client).get_stored_schema(name)
+    except DestinationUndefinedEntity:
+        return None
+    return Schema.from_stored_schema(json.loads(info.schema)) if info else None

@@ -1,0 +1,279 @@
+"""A dlt schema as tables of streams."""
+
+from __future__ import annotations
+
+import math
+from itertools import count
+from typing import TYPE_CHECKING, Any, cast
+
+from dlt.common.schema.utils import (
+    dlt_id_column,
+    dlt_load_id_column,
+    get_merge_strategy,
+    get_nested_tables,
+    new_table,
+)
+
+from target_dlt.dlt_internals.naming import SEPARATOR
+from target_dlt.dlt_internals.tables import (
+    LOAD_ID,
+    NESTED_COLUMNS,
+    PARENT_ID,
+    ROW_ID,
+    KnownTables,
+    Table,
+    TableColumn,
+)
+from target_dlt.errors import LoaderError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+
+    from dlt.common.schema import Schema
+
+    from target_dlt.names import Path
+    from target_dlt.schema import DataType
+
+# The one strategy of dlt's merges in which the ids of rows are random, as here.
+_RANDOM_IDS = "delete-insert"
+_DECIMAL_HINTS: Mapping[str, dict[str, int]] = {
+    "decimal": {"precision": 38, "scale": 9},
+    "wei": {"precision": 38, "scale": 0},
+}
+# What columns of ours hold without a hint: bits, digits of a second.
+_PRECISIONS = {"bigint": 64, "timestamp": 6, "time": 6}
+# The names of the source, so that the same name finds the same column or table in every run.
+_SOURCE_COLUMN = "x-singer-property"
+_SOURCE_TABLE = "x-singer-stream"
+
+
+class DatasetSchema:
+    """The dataset's schema as tables of streams; names are final in the database.
+
+    Args:
+        schema: dlt's schema; changed in place.
+        as_text: Types whose new columns are columns of text instead.
+        file_format: In which format files are loaded, where that decides about columns.
+        table_format: Format of the tables, where the destination has several.
+    """
+
+    def __init__(
+        self,
+        schema: Schema,
+        *,
+        as_text: Collection[DataType] = (),
+        file_format: str | None = None,
+        table_format: str | None = None,
+    ) -> None:
+        self._schema = schema
+        self._as_text = as_text
+        hints = {"file_format": file_format, "table_format": table_format}
+        self._hints = {name: value for name, value in hints.items() if value}
+
+    @property
+    def names(self) -> list[str]:
+        """The names of all tables but dlt's own."""
+        return [str(table["name"]) for table in self._schema.data_tables()]
+
+    def table_of(self, stream: str, base: str | None = None) -> Table:
+        """Find the table of a stream, or a fresh name for one.
+
+        Two streams whose names normalise to the same table get two tables: the second one's name
+        ends in a number.
+
+        Args:
+            stream: Name of the stream.
+            base: What to make the table's name of, if it is not that.
+        """
+        wanted = self._normalize(base or stream)
+        if wanted.startswith(self._schema._dlt_tables_prefix):  # noqa: SLF001
+            wanted = f"singer{wanted}"  # else dlt would take it for a table of its own
+        for name, table in self._schema.tables.items():
+            if table.get("parent"):
+                continue
+            if table.get(_SOURCE_TABLE, name if name == wanted else None) == stream:
+                return self._read_table(name, stream)
+            if name == wanted and _SOURCE_TABLE not in table:
+                return self._read_table(name, stream)
+        return Table(self._free_name(wanted, self._schema.tables), stream)
+
+    def nested_table_of(self, parent: str, key: str) -> Table:
+        """Find the table of the arrays under a key, or a fresh name for one.
+
+        Args:
+            parent: Name of the table whose rows have the arrays.
+            key: The last part of the table's path; see `Naming.list_key`.
+        """
+        wanted = str(self._schema.naming.shorten_fragments(parent, key))
+        for table in self._children(parent):
+            if table.get(_SOURCE_TABLE, table["name"]) == wanted:
+                return self._read_table(table["name"], wanted, parent)
+        return Table(self._free_name(wanted, self._schema.tables), wanted, parent=parent)
+
+    def _children(self, parent: str) -> list[Any]:
+        return [table for table in self._schema.tables.values() if table.get("parent") == parent]
+
+    def nested_tables(self, root: str) -> list[tuple[str, str]]:
+        """List the tables of arrays below a table, each with its parent, parents first."""
+        found = get_nested_tables(self._schema.tables, root, include_self=False)
+        return [(str(t["name"]), str(t["parent"])) for t in found if PARENT_ID in t["columns"]]
+
+    def known_tables(self, stream: str, base: str | None = None) -> KnownTables:
+        """Tell what decides how the records of a stream are unnested.
+
+        Args:
+            stream: Name of the stream.
+            base: What to make the table's name of, if it is not that.
+
+        Raises:
+            LoaderError: If dlt merges the stream's table in a way that unnesting cannot follow.
+        """
+        name = self.table_of(stream, base).name
+        known = name in self._schema.tables
+        strategy = get_merge_strategy(self._schema.tables, name) if known else None
+        if strategy not in {None, _RANDOM_IDS}:
+            raise LoaderError(
+                f"stream {stream!r}: table {name!r} is merged by dlt's strategy {strategy!r}, "
+                "whose ids of rows are hashes; nesting 'tables' cannot go on with it"
+            )
+        return KnownTables(name, dict(self._json_columns(name, ())))
+
+    def _json_columns(self, name: str, path: Path) -> Iterator[tuple[Path, frozenset[str]]]:
+        columns = self._schema.tables.get(name, {}).get("columns", {})
+        yield path, frozenset(c for c, hints in columns.items() if hints.get("data_type") == "json")
+        for child in self._children(name):
+            wanted = str(child.get(_SOURCE_TABLE, child["name"]))
+            yield from self._json_columns(
+                child["name"], (*path, wanted.removeprefix(f"{name}{SEPARATOR}"))
+            )
+
+    def _read_table(self, name: str, stream: str, parent: str | None = None) -> Table:
+        columns = {
+            column: TableColumn(
+                column,
+                cast("DataType", hints["data_type"]),
+                str(hints.get(_SOURCE_COLUMN, column)),
+                variant=bool(hints.get("variant")),
+                key=bool(hints.get("primary_key")),
+                nullable=bool(hints.get("nullable", True)),
+                narrow=_is_narrow(hints),
+                wide=_is_wide(hints),
+                naive=hints["data_type"] == "timestamp" and hints.get("timezone") is False,
+            )
+            for column, hints in self._schema.get_table_columns(name).items()
+            if column not in {LOAD_ID, ROW_ID}
+        }
+        return Table(name, stream, columns, parent, self._schema.tables[name].get("table_format"))
+
+    def column_name(
+        self, table: Table, source: str, *, variant_type: DataType | None = None
+    ) -> str:
+        """Make the name of a new column by dlt's naming convention, free in its table."""
+        wanted = self._normalize(source)
+        if variant_type is not None:
+            owner = table.of_source(source)
+            wanted = f"{owner.name if owner else wanted}__v_{variant_type}"
+        return self._free_name(wanted, {*table.columns, LOAD_ID, ROW_ID})
+
+    def column_type(self, kind: DataType) -> DataType:
+        """Choose the type of a new column for values of a type."""
+        return "text" if kind in self._as_text else kind
+
+    def _normalize(self, name: str) -> str:
+        try:
+            return str(self._schema.naming.normalize_path(name)) or "_"
+        except ValueError:  # nothing of the name is left
+            return "_"
+
+    def _free_name(self, wanted: str, taken: Iterable[str]) -> str:
+        """Number a name that is taken, and shorten it as dlt does to what the destination takes."""
+        naming, used = self._schema.naming, set(taken)
+        for number in count(1):
+            name = wanted if number == 1 else f"{wanted}_{number}"
+            if naming.max_length:
+                name = naming.shorten_identifier(name, name, naming.max_length)
+            if name not in used:
+                return name
+        raise AssertionError
+
+    def stage(self, table: Table) -> None:
+        """Take a table, new or changed, into the schema."""
+        hints = [
+            _hints(column) | (NESTED_COLUMNS.get(column.name, {}) if table.parent else {})
+            for column in table.columns.values()
+        ]
+        known = self._schema.tables.get(table.name, {}).get("columns", {})
+        partial: Any
+        if table.parent is None:
+            merges = any(column.key for column in table.columns.values())
+            partial = new_table(
+                table.name,
+                write_disposition="merge" if merges else "append",
+                columns=[*hints, *_missing(known, dlt_load_id_column(), dlt_id_column())],
+                resource=table.name,
+            )
+        else:
+            partial = new_table(
+                table.name,
+                parent_table_name=table.parent,
+                columns=[*hints, *_missing(known, dlt_id_column())],
+            )
+        if table.parent is None or table.stream != table.name:
+            partial[_SOURCE_TABLE] = table.stream
+        partial.update(self._hints)
+        partial["x-normalizer"] = {"seen-data": True}
+        self._schema.update_table(partial, normalize_identifiers=False)
+        for column in table.columns.values():
+            stored = self._schema.tables[table.name]["columns"][column.name]
+            stored["data_type"] = column.type
+            stored["nullable"] = column.nullable
+            if not column.key:
+                stored.pop("primary_key", None)
+            if column.type not in _DECIMAL_HINTS and not (column.narrow or column.wide):
+                stored.pop("precision", None)
+                stored.pop("scale", None)
+            if column.type != "timestamp":
+                stored.pop("timezone", None)
+
+
+def _is_narrow(hints: Any) -> bool:
+    ours = _DECIMAL_HINTS.get(hints["data_type"])
+    if "precision" not in hints:
+        return False
+    if ours is None:
+        return bool(hints["precision"] < _PRECISIONS.get(hints["data_type"], math.inf))
+    # More digits after the point would be lost by a change.
+    scale = hints.get("scale", 0)
+    return bool(scale <= ours["scale"] and (hints["precision"], scale) != tuple(ours.values()))
+
+
+def _is_wide(hints: Any) -> bool:
+    ours = _DECIMAL_HINTS.get(hints["data_type"])
+    if "precision" not in hints:
+        return False
+    if ours is None:
+        return bool(hints["precision"] > _PRECISIONS.get(hints["data_type"], math.inf))
+    scale = hints.get("scale", 0)
+    is_finer = scale > ours["scale"]
+    return bool(is_finer or hints["precision"] - scale > ours["precision"] - ours["scale"])
+
+
+def _hints(column: TableColumn) -> Any:
+    hints: dict[str, Any] = {
+        "name": column.name,
+        "data_type": column.type,
+        "nullable": column.nullable,
+    }
+    if not (column.narrow or column.wide):  # else those that it has stay
+        hints |= _DECIMAL_HINTS.get(column.type, {})
+    if column.source != column.name:
+        hints[_SOURCE_COLUMN] = column.source
+    if column.variant:
+        hints["variant"] = True
+    if column.key:
+        hints["primary_key"] = True
+    return hints
+
+
+def _missing(known: Mapping[str, Any], *columns: Any) -> Sequence[Any]:
+    return [column for column in columns if column["name"] not in known]

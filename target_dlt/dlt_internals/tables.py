@@ -1,0 +1,95 @@
+"""What a dataset has for a stream: its tables and their columns, by names final in the database."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from dlt.common.normalizers.json.relational import DataItemNormalizer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from target_dlt.names import Path
+    from target_dlt.schema import DataType
+
+LOAD_ID = "_dlt_load_id"
+ROW_ID = "_dlt_id"
+PARENT_ID: str = DataItemNormalizer.C_DLT_PARENT_ID
+ROOT_ID: str = DataItemNormalizer.C_DLT_ROOT_ID
+LIST_INDEX: str = DataItemNormalizer.C_DLT_LIST_IDX
+VALUE: str = DataItemNormalizer.C_VALUE
+# What the rows of an array are known by, with the hints by which dlt finds them.
+NESTED_COLUMNS: Mapping[str, dict[str, bool]] = {
+    ROOT_ID: {"root_key": True},
+    PARENT_ID: {"parent_key": True},
+    LIST_INDEX: {},
+}
+
+
+@dataclass
+class TableColumn:
+    """A column as the dataset's schema has it.
+
+    Attributes:
+        stored: Whether the database has it; else this commit makes it.
+        narrow: Whether a hint of another dlt pipeline lets it hold less than its type does here.
+        wide: Whether such a hint lets it hold more.
+        naive: Whether by such a hint it holds points in time without saying that they are in UTC.
+    """
+
+    name: str
+    type: DataType
+    source: str
+    variant: bool = False
+    key: bool = False
+    nullable: bool = True
+    stored: bool = True
+    narrow: bool = False
+    wide: bool = False
+    naive: bool = False
+
+
+@dataclass
+class Table:
+    """A table as the dataset's schema has it, by names final in the database.
+
+    Attributes:
+        name: Its name.
+        stream: The stream; of the table of an array, what its name should be.
+        columns: By name, without those of every table.
+        parent: The table whose rows have the arrays, if this is the table of an array.
+        format: The format it is stored in, if the destination has several and it is stored.
+    """
+
+    name: str
+    stream: str
+    columns: dict[str, TableColumn] = field(default_factory=dict)
+    parent: str | None = None
+    format: str | None = None
+
+    @property
+    def is_new(self) -> bool:
+        """Whether this commit makes the table."""
+        return not any(column.stored for column in self.columns.values())
+
+    def of_source(self, source: str, *, variant_type: DataType | None = None) -> TableColumn | None:
+        """Find the column that holds a property, or its values of a variant type."""
+        for column in self.columns.values():
+            sought = column.type if column.variant else None
+            if column.source == source and sought == variant_type:
+                return column
+        return None
+
+
+@dataclass(frozen=True)
+class KnownTables:
+    """What the dataset has of a stream, that decides how its records are unnested.
+
+    Attributes:
+        name: Name of the stream's table.
+        json_columns: By path of table, the names of columns in which JSON stays as it is.
+    """
+
+    name: str
+    json_columns: Mapping[Path, frozenset[str]] = field(default_factory=dict)
