@@ -88,14 +88,15 @@ class Exchange:
     def body(self) -> Any:
         """Wait for the answer and decode it; an empty or cut one is asked for again."""
         connection = self._sender.connection
-        for _ in range(MAX_DECODE_TRIES):
+        for attempt in range(MAX_DECODE_TRIES):
+            if attempt:
+                self._future = self._sender.submit(self._request)
+                self._sender.report.count(retries=1)
             content = connection.pool.result(self._future)
             try:
                 return None if content is None else decode_body(content)
             except ValueError:
-                self._future = self._sender.submit(self._request)
-                self._sender.report.count(retries=1)
-        self.cancel()
+                continue
         msg = (
             f"{connection.host} answered something that is not JSON; check {connection.url_setting}"
         )

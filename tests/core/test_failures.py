@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tap_cloudapis.core.exchange import MAX_DECODE_TRIES
 from tap_cloudapis.core.throttling import parse_retry_after
 from tests.core.syncing import KINDS, NAMES, Outcome, assert_true, family, settings, sync
 from tests.scripted_server import Reply, ScriptedServer
@@ -199,11 +201,18 @@ def test_an_answer_of_another_shape_is_no_traceback(service: str, body: Any) -> 
     "body", [b"<html>Sign in</html>", b"", b"{"], ids=["a web page", "nothing", "half"]
 )
 def test_a_host_that_is_no_api(body: bytes) -> None:
-    with ScriptedServer(lambda _path, _query: Reply(body)) as server:
+    asked: Counter[str] = Counter()
+
+    def answer(path: str, query: dict[str, str]) -> Reply:
+        asked[f"{path} {query}"] += 1
+        return Reply(body)
+
+    with ScriptedServer(answer) as server:
         outcome = sync({"dbt_token": FAKE, "dbt_url": server.url})
     assert_plain(outcome)
     assert outcome.code == 1
     assert outcome.logged("ERROR", "not JSON", "dbt_url")
+    assert set(asked.values()) == {MAX_DECODE_TRIES}
 
 
 @pytest.mark.parametrize("total", [3, 500])
