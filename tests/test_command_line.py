@@ -214,7 +214,7 @@ def test_keys_cannot_be_deselected(still: Simulator) -> None:
     assert all("links" not in record for record in records)
 
 
-def test_the_catalog_names_every_column(still: Simulator) -> None:
+def test_the_catalog_names_every_column() -> None:
     described = {
         entry["tap_stream_id"]: entry["schema"]["properties"] for entry in discover()["streams"]
     }

@@ -209,7 +209,7 @@ class CloudStream(AnsweredStream):
                 self.connection.host,
                 {**read.params, **params},
                 limit=read.paginator.limit,
-                resizable=resizable and read.paginator.limit is not None,
+                resizable=resizable,
             )
 
         note = partial(self.note_of, context)
@@ -249,11 +249,11 @@ class CloudStream(AnsweredStream):
         """Turn a batch of raw rows into records; what has to be left out is counted."""
         shape, to_record = self._shape, self.to_record
         finish, key = shape.finish, shape.key
-        carriers = [child for child in self._wanted_children() if child.takes_parts]
+        takers = [child for child in self._wanted_children() if child.takes_parts]
         known: dict[Any, Row] = {}
         records: list[Row] = []
         for row in rows:
-            parts = [(c, c.take_parts(row, context)) for c in carriers] if carriers else []
+            parts = [(c, c.take_parts(row, context)) for c in takers] if takers else []
             record = to_record(row, context)
             if record is None:
                 continue

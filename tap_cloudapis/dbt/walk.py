@@ -23,7 +23,7 @@ from tap_cloudapis.core.offset_pages import OffsetPages
 from tap_cloudapis.core.paging import SinglePage
 from tap_cloudapis.dbt.account import Accounts
 from tap_cloudapis.dbt.client import DbtStream, has_id
-from tap_cloudapis.dbt.run_lists import FOREVER, RunListStream, is_open, naive
+from tap_cloudapis.dbt.run_lists import FOREVER, NOT_FOUND, RunListStream, is_open, naive
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 MOST_WAITING = 10_000
 #: Runs that are not found, one after another, before that means a missing permission.
 MOST_REFUSALS = 3
-NOT_FOUND = 404
 #: What a row of the walk carries: the name of its filter, and whether it comes from the lists of
 #: runs that were waiting.
 _FILTER, _WAITED = "walk_filter", "walk_waited"
@@ -265,10 +264,10 @@ class EndedRuns(CarrierStream, RunListStream):
         purpose, run_filter, asked = read.purpose
         if purpose is Purpose.CATCH_UP:
             # What lies behind has its turn in the next list, for all members.
-            behind = [row for row in rows if has_id(row) and row["id"] > asked]
-            if behind and isinstance(read.paginator, OffsetPages):
+            before = [row for row in rows if not has_id(row) or row["id"] <= asked]
+            if len(before) < len(rows) and isinstance(read.paginator, OffsetPages):
                 read.paginator.closed = True
-            rows = [row for row in rows if row not in behind]
+            rows = before
         if purpose is Purpose.WAITING:
             rows = self.runs_by_ids(read, rows, context)
             self._vanished[run_filter.key] -= {row["id"] for row in rows if has_id(row)}

@@ -32,7 +32,6 @@ class Stacks(LedgerParent, PulumiStream):
     path = "/api/user/stacks"
     primary_keys = ("org_name", "project_name", "stack_name")
     replication_key = "last_update"
-    forced_replication_method = "FULL_TABLE"
     parent_stream_type = Organizations
     records_key = "stacks"
     page_size = ("maxResults", 500)
