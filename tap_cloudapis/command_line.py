@@ -41,6 +41,14 @@ class CommandLineTap(Tap):
         """Check what a sync needs and discovery does not; raises ``TapError``."""
 
     @abstractmethod
+    def judge(self) -> None:
+        """Report the refusals that leave nothing as failures."""
+
+    @abstractmethod
+    def log_summary(self) -> None:
+        """Log what became of every stream that was to be read."""
+
+    @abstractmethod
     def close(self) -> None:
         """Write what is buffered; end the threads."""
 
@@ -88,8 +96,9 @@ class CommandLineTap(Tap):
         else:
             tap.check_settings()
             tap.run_connection_test()
-            tap.report.log_summary()
-            if not tap.report.failed:
+            tap.judge()
+            tap.log_summary()
+            if not (tap.report.failed or tap.report.skipped):
                 cls.logger.info("The test has passed: a record of each stream that has any")
         tap.close()
         ctx.exit(int(tap.report.failed))

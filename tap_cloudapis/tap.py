@@ -22,6 +22,8 @@ from tap_cloudapis.core.output import BufferedSingerWriter, ThrottledStateWriter
 from tap_cloudapis.core.redaction import keep_secret
 from tap_cloudapis.core.report import SyncReport
 from tap_cloudapis.core.state import HOSTS_KEY, known_hosts, read_bookmarks, stamp
+from tap_cloudapis.core.summary import log_summary
+from tap_cloudapis.core.verdict import judge, remember, why_unread
 from tap_cloudapis.dbt import DBT_CLOUD
 from tap_cloudapis.environment import read_settings
 from tap_cloudapis.plan import Plan
@@ -237,6 +239,8 @@ class TapCloudAPIs(CommandLineTap):
             self._plan.log(self.input_catalog or ())
             self._log_about_versions()
             self.sync_all()
+            self.judge()
+            remember(self._cloud_streams)
         except Terminated as exc:
             self.logger.warning("Ended by signal %d, behind a last STATE message", exc.signum)
             code = 128 + exc.signum
@@ -245,9 +249,23 @@ class TapCloudAPIs(CommandLineTap):
             return 1
         finally:
             self.close()
-        if self.report.has_figures or not self.report.failed:
-            self.report.log_summary(self._plan.expected(), self._reasons())
+        if self.report.has_figures or self.report.skipped or not self.report.failed:
+            self.log_summary()
         return code or int(self.report.failed)
+
+    def judge(self) -> None:
+        """Report the refusals that leave nothing, or less than before, as failures."""
+        for service in self._configured.values():
+            streams = [stream for stream in self._cloud_streams if type(stream) in service.streams]
+            if streams and self.connection(service.key).unusable is None:
+                judge(service, streams, self.report, self.config)
+
+    def log_summary(self) -> None:
+        """Log what became of every stream that was to be read."""
+        streams = {stream.name: stream for stream in self._cloud_streams}
+        expected = self._plan.expected()
+        reasons = {name: why_unread(streams[name], self.report) for name in expected}
+        log_summary(self.logger, self.report, expected, reasons)
 
     def close(self) -> None:
         """Write the last state and what is buffered; end the threads."""
@@ -263,15 +281,6 @@ class TapCloudAPIs(CommandLineTap):
                 "emit_activate_version_messages is on: targets drop the rows that this sync does "
                 "not bring, those of other plugins that load into the same tables as well"
             )
-
-    def _reasons(self) -> dict[str, str]:
-        """Why streams of a service that cannot be used were not read, by stream."""
-        return {
-            name: str(connection.unusable)
-            for key, connection in self._connections.items()
-            if connection.unusable
-            for name in self._plan.selected(self._configured[key])
-        }
 
     def check_signal(self) -> None:
         """End the sync here, between two records, if a signal asked for it."""

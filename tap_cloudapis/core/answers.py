@@ -10,6 +10,7 @@ from tap_cloudapis.core.children import FamilyStream
 from tap_cloudapis.core.errors import (
     AuthenticationError,
     BadRequestError,
+    ClosedError,
     RefusedError,
     ResponseError,
 )
@@ -36,6 +37,7 @@ class AnsweredStream(FamilyStream):
         Raises:
             RetriableAPIError: 408, 409, 425, 429 and 5xx.
             AuthenticationError: 401.
+            ClosedError: A refusal that tells that it is about all of the account.
             RefusedError: 402, 403, 404, and a 400 that speaks of the plan.
             BadRequestError: Any other 400.
             ResponseError: Anything else that is not a success.
@@ -48,15 +50,23 @@ class AnsweredStream(FamilyStream):
         where = f"{connection.host} answered {status} ({reason})"
         if status in (408, 409, 425, 429) or status >= 500:  # noqa: PLR2004
             raise RetriableAPIError(where, response)
+        closed, advice = self.advice(response, reason)
         if status == 401:  # noqa: PLR2004
-            raise AuthenticationError(
-                f"{connection.host} does not accept the value of {self.service_key}_token "
-                f"({reason}); check the token, and that {connection.url_setting} is the "
-                "address that this account uses",
-                response,
+            token = f"{self.service_key}_token"
+            narrow = advice or (
+                f"the value of {token} is accepted elsewhere, but is not for this {self.owner}, "
+                "or not any more"
             )
+            raise AuthenticationError(
+                f"{connection.host} does not accept the value of {token} ({reason}); check the "
+                f"token, and that {connection.url_setting} is the address that this account uses",
+                response,
+                f"{where}; {narrow}",
+            )
+        if closed:
+            raise ClosedError(f"{where}; {advice}", response)
         if status in (402, 403, 404) or (status == 400 and self.speaks_of_plan(reason)):  # noqa: PLR2004
-            raise RefusedError(where, response)
+            raise RefusedError(where, response, advice)
         if status == 400:  # noqa: PLR2004
             raise BadRequestError(where, response)
         raise ResponseError(where, response)
@@ -65,6 +75,19 @@ class AnsweredStream(FamilyStream):
         """The service's own words in an error answer, short."""
         text = shortened(response.text)
         return text if text and not text.startswith("<") else str(response.reason)
+
+    def advice(self, response: requests.Response, reason: str) -> tuple[bool, str]:  # noqa: ARG002
+        """Read in a refusal what it is about.
+
+        Args:
+            response: The answer.
+            reason: What it says, as text.
+
+        Returns:
+            Whether all of the account or organization is closed, and what to do; empty where the
+            answer does not tell.
+        """
+        return False, ""
 
     def speaks_of_plan(self, reason: str) -> bool:
         """Whether a 400 says that the plan does not include the feature."""

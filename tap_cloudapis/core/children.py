@@ -134,17 +134,17 @@ class FamilyStream(ContainedStream):
         for child in self._wanted_children():
             child.parent_done(context)
 
-    def skip(self, what: str, *, in_full: str = "") -> None:
+    def skip(self, why: str, where: str = "", *, in_full: str = "") -> None:
         """Note and log what is left out; streams that take their rows from here lack it, too."""
-        super().skip(what, in_full=in_full)
-        self._skip_parts(f"with {self.name}, {what}")
+        super().skip(why, where, in_full=in_full)
+        self._skip_parts(f"{why} (as {self.name})", where)
 
-    def _skip_parts(self, what: str) -> None:
+    def _skip_parts(self, why: str, where: str) -> None:
         for child in self._wanted_children():
             if child.takes_parts:
                 if child.selected:
-                    self.tap.report.skip(child.name, what, quiet=True)
-                child._skip_parts(what)  # noqa: SLF001 - its own kind
+                    self.tap.report.skip(child.name, why, where, quiet=True)
+                child._skip_parts(why, where)  # noqa: SLF001 - its own kind
 
     # The SDK's private seams; the contract tests in tests/core compare them with stock
 
@@ -167,6 +167,7 @@ class FamilyStream(ContainedStream):
             return
         for child in self._wanted_children():
             if not child.wants(child_context):
+                child.report.unchanged += 1
                 continue
             sync = partial(self._sync_child, child, child_context)
             if child.takes_parts and self.selected:

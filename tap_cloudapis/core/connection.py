@@ -6,7 +6,7 @@ import os
 import random
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import requests
@@ -68,6 +68,7 @@ class Connection:
     Attributes:
         unusable: Why nothing can be read any more, once the token was refused, or the service is
             down or asks for more patience than there is.
+        closed: Why nothing can be read of an account or organization, by its id.
     """
 
     def __init__(  # noqa: PLR0913 - a record of settings
@@ -91,6 +92,7 @@ class Connection:
         self.timeout = timeout
         self.patience = patience
         self.unusable: TapError | None = None
+        self.closed: dict[Any, str] = {}
         self._service = service
         self._parts = urlsplit(url)
         self._stopped = threading.Event()
@@ -102,6 +104,11 @@ class Connection:
         self.gate = Gate(requests_per_minute, self._stopped)
         self.pool = FetchPool(concurrency, service, before_wait)
         self.session = _new_session(url, headers, concurrency)
+
+    @property
+    def reached(self) -> bool:
+        """Whether any request has succeeded, so that the token is one of this service."""
+        return self._reached
 
     @property
     def hostname(self) -> str:

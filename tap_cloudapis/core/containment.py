@@ -1,7 +1,13 @@
-"""A failure is reported and ends one context of one stream; the others go on."""
+"""A failure is reported and ends one context of one stream; the others go on.
+
+A refusal ends no more than it is about: a list, an account or organization, or the service. What
+a whole sync makes of its refusals is the business of :mod:`core.verdict`.
+"""
 
 from __future__ import annotations
 
+from collections import defaultdict
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from singer_sdk.exceptions import AbortedSyncFailedException, AbortedSyncPausedException
@@ -9,6 +15,7 @@ from singer_sdk.exceptions import AbortedSyncFailedException, AbortedSyncPausedE
 from tap_cloudapis.core.emission import EmittingStream
 from tap_cloudapis.core.errors import (
     AuthenticationError,
+    ClosedError,
     RefusedError,
     TapError,
     UnavailableError,
@@ -20,10 +27,26 @@ if TYPE_CHECKING:
     from singer_sdk.helpers.types import Context
 
     from tap_cloudapis.core.connection import Connection
+    from tap_cloudapis.core.exchange import Read
 
 
 #: Lists of a stream that fail after every retry, one after another, before it is given up.
 UNAVAILABLE_IN_A_ROW = 3
+
+
+@dataclass
+class Outcome:
+    """What became of a stream's lists of one account or organization.
+
+    Attributes:
+        read: Lists that were read to their end.
+        refused: Lists that the token may not read.
+        failed: Lists that failed, or of which records had to be left out.
+    """
+
+    read: int = 0
+    refused: int = 0
+    failed: int = 0
 
 
 class ContainedStream(EmittingStream):
@@ -33,18 +56,36 @@ class ContainedStream(EmittingStream):
     permission: ClassVar[str] = ""
     #: What a context stands for, in the words of an error message.
     scope: ClassVar[str] = ""
+    #: What owns the lists of the service, in one word, and the key of a context that holds its id.
+    owner: ClassVar[str] = "account"
+    owner_key: ClassVar[str] = ""
 
     #: How many lists have failed after every retry, one after another.
     _unavailable = 0
+
+    def __init__(self, tap: Any) -> None:
+        super().__init__(tap)
+        #: By the id of the account or organization; ``None`` for lists that belong to none.
+        self.outcomes: defaultdict[Any, Outcome] = defaultdict(Outcome)
 
     @property
     def connection(self) -> Connection:
         """The connection to the service, made at first use."""
         return self.tap.connection(self.service_key)
 
-    def _can_read(self) -> bool:
+    def owner_of(self, context: Context | None) -> Any:
+        """The id of the account or organization that a context is of; ``None`` for none."""
+        return (context or {}).get(self.owner_key)
+
+    def _can_read(self, context: Context | None = None) -> bool:
         """Whether there is any use in asking for rows."""
-        return self.configured and self.connection.unusable is None and not self.report.given_up
+        return self.configured and not self._closed_because(context) and not self.report.given_up
+
+    def _closed_because(self, context: Context | None) -> str:
+        """Why nothing can be read of the service, or of a context's owner; empty if it can."""
+        connection = self.connection
+        reason = connection.unusable or connection.closed.get(self.owner_of(context))
+        return str(reason or "")
 
     def context_done(self, context: Context | None) -> None:
         """Called when every record of a context was written; the place to move marks."""
@@ -52,14 +93,16 @@ class ContainedStream(EmittingStream):
     def _context_ended(self, context: Context | None) -> None:
         self.context_done(context)
 
-    def describe(self, context: Context | None) -> str:
-        """Say which list an error is about, as the beginning of a message."""
-        return f"{self.scope.format(**context)}: " if context and self.scope else ""
+    def place(self, context: Context | None) -> str:
+        """Say which list an error is about, in a few words; empty for the only one."""
+        return self.scope.format(**context) if context and self.scope else ""
 
     def _hinted(self, text: str) -> str:
         """Have an error begin with the host, where there is something to say about it."""
         hint = self.connection.url_hint
         return f"{self.connection.host}: {text}" if hint and hint not in text else text
+
+    # Refusals
 
     def refused(self, exc: RefusedError, context: Context | None, rows: int) -> None:
         """Decide what a refused list means: a skipped context, or a failure.
@@ -69,38 +112,83 @@ class ContainedStream(EmittingStream):
             context: What was refused.
             rows: How many records of the context were emitted before.
         """
-        text = f"{self.describe(context)}{exc}"
-        if self.permission:
+        self.outcomes[self.owner_of(context)].refused += 1
+        where, text = self.place(context), str(exc)
+        if self.was_read(context):
+            text += "; it was read before: give the token its right back, or deselect the stream"
+        elif exc.advice:
+            text += f"; {exc.advice}"
+        elif self.permission:
             text += f"; the token probably lacks {self.permission}"
-        if self.must_be_allowed(rows):
-            self.tap.report.fail(self.name, text)
+        if self.must_be_allowed(rows) or self.was_read(context):
+            self.tap.report.fail(self.name, text, where)
         else:
-            what = f"{self.describe(context)}answered {exc.response.status_code}"
-            self.skip(what, in_full=text)
+            why = f"answered {exc.response.status_code}"
+            self.skip(why, where, in_full=f"{where}: {text}" if where else text)
+
+    def named_refused(self, context: Context | None, read: Read, exc: RefusedError) -> None:
+        """Report a refused list that the settings name; the other lists of the context go on."""
+        where = ", ".join(filter(None, (self.place(context), read.named)))
+        text = f"{exc}; check the id, and what the token may read"
+        self.tap.report.fail(self.name, text, where)
 
     def must_be_allowed(self, rows: int) -> bool:
         """Whether a refusal is a failure, after so many records of the context."""
         return bool(rows) or self.config["on_forbidden"] == "fail"
 
+    def was_read(self, context: Context | None) -> bool:
+        """Whether an earlier sync has read what the context stands for.
+
+        By default that is known of the lists that an account or organization has as a whole.
+        """
+        owner = self.owner_of(context)
+        return list(context or ()) == [self.owner_key] and owner in self.read_whole
+
+    @property
+    def read_whole(self) -> list[Any]:
+        """The accounts or organizations of which earlier syncs have read all of this stream."""
+        stored = self.stream_state.get("read_whole")
+        return stored if isinstance(stored, list) else []
+
+    def _closed(self, exc: ClosedError, context: Context | None) -> None:
+        """End the account or organization that is closed, or all of the service."""
+        owner = self.owner_of(context)
+        never = isinstance(exc, AuthenticationError) and not self.connection.reached
+        if owner is None or never:
+            self.connection.give_up(exc)
+            self.tap.report.fail(self.name, str(exc))
+        else:
+            self.close_owner(owner, exc)
+
+    def close_owner(self, owner: Any, exc: ClosedError) -> None:
+        """Read nothing more of an account or organization, and say why."""
+        where = f"{self.owner} {owner}"
+        self.connection.closed[owner] = f"{where}: {exc.narrow}"
+        self.tap.report.fail(self.name, self._hinted(exc.narrow), where)
+
     def note_of(self, context: Context | None, what: str) -> None:
         """Note and log what is not wrong, but may be a mistake."""
-        self.tap.report.note(self.name, f"{self.describe(context)}{what}")
+        where = self.place(context)
+        self.tap.report.note(self.name, f"{where}: {what}" if where else what)
 
-    def skip(self, what: str, *, in_full: str = "") -> None:
+    def skip(self, why: str, where: str = "", *, in_full: str = "") -> None:
         """Note and log what is left out; see :meth:`SyncReport.skip`."""
-        self.tap.report.skip(self.name, what, in_full=in_full)
+        self.tap.report.skip(self.name, why, where, in_full=in_full)
+
+    # The sync of a context
 
     def _sync_records(
         self, context: Context | None = None, *, write_messages: bool = True
     ) -> Generator[dict[str, Any], Any, Any]:
         """Emit the records of a context; a failure is reported and ends this context only."""
-        if not self._can_read():
-            if self.configured and (reason := self.connection.unusable):
-                self.tap.report.cut_off(self.name, str(reason))
+        if not self._can_read(context):
+            if self.configured and (reason := self._closed_because(context)):
+                self.tap.report.cut_off(self.name, reason)
             return
         report = self.tap.report
         with report.timing(self.name) as figures:
-            before = figures.rows
+            before, left_out = figures.rows, figures.left_out
+            outcome = self.outcomes[self.owner_of(context)]
             try:
                 if write_messages and self._is_plain:
                     self._sync_plain_records(context, figures)
@@ -110,25 +198,35 @@ class ContainedStream(EmittingStream):
                         yield record
                         self.tap.check_signal()
                 self._unavailable = 0
+                outcome.read += 1
+                outcome.failed += figures.left_out > left_out
                 self._context_ended(context)
             except RefusedError as exc:
                 self.refused(exc, context, figures.rows - before)
-            except AuthenticationError as exc:
-                self.connection.give_up(exc)
-                report.fail(self.name, str(exc))
+            except ClosedError as exc:
+                outcome.refused += 1
+                self._closed(exc, context)
             except TapError as exc:
-                where, told = self.describe(context), str(exc)
-                text = told if told.startswith(where) else where + told
-                report.fail(self.name, self._hinted(text))
-                if isinstance(exc, UnavailableError):
-                    self._count_unavailable()
+                outcome.failed += 1
+                self.failed(exc, context)
             except (AbortedSyncFailedException, AbortedSyncPausedException, OSError):
                 # A dry run ends, or nobody reads the output: not a failure of this stream.
                 raise
             except Exception as exc:
                 # Unexpected data in one stream must not end the others.
-                report.fail(self.name, self._hinted(f"{self.describe(context)}unexpected {exc!r}"))
+                outcome.failed += 1
+                report.fail(self.name, self._hinted(f"unexpected {exc!r}"), self.place(context))
                 self.logger.exception("Please report this")
+
+    def failed(self, exc: TapError, context: Context | None) -> None:
+        """Report a list that failed; give the stream up after some in a row."""
+        where, told = self.place(context), str(exc)
+        if where and told.startswith(where):
+            self.tap.report.fail(self.name, self._hinted(told))
+        else:
+            self.tap.report.fail(self.name, self._hinted(told), where)
+        if isinstance(exc, UnavailableError):
+            self._count_unavailable()
 
     def _count_unavailable(self) -> None:
         """Give the stream up after some lists in a row: each costs the time of all its retries."""

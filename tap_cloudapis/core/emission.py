@@ -170,7 +170,7 @@ class EmittingStream(RESTStream[Params]):
         """Whether a sync emits all rows there are, whatever those before it have emitted."""
         if self.replication_method != REPLICATION_FULL_TABLE:
             return False
-        return self._parent is None or self._parent._emits_all  # noqa: SLF001 - its own kind
+        return self.parent is None or self.parent._emits_all  # noqa: SLF001 - its own kind
 
     @property
     def _versioned(self) -> bool:
@@ -191,7 +191,7 @@ class EmittingStream(RESTStream[Params]):
         """Whether every record that the configuration names was emitted."""
         if not self.lists_whole() or not isinstance(self.stream_maps[0], SameRecordTransform):
             return False
-        return self._parent is None or self._parent._is_whole()  # noqa: SLF001 - its own kind
+        return self.parent is None or self.parent._is_whole()  # noqa: SLF001 - its own kind
 
     def lists_whole(self) -> bool:
         """Whether every list of this stream, and of those above it, was read to its end.
@@ -204,10 +204,10 @@ class EmittingStream(RESTStream[Params]):
             return False
         if self.report.skipped or self.report.failed or self.report.unlisted:
             return False
-        return self._parent is None or self._parent.lists_whole()
+        return self.parent is None or self.parent.lists_whole()
 
     @cached_property
-    def _parent(self) -> EmittingStream | None:
+    def parent(self) -> EmittingStream | None:
         """The tap's stream of the parent's type, if this one has a parent."""
         found = (s for s in self.tap.streams.values() if type(s) is self.parent_stream_type)
         return cast("EmittingStream | None", next(found, None))

@@ -34,12 +34,36 @@ class ResponseError(TapError, FatalAPIError):
         self.response = response
 
 
-class AuthenticationError(ResponseError):
-    """The token was refused (401): nothing of this service can be read."""
+class ClosedError(ResponseError):
+    """All of an account or organization is closed to the token, or to this machine.
+
+    Args:
+        message: What to say where it is about all of the service.
+        response: The answer.
+        narrow: What to say where it is about one account or organization.
+    """
+
+    def __init__(self, message: str, response: requests.Response, narrow: str = "") -> None:
+        super().__init__(message, response)
+        self.narrow = narrow or message
+
+
+class AuthenticationError(ClosedError):
+    """The token was refused (401): by the service, or by one account or organization."""
 
 
 class RefusedError(ResponseError):
-    """The token may not read this (403, 404), or the plan does not include it."""
+    """The token may not read this (403, 404), or the plan does not include it.
+
+    Args:
+        message: What was answered.
+        response: The answer.
+        advice: What to do, where the answer tells it; empty where it is to be guessed.
+    """
+
+    def __init__(self, message: str, response: requests.Response, advice: str = "") -> None:
+        super().__init__(message, response)
+        self.advice = advice
 
 
 class BadRequestError(ResponseError):

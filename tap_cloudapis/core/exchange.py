@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
-from tap_cloudapis.core.errors import BadRequestError, TapError
+from tap_cloudapis.core.errors import BadRequestError, RefusedError, TapError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -187,12 +187,15 @@ class Read:
         purpose: Tells the lists of a context apart.
         optional: What to say when the API does not know the list (400), which then counts as
             empty; without it, that is an error.
+        named: What of the settings the list is asked for ("job 7 of dbt_job_ids"): when it is
+            refused, the lists of the others are read all the same.
     """
 
     paginator: Paginator
     params: Params = field(default_factory=dict)
     purpose: Any = None
     optional: str = ""
+    named: str = ""
 
 
 class AskPage(Protocol):
@@ -218,6 +221,7 @@ class Reading:
         ask_page: Asks for a page.
         ahead: The most pages to keep asked for.
         note: Told of a list that the API does not know.
+        refused: Told of a refused list that the settings name.
     """
 
     def __init__(
@@ -226,8 +230,10 @@ class Reading:
         ask_page: AskPage,
         ahead: int,
         note: Callable[[str], None],
+        refused: Callable[[Read, RefusedError], None],
     ) -> None:
         self._note = note
+        self._refused = refused
         self._coming = iter(reads)
         self._ask_page = ask_page
         self._ahead = ahead
@@ -247,6 +253,10 @@ class Reading:
                     if not read.optional:
                         raise
                     self._note(f"{read.optional} ({exc})")
+                except RefusedError as exc:
+                    if not read.named:
+                        raise
+                    self._refused(read, exc)
                 self._look_ahead()
         finally:
             self.cancel()

@@ -238,7 +238,7 @@ class LedgerStream(CloudStream):
 
     @property
     def _ledger_parent(self) -> LedgerParent:
-        parent = self._parent
+        parent = self.parent
         assert isinstance(parent, LedgerParent)  # noqa: S101 - declared so
         return parent
 

@@ -59,7 +59,7 @@ class PartStream(CloudStream):
         """The rows that were handed down."""
         yield self._handed_down.pop(context_key(context), [])
 
-    def _can_read(self) -> bool:
+    def _can_read(self, context: Context | None = None) -> bool:  # noqa: ARG002
         """Always: the rows are here, and may not come again once their parent's row was written.
 
         Another child can have found meanwhile that the token is not accepted any more.

@@ -1,4 +1,4 @@
-"""What a sync did, stream by stream: progress, closing summary, exit code."""
+"""What a sync did, stream by stream, as far as it has come: figures, and what went wrong."""
 
 from __future__ import annotations
 
@@ -10,12 +10,36 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator
 
 #: Seconds between two lines of progress.
 PROGRESS_INTERVAL = 15.0
-#: How many of a stream's records that are left out are named.
-NAMED_RECORDS = 3
+#: How many lists, or records, of which the same is to be said are named; others are counted.
+NAMED = 3
+
+
+class Places:
+    """The lists of a stream of which the same is to be said, in the order of their names."""
+
+    def __init__(self) -> None:
+        self._names: dict[str, None] = {}
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self._names)
+
+    def add(self, name: str) -> bool:
+        """Add a list by its name ("account 7"); whether it was not among them before."""
+        known = name in self._names
+        self._names[name] = None
+        return not known
+
+    def __str__(self) -> str:
+        """The first of them, and how many more there are."""
+        names = [name for name in self._names if name]
+        shown, more = names[:NAMED], len(names) - NAMED
+        *first, last = [*shown, f"{more:,} more"] if more > 0 else shown or [""]
+        return f"{', '.join(first)} and {last}" if first else last
 
 
 @dataclass
@@ -27,11 +51,12 @@ class StreamReport:
         requests: Requests sent, retries included.
         retries: Requests that were sent again.
         seconds: Time spent in the stream, its children excluded.
-        skipped: What was left out and why, in few words.
-        failures: What should have been there and is not.
+        skipped: What was left out: why, in few words, and of which lists.
+        failures: What should have been there and is not: what happened, and in which lists.
         notes: What else a reader of the summary should know.
         left_out: Records that are left out because they cannot be told from others.
         begun: Whether any of its lists was to be read.
+        unchanged: Lists that had nothing new to read, by what their parent says.
         unlisted: Whether an answer had no list where one belongs, and counted as an empty one.
         cut_off: Whether a list was not read because its service could not be used any more.
         given_up: Why its other lists are not read, after some in a row failed; empty if they are.
@@ -41,11 +66,12 @@ class StreamReport:
     requests: int = 0
     retries: int = 0
     seconds: float = 0.0
-    skipped: list[str] = field(default_factory=list)
-    failures: list[str] = field(default_factory=list)
+    skipped: dict[str, Places] = field(default_factory=dict)
+    failures: dict[str, Places] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     left_out: int = 0
     begun: bool = False
+    unchanged: int = 0
     unlisted: bool = False
     cut_off: bool = False
     given_up: str = ""
@@ -64,11 +90,17 @@ class StreamReport:
 
 
 class SyncReport:
-    """Collects the figures of all streams."""
+    """Collects the figures of all streams.
+
+    Attributes:
+        streams: By name, in the order in which they were first met.
+        faults: What went wrong that is not of one stream alone.
+    """
 
     def __init__(self, logger: logging.Logger) -> None:
+        self.streams: dict[str, StreamReport] = {}
+        self.faults: list[str] = []
         self._logger = logger
-        self._streams: dict[str, StreamReport] = {}
         self._running: list[str] = []
         self._told: set[str] = set()
         self._since = time.monotonic()
@@ -76,22 +108,27 @@ class SyncReport:
 
     def __getitem__(self, stream: str) -> StreamReport:
         """The report of a stream; created at first use."""
-        return self._streams.setdefault(stream, StreamReport())
+        return self.streams.setdefault(stream, StreamReport())
 
     @property
     def rows(self) -> int:
         """Records emitted by all streams."""
-        return sum(report.rows for report in self._streams.values())
+        return sum(report.rows for report in self.streams.values())
 
     @property
     def has_figures(self) -> bool:
         """Whether any stream has emitted or left out a record."""
-        return any(report.rows or report.left_out for report in self._streams.values())
+        return any(report.rows or report.left_out for report in self.streams.values())
 
     @property
     def failed(self) -> bool:
         """Whether data is missing that should be there."""
-        return any(report.failed for report in self._streams.values())
+        return bool(self.faults) or any(report.failed for report in self.streams.values())
+
+    @property
+    def skipped(self) -> bool:
+        """Whether anything was left out that is not readable."""
+        return any(report.skipped for report in self.streams.values())
 
     @contextmanager
     def timing(self, stream: str) -> Iterator[StreamReport]:
@@ -111,51 +148,74 @@ class SyncReport:
             self[self._running[-1]].seconds += now - self._since
         self._since = now
 
-    def skip(self, stream: str, what: str, *, in_full: str = "", quiet: bool = False) -> None:
-        """Note and log what is left out; once, however many contexts say the same.
+    def skip(
+        self, stream: str, why: str, where: str = "", *, in_full: str = "", quiet: bool = False
+    ) -> None:
+        """Note what is left out, and warn of it; of many lists the first few are named.
 
         Args:
             stream: The stream it is left out of.
-            what: What and why, in few words, as the summary has it.
+            why: What it did, in few words ("answered 403").
+            where: The list, as the beginning of a message ("account 7").
             in_full: What the warning says instead, if there is more to say.
             quiet: Whether another stream has warned of it already.
         """
-        if what not in self[stream].skipped:
-            self[stream].skipped.append(what)
-            if not quiet:
-                self._logger.warning("%s: skipped, %s", stream, in_full or what)
+        places = self[stream].skipped.setdefault(why, Places())
+        if places.add(where) and not quiet and len(places) <= NAMED:
+            text = in_full or (f"{where}: {why}" if where else why)
+            self._logger.warning("%s: skipped, %s%s", stream, text, _and_more(len(places)))
 
-    def leave_out(self, stream: str, what: str) -> None:
+    def leave_out(self, stream: str, what: str, where: str = "") -> None:
         """Count a record that is left out because it cannot be told from others; log the first.
 
         Args:
             stream: The record's stream.
             what: Which record, and what is wrong with it.
+            where: The list that it came in.
         """
         report = self[stream]
         report.left_out += 1
-        if report.left_out <= NAMED_RECORDS:
-            more = "; further ones are only counted" if report.left_out == NAMED_RECORDS else ""
-            self._logger.error("%s: left out a record, %s%s", stream, what, more)
+        if report.left_out <= NAMED:
+            text = f"{where}: {what}" if where else what
+            more = _and_more(report.left_out)
+            self._logger.error("%s: left out a record, %s%s", stream, text, more)
 
     def note(self, stream: str, what: str) -> None:
         """Warn of something that is valid but may be a mistake."""
         self[stream].notes.append(what)
         self._logger.warning("%s: %s", stream, what)
 
-    def fail(self, stream: str, what: str) -> None:
-        """Note and log what went wrong; once, however many contexts say the same."""
-        if what not in self[stream].failures:
-            self[stream].failures.append(what)
-            self._logger.error("%s: %s", stream, what)
+    def fail(self, stream: str, what: str, where: str = "") -> None:
+        """Note and log what went wrong; of many lists the first few are named.
+
+        Args:
+            stream: The stream that lacks rows now.
+            what: What happened, and what to do.
+            where: The list ("account 7").
+        """
+        places = self[stream].failures.setdefault(what, Places())
+        if places.add(where) and len(places) <= NAMED:
+            text = f"{where}: {what}" if where else what
+            self._logger.error("%s: %s%s", stream, text, _and_more(len(places)))
+
+    def fault(self, what: str) -> None:
+        """Note and log what went wrong, where it is not of one stream alone."""
+        self.faults.append(what)
+        self._logger.error("%s", what)
 
     def cut_off(self, stream: str, why: str) -> None:
         """Note that a list was not read as its service cannot be used; say why, but once."""
         self[stream].cut_off = True
-        failures = [text for report in self._streams.values() for text in report.failures]
-        if why not in self._told and not any(why in text for text in failures):
+        told = [
+            f"{place}: {text}" for name in self.streams for place, text in self.failures_of(name)
+        ]
+        if why not in self._told and not any(why in text for text in told):
             self._told.add(why)
             self._logger.error("%s", why)
+
+    def failures_of(self, stream: str) -> list[tuple[str, str]]:
+        """The lists of a stream that failed, and what happened, by what happened."""
+        return [(str(places), what) for what, places in self[stream].failures.items()]
 
     def progress(self) -> None:
         """Log a line about the running stream when the last one is long enough ago."""
@@ -168,53 +228,6 @@ class SyncReport:
             "%s: %s rows, %s requests so far", name, f"{report.rows:,}", f"{report.requests:,}"
         )
 
-    def log_summary(
-        self, streams: Iterable[str] = (), reasons: Mapping[str, str] | None = None
-    ) -> None:
-        """Log one line per stream, and a last one with the total.
 
-        Args:
-            streams: Streams that should have been read; those that were not are named, too.
-            reasons: Why nothing more was read of a stream's service, by stream.
-
-        What failed was logged as an error when it did, so it is only pointed at here.
-        """
-        reasons = reasons or {}
-        for name in streams:
-            why = f": {reasons[name]}" if name in reasons else ""
-            report = self._streams.get(name)
-            told = report is not None and (report.skipped or report.failures)
-            if (
-                report is None
-                or not (report.begun or told)
-                or (report.cut_off and not report.requests)
-            ):
-                self[name].notes.append(f"not read{why}")
-            elif report.cut_off and not report.failures:
-                report.notes.append(f"not read to its end{why}")
-        width = max(map(len, self._streams), default=0)
-        for name, report in self._streams.items():
-            notes = ["FAILED: see the error above"] if report.failures else []
-            if report.left_out:
-                notes.append(f"FAILED: {report.left_out:,} records left out")
-            notes += [f"skipped: {text}" for text in report.skipped] + report.notes
-            self._logger.info(
-                "%-*s %9s rows %7s requests %4d retries %8.1f s%s",
-                width,
-                name,
-                f"{report.rows:,}",
-                f"{report.requests:,}",
-                report.retries,
-                report.seconds,
-                "".join(f"  [{note}]" for note in notes),
-            )
-        self._logger.info(
-            "%-*s %9s rows %7s requests %4d retries %8.1f s%s",
-            width,
-            "total",
-            f"{self.rows:,}",
-            f"{sum(r.requests for r in self._streams.values()):,}",
-            sum(r.retries for r in self._streams.values()),
-            sum(r.seconds for r in self._streams.values()),
-            "  [FAILED]" if self.failed else "",
-        )
+def _and_more(count: int) -> str:
+    return "; further ones are only counted" if count == NAMED else ""

@@ -33,6 +33,7 @@ class Service:
         api_path: The path of the API below the address.
         headers: Gives the headers of every request for a token.
         streams: Its streams.
+        owner_setting: The setting that names accounts or organizations; empty for none.
         narrowing: Filters among its settings, and the streams whose rows each of them narrows.
         check: Called with all settings before a sync; raises ``TapError`` for one that has no
             sense.
@@ -46,6 +47,7 @@ class Service:
     streams: tuple[type[CloudStream], ...]
     url_hint: str = ""
     api_path: str = ""
+    owner_setting: str = ""
     narrowing: Mapping[str, Collection[str]] = field(default_factory=dict)
     check: Callable[[Settings], object] = dict
 

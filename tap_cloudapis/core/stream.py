@@ -113,10 +113,6 @@ class CloudStream(AnsweredStream):
 
     # What a subclass may override
 
-    def describe_list(self, context: Context | None) -> str:
-        """Say which list a record comes from, where that is more than :meth:`describe` says."""
-        return self.describe(context)
-
     def new_paginator(self, context: Context | None) -> Paginator:  # noqa: ARG002
         """How the list of a context is paged."""
         return SinglePage()
@@ -212,13 +208,13 @@ class CloudStream(AnsweredStream):
                 resizable=resizable,
             )
 
-        note = partial(self.note_of, context)
-        return Reading(self.reads(context), ask_page, self.ahead, note)
+        note, refused = partial(self.note_of, context), partial(self.named_refused, context)
+        return Reading(self.reads(context), ask_page, self.ahead, note, refused)
 
     def prefetch(self, context: Context) -> None:
         """Ask for the first pages of a context that will be synced soon."""
         key = context_key(context)
-        if key not in self._prefetched and self._can_read():
+        if key not in self._prefetched and self._can_read(context):
             self._prefetched[key] = self._reading(context)
 
     def forget_prefetched(self) -> None:
@@ -267,7 +263,10 @@ class CloudStream(AnsweredStream):
                 else:
                     trouble = shape.contradiction(record, first)
             if trouble:
-                self.tap.report.leave_out(self.name, f"{self.describe_list(context)}one {trouble}")
+                where = self.place(context)
+                self.tap.report.leave_out(
+                    self.name, f"{where}: one {trouble}" if where else f"one {trouble}"
+                )
         return records
 
     @cached_property

@@ -20,6 +20,7 @@ DBT_CLOUD = Service(
     api_path="/api",
     headers=headers,
     check=DbtFilters.from_settings,
+    owner_setting="dbt_account_ids",
     narrowing={"dbt_project_ids": {Runs.name}, "dbt_job_ids": {Runs.name}},
     streams=(
         Accounts,

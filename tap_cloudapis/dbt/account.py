@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from tap_cloudapis.core.errors import RefusedError, TapError
+from tap_cloudapis.core.errors import ClosedError, RefusedError, TapError, UnavailableError
 from tap_cloudapis.core.exchange import Read
 from tap_cloudapis.core.facts import Facts
 from tap_cloudapis.core.offset_pages import OffsetPages
@@ -65,17 +65,25 @@ class Accounts(DbtStream):
         """Read one account by its id; a refusal is a failure, as the configuration names it."""
         request = self.prepare(None, {})
         request.url = f"{self.url_base}/v2/accounts/{account_id}/"
+        where = f"account {account_id} of dbt_account_ids"
         try:
             return dict(self.send(request).body()["data"].items())
         except (KeyError, TypeError, AttributeError):
             why = f"{self.connection.host} answered in a shape that is not its API's"
         except RefusedError as exc:
+            why = (
+                f"it cannot be read: {exc}; "
+                "tokens belong to one account: check the id, the token and dbt_url"
+            )
+        except ClosedError as exc:
+            if not self.connection.reached:
+                raise
+            why = exc.narrow
+        except UnavailableError as exc:
+            if self.connection.unusable is not None:
+                raise
             why = str(exc)
-        self.tap.report.fail(
-            self.name,
-            f"account {account_id} of dbt_account_ids cannot be read: {why}; tokens belong to one "
-            "account: check the id, the token and dbt_url",
-        )
+        self.tap.report.fail(self.name, why, where)
         return None
 
     def refused(self, exc: RefusedError, context: Context | None, rows: int) -> None:  # noqa: ARG002

@@ -53,6 +53,7 @@ class DbtStream(CloudStream):
     service_key = "dbt"
     primary_keys: Sequence[str] = ("account_id", "id")
     scope = "account {account_id}"
+    owner_key = "account_id"
     context_columns: ClassVar[Mapping[str, str]] = {"account_id": "account_id"}
 
     #: The parameter that asks for rows with a greater id, where the list has one.
@@ -83,7 +84,7 @@ class DbtStream(CloudStream):
         """Limit and offset; behind a keyset where the list has one."""
         return OffsetPages(
             limit=self.limit,
-            what=self.describe(context).removesuffix(": "),
+            what=self.place(context),
             ordered=self.ordered,
             keyset=self.keyset,
         )
@@ -100,6 +101,19 @@ class DbtStream(CloudStream):
             msg = "data is not a list"
             raise TypeError(msg)
         return Page(rows=rows, total=as_total(pagination.get("total_count")))
+
+    def advice(self, response: requests.Response, reason: str) -> tuple[bool, str]:
+        """Tell a refusal of this machine's address from one of the token."""
+        try:
+            denied = response.json()["data"]["account_access_denied"] is True
+        except (ValueError, KeyError, TypeError):
+            denied = False
+        if not denied:
+            return super().advice(response, reason)
+        return True, (
+            "the account does not allow the address that this machine asks from: have an admin "
+            "add it to the account's IP restrictions"
+        )
 
     def error_text(self, response: requests.Response) -> str:
         """The message of an error envelope."""

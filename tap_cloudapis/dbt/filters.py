@@ -77,6 +77,16 @@ class RunFilter:
             parts.append(f"projects={','.join(map(str, sorted(self.projects)))}")
         return ";".join(parts)
 
+    @property
+    def words(self) -> str:
+        """What the settings name, in the words of an error message; empty for all runs."""
+        parts = [f"job {self.job} of dbt_job_ids"] if self.job is not None else []
+        if self.projects:
+            ids = ", ".join(map(str, sorted(self.projects)))
+            word = "project" if len(self.projects) == 1 else "projects"
+            parts.append(f"{word} {ids} of dbt_project_ids")
+        return ", ".join(parts)
+
     @classmethod
     def from_key(cls, key: str) -> RunFilter:
         """Read a filter's name in the state."""

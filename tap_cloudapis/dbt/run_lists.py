@@ -67,11 +67,16 @@ class RunListStream(DbtStream):
         """
         paginator = OffsetPages(
             limit=self.limit,
-            what=f"{self.describe(context)}{purpose.value}",
+            what=f"{self.place(context)}: {purpose.value}",
             keyset="id__gt",
             after=after,
         )
-        return Read(paginator, {**run_filter.params, **params}, (purpose, run_filter, asked))
+        return Read(
+            paginator,
+            {**run_filter.params, **params},
+            (purpose, run_filter, asked),
+            named=run_filter.words,
+        )
 
     def lists_by_ids(
         self, context: Context | None, purpose: Any, run_filter: RunFilter, ids: Collection[int]

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from singer_sdk.helpers.types import Context
 
+    from tap_cloudapis.core.errors import RefusedError
     from tap_cloudapis.core.exchange import Read
     from tap_cloudapis.core.paging import Row
 
@@ -83,12 +84,14 @@ class AccountProgress:
         ended: Runs that were open before and were seen ended.
         open: Runs that were seen open.
         latest: The latest end seen, by the name of a filter.
+        refused: The names of filters that the token may not read.
     """
 
     marks: dict[str, dict[str, Any]]
     ended: set[int] = field(default_factory=set)
     open: set[int] = field(default_factory=set)
     latest: dict[str, str] = field(default_factory=dict)
+    refused: set[str] = field(default_factory=set)
 
 
 class Runs(MarkedStream, RunListStream):
@@ -180,6 +183,12 @@ class Runs(MarkedStream, RunListStream):
                 asked = (since, last_id)
                 yield self.run_list(context, Purpose.LOOK_BACK, run_filter, bounds, asked)
 
+    def named_refused(self, context: Context | None, read: Read, exc: RefusedError) -> None:
+        """Report a filter that is refused; its mark stays where it is."""
+        super().named_refused(context, read, exc)
+        _, run_filter, _ = read.purpose
+        self._progress(context).refused.add(run_filter.key)
+
     def to_record(self, row: Row, context: Context) -> Row:  # noqa: ARG002
         """Add the durations in seconds next to their text."""
         for name, column in DURATIONS:
@@ -270,6 +279,8 @@ class Runs(MarkedStream, RunListStream):
         progress = self._progress(context)
         now = _now()
         for key, mark in progress.marks.items():
+            if key in progress.refused:
+                continue
             # Runs that the API knows no more will not end either.
             mark["open"] = [run_id for run_id in mark["open"] if run_id in progress.open]
             if key in progress.latest:

@@ -209,10 +209,10 @@ class RunMember(MarkedStream, DbtStream):
     def _is_refused(self, context: Context) -> bool:
         return self._refusals.get(context["account_id"], 0) >= MOST_REFUSALS
 
-    def describe(self, context: Context | None) -> str:
+    def place(self, context: Context | None) -> str:
         """Name the run, or the account where it is about all of its runs."""
         run = f", run {context['run_id']}" if context and "run_id" in context else ""
-        return f"account {context['account_id']}{run}: " if context else ""
+        return f"account {context['account_id']}{run}" if context else ""
 
     def settle(self, context: Context, *, run_is_open: bool) -> None:
         """Move the marks past a run: everything of it, and of those before it, was written."""
@@ -230,7 +230,7 @@ class RunMember(MarkedStream, DbtStream):
         if len(mark.waiting) > MOST_WAITING:
             self._refusals[context["account_id"]] = MOST_REFUSALS
             what = f"more than {MOST_WAITING:,} runs wait for their end or their artifacts"
-            self.tap.report.fail(self.name, f"account {context['account_id']}: {what}")
+            self.tap.report.fail(self.name, what, f"account {context['account_id']}")
 
 
 class EndedRuns(CarrierStream, RunListStream):
@@ -273,6 +273,12 @@ class EndedRuns(CarrierStream, RunListStream):
             self._vanished[run_filter.key] -= {row["id"] for row in rows if has_id(row)}
         tags = {_FILTER: run_filter.key, _WAITED: purpose is Purpose.WAITING}
         return [{**row, **tags} for row in rows if run_filter.matches(row)]
+
+    def named_refused(self, context: Context | None, read: Read, exc: RefusedError) -> None:
+        """Report a filter that is refused; the runs that it was waiting for are not gone."""
+        super().named_refused(context, read, exc)
+        _, run_filter, _ = read.purpose
+        self._vanished.pop(run_filter.key, None)
 
     def context_done(self, context: Context | None) -> None:
         """Forget the runs that were waiting and that the API knows no more."""

@@ -15,6 +15,7 @@ PULUMI_CLOUD = Service(
     settings=SETTINGS,
     default_url=DEFAULT_URL,
     headers=headers,
+    owner_setting="pulumi_organizations",
     streams=(
         Organizations,
         Stacks,

@@ -60,6 +60,8 @@ class PulumiStream(CloudStream):
     schema_package = "tap_cloudapis.pulumi"
     service_key = "pulumi"
     scope = "organization {org_name}"
+    owner = "organization"
+    owner_key = "org_name"
     context_columns: ClassVar[Mapping[str, str]] = {"org_name": "org_name"}
 
     records_key: ClassVar[str]
@@ -101,6 +103,12 @@ class PulumiStream(CloudStream):
     def to_record(self, row: Row, context: Context) -> Row | None:  # noqa: ARG002
         """Rename the fields."""
         return snake_keys(row)
+
+    def advice(self, response: requests.Response, reason: str) -> tuple[bool, str]:
+        """Tell that an organization wants its members to sign in anew."""
+        if not re.search(r"\b(SSO|SAML)\b", reason):
+            return super().advice(response, reason)
+        return False, "sign in to this organization with single sign-on, then run the sync again"
 
     def error_text(self, response: requests.Response) -> str:
         """The message of an error; some edges answer in plain text."""

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from tap_cloudapis.core.errors import RefusedError, TapError
+from tap_cloudapis.core.errors import (
+    AuthenticationError,
+    ClosedError,
+    RefusedError,
+    TapError,
+)
 from tap_cloudapis.core.facts import Facts
 from tap_cloudapis.core.paging import Paginator, Row, TokenPages
 from tap_cloudapis.pulumi.client import PulumiStream, snake_keys
@@ -24,7 +30,6 @@ class Organizations(PulumiStream):
     name = "pulumi_organizations"
     path = "/api/user"
     primary_keys = ("org_name",)
-    scope = ""
     context_columns: ClassVar[Mapping[str, str]] = {}
     records_key = "organizations"
     facts = Facts(row="an organization", requests="one, and two per organization")
@@ -32,19 +37,33 @@ class Organizations(PulumiStream):
     def lists(self, context: Context | None) -> Iterator[list[Row]]:  # noqa: ARG002
         """One row per organization: its metadata and its public face, two requests each.
 
-        Names are taken without regard to case, as the service does; its own spelling counts.
+        Names are taken without regard to case, as the service does; its own spelling counts. What
+        cannot be read of one organization leaves out its row, or a part of it; its lists are read
+        all the same.
         """
         configured = self._configured()
         pending = [
             (name, self._ask_organization(name, "/metadata"), self._ask_organization(name))
             for name in configured or self._discover()
         ]
+        answers = [(name, [self._answer(e) for e in exchanges]) for name, *exchanges in pending]
+        self._check_token([answer for _, some in answers for answer in some])
         seen: set[str] = set()
-        for name, metadata, face in pending:
-            row = self._organization(name, metadata, face, named=bool(configured))
-            if row is not None and row["org_name"].casefold() not in seen:
-                seen.add(row["org_name"].casefold())
+        for name, some in answers:
+            row = self._organization(name, some, named=bool(configured))
+            if row is None or str(row["org_name"]).casefold() in seen:
+                continue
+            seen.add(row["org_name"].casefold())
+            outcome = self.outcomes[row["org_name"]]
+            failures = [a for a in some if isinstance(a, TapError)]
+            outcome.read += not failures
+            if all(isinstance(failure, RefusedError) for failure in failures):
                 yield [row]
+                continue
+            outcome.failed += 1
+            # The row would take away what was loaded of the part that failed.
+            if self.ABORT_AT_RECORD_COUNT is None:
+                self._sync_children(self.child_context(row, {}))
 
     def _configured(self) -> list[str]:
         """The organizations in the settings, each once."""
@@ -76,24 +95,34 @@ class Organizations(PulumiStream):
         request.url = f"{self.url_base}/api/orgs/{self._url_encode(name)}{suffix}"
         return self.send(request)
 
-    def _organization(
-        self, name: str, metadata: Exchange, face: Exchange, *, named: bool
-    ) -> Row | None:
-        answers = [self._answer(metadata), self._answer(face)]
+    def _check_token(self, answers: list[Row | TapError]) -> None:
+        """End the service if no organization accepts the token."""
+        refusals = [answer for answer in answers if isinstance(answer, AuthenticationError)]
+        if refusals and len(refusals) == len(answers) and not self.connection.reached:
+            raise refusals[0]
+
+    def _organization(self, name: str, answers: list[Row | TapError], *, named: bool) -> Row | None:
+        """The row of an organization, by what its two pages answered; ``None`` for none."""
+        closed = next((a for a in answers if isinstance(a, ClosedError)), None)
+        if closed is not None:
+            self.close_owner(name, closed)
+            return None
         refusals = [answer for answer in answers if isinstance(answer, RefusedError)]
-        if len(refusals) == len(answers) and named:
+        if len(refusals) == len(answers) and named and not self._is_known(name):
             self.tap.report.fail(
                 self.name,
-                f"organization {name}: {refusals[0]}; it is named in pulumi_organizations: "
-                "check the name and the token",
+                f"{refusals[0]}; it is named in pulumi_organizations: check the name and the token",
+                f"organization {name}",
             )
             return None
         if refusals:
             super().refused(refusals[0], {"org_name": name}, 0)
         row: Row = {}
         for answer in answers:
-            if not isinstance(answer, RefusedError):
+            if not isinstance(answer, TapError):
                 row.update(answer)
+            elif not isinstance(answer, RefusedError):
+                self.failed(answer, {"org_name": name})
         # Where all of it is refused, the name still leads to the lists of the organization.
         login = row.pop("githubLogin", None)
         row["org_name"] = login if login and isinstance(login, str) else self._spelling(name)
@@ -101,19 +130,27 @@ class Organizations(PulumiStream):
 
     def _spelling(self, name: str) -> str:
         """The service's spelling of an organization, where its own data does not tell it."""
-        with suppress(TapError):
-            names = {known.casefold(): known for known in self._discover()}
-            return names.get(name.casefold(), name)
-        return name
+        return self._known.get(name.casefold(), name)
 
-    def _answer(self, exchange: Exchange) -> Row | RefusedError:
+    def _is_known(self, name: str) -> bool:
+        """Whether the token's user belongs to an organization, whatever its pages say."""
+        return name.casefold() in self._known
+
+    @cached_property
+    def _known(self) -> dict[str, str]:
+        """The organizations that the token reaches, by their names without regard to case."""
+        with suppress(TapError):
+            return {name.casefold(): name for name in self._discover()}
+        return {}
+
+    def _answer(self, exchange: Exchange) -> Row | TapError:
         try:
-            body = exchange.body() or {}
-        except RefusedError as exc:
+            body = exchange.body()
+        except TapError as exc:
+            if self.connection.unusable is not None:
+                raise
             return exc
-        if not isinstance(body, dict):
-            raise self._misshapen()
-        return body
+        return body if isinstance(body, dict) else self._misshapen()
 
     def _misshapen(self) -> TapError:
         return TapError(
@@ -150,7 +187,7 @@ class Members(PulumiStream):
 
     def new_paginator(self, context: Context | None) -> Paginator:
         """Pages by token, of a size of the server's own."""
-        return TokenPages(limit=None, what=self.describe(context).removesuffix(": "))
+        return TokenPages(limit=None, what=self.place(context))
 
     def to_record(self, row: Row, context: Context) -> Row | None:
         """Lay the user's fields beside the member's; leave out the organization as a user."""
@@ -188,5 +225,5 @@ class Teams(PulumiStream):
 
     def new_paginator(self, context: Context | None) -> Paginator:
         """The list comes whole; a token that the API may send with it, it was seen to ignore."""
-        what = self.describe(context).removesuffix(": ")
+        what = self.place(context)
         return TokenPages(limit=None, what=what, ignored=True)

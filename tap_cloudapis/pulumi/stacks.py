@@ -56,7 +56,7 @@ class Stacks(LedgerParent, PulumiStream):
 
     def new_paginator(self, context: Context | None) -> Paginator:
         """Pages by token."""
-        return TokenPages(limit=self.limit, what=self.describe(context).removesuffix(": "))
+        return TokenPages(limit=self.limit, what=self.place(context))
 
     def to_record(self, row: Row, context: Context) -> Row | None:
         """Rename the fields; leave out what older servers add of other organizations."""

@@ -11,7 +11,7 @@ from tap_cloudapis.core.marks import MarkedStream
 from tap_cloudapis.core.normalizing import looks_secret, to_timestamp
 from tap_cloudapis.core.numbered_pages import NumberedPages
 from tap_cloudapis.pulumi.client import PulumiStream, snake_keys
-from tap_cloudapis.pulumi.stacks import STACK_KEY, Stacks, stack_place
+from tap_cloudapis.pulumi.stacks import STACK_KEY, Stacks
 from tap_cloudapis.pulumi.update_marks import OpenUpdate, StackMark, UpdateMarks, UpdatesBookmark
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 OPEN_RESULTS = ("in-progress", "not-started")
 ENDED_RESULTS = ("succeeded", "failed")
 NOT_FOUND = 404
+GONE = "answered 404: deleted or moved meanwhile, or not shown to this token"
 
 
 class StackUpdates(MarkedStream, PulumiStream):
@@ -49,6 +50,7 @@ class StackUpdates(MarkedStream, PulumiStream):
     parent_stream_type = Stacks
     records_key = "updates"
     page_size = ("pageSize", 100)
+    scope = "stack {org_name}/{project_name}/{stack_name}"
     # The names are those of the stack, or those that an open update was emitted with.
     context_columns: ClassVar[Mapping[str, str]] = {"stack_id": "stack_id"}
     # The checkpoint holds secrets; the newest version changes for old updates too.
@@ -81,7 +83,7 @@ class StackUpdates(MarkedStream, PulumiStream):
     def wants(self, context: Context) -> bool:
         """Whether a stack has anything that was not read before."""
         if {context["project_name"], context["stack_name"]} & {".", ".."}:
-            self.skip(f"stack {stack_place(context)}: its name cannot be put in a URL")
+            self.skip("has a name that cannot be put in a URL", self.place(context))
             return False
         self.marks.moved(context["stack_id"], context["org_name"])
         mark = self.marks.get(context["stack_id"])
@@ -92,12 +94,12 @@ class StackUpdates(MarkedStream, PulumiStream):
 
     @property
     def _parent_tells_last_update(self) -> bool:
-        parent = self._parent
+        parent = self.parent
         return isinstance(parent, Stacks) and parent.tells_last_update
 
-    def describe_list(self, context: Context | None) -> str:
-        """The stack; a refusal is told for the organization."""
-        return f"stack {stack_place(context or {})}: "
+    def was_read(self, context: Context | None) -> bool:
+        """Whether the stack has a mark."""
+        return context is not None and self.marks.get(context["stack_id"]) is not None
 
     def base_params(self, context: Context | None) -> dict[str, Any]:  # noqa: ARG002
         """The shape that tells who ran an update, and its id."""
@@ -107,7 +109,7 @@ class StackUpdates(MarkedStream, PulumiStream):
         """Newest first, down to the oldest version that is open or not known."""
         pages = NumberedPages(
             limit=self.limit,
-            what=self.describe_list(context).removesuffix(": "),
+            what=self.place(context),
             key=_version,
             identity=_identity,
         )
@@ -154,8 +156,8 @@ class StackUpdates(MarkedStream, PulumiStream):
         self._listed = read.paginator.newest
         if read.paginator.unsorted and not self._told_unsorted:
             self._told_unsorted = True
-            what = f"updates of stack {stack_place(context or {})} do not come newest first"
-            self.note_of(context, f"{what}, so all of them are read each time")
+            what = "its updates do not come newest first, so all of them are read each time"
+            self.note_of(context, what)
         found = read.paginator.identity_of(self._before.newest)
         if found is not None and self._before.known_by:
             self._is_another = short_hash(found) != self._before.known_by
@@ -215,7 +217,8 @@ class StackUpdates(MarkedStream, PulumiStream):
         If it has been moved, the next sync goes on at its mark; else it forgets the mark.
         """
         if context and exc.response.status_code == NOT_FOUND:
-            self.skip(f"stack {stack_place(context)}: deleted or moved while it was read")
+            self.outcomes[self.owner_of(context)].refused += 1
+            self.skip(GONE, self.place(context))
             return
         super().refused(exc, context, rows)
 

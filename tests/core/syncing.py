@@ -6,6 +6,7 @@ import io
 import json
 import logging
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -72,9 +73,20 @@ class Outcome:
     def schemas(self) -> dict[str, Record]:
         return {m["stream"]: m["schema"] for m in self.messages if m["type"] == "SCHEMA"}
 
+    @property
+    def _total_at(self) -> int:
+        totals = [n for n, line in enumerate(self.log) if re.search(r" total +[\d,]+ rows ", line)]
+        return totals[-1] + 1 if totals else len(self.log)
+
+    @property
+    def repeated(self) -> list[str]:
+        """The log lines below the summary, which repeat what is missing."""
+        return self.log[self._total_at :]
+
     def logged(self, *words: str) -> list[str]:
-        """The log lines that hold all of the words."""
-        return [line for line in self.log if all(word in line for word in words)]
+        """The log lines down to the summary's total that hold all of the words."""
+        lines = self.log[: self._total_at]
+        return [line for line in lines if all(word in line for word in words)]
 
 
 def records_of(messages: Iterable[Message], stream: str) -> list[Record]:

@@ -131,7 +131,11 @@ def test_lists_that_fail_here_and_there_are_each_told() -> None:
         outcome = toys.sync()
     assert outcome.code == 1
     assert len(outcome.records("toy_things")) == 20
-    assert len(outcome.logged("ERROR", "toy_things: box ")) == 10
+    told = outcome.logged("ERROR", "toy_things: box ")
+    assert [line.split(":")[1] for line in told] == [" box 0", " box 3", " box 6"]
+    assert told[-1].endswith("further ones are only counted")
+    (repeated,) = outcome.repeated
+    assert "toy_things: box 0, box 3, box 6 and 7 more: " in repeated
 
 
 def test_lists_that_are_refused_do_not_count() -> None:
@@ -189,7 +193,7 @@ def assert_cut_off(toys: MortalShop, dying: Callable[[str, dict[str, str]], Any]
     if not records:
         return
     assert outcome.messages[-1]["type"] == "STATE"
-    assert "[FAILED]" in outcome.logged("total")[0]
+    assert "[FAILED: 4 of 5 streams]" in outcome.logged("total")[0]
     told = outcome.logged("in a row failed, so the rest of Toy Cloud is not read")
     assert told
     for name, count in {"toy_things": 30, "toy_notes": 30, "toy_lids": 1, "toy_corks": 1}.items():

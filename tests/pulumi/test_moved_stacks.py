@@ -174,14 +174,14 @@ def test_a_stack_that_moves_while_it_is_read_is_not_read_twice() -> None:
     cloud.answers["/api/stacks/acme/web/prod/updates"] = Reply({}, status=404)
     syncs._cloud = cloud
     assert syncs.sync() == []
-    assert syncs.outcome.logged("WARNING", "acme/web/prod", "while it was read")
+    assert syncs.outcome.logged("WARNING", "acme/web/prod", "deleted or moved")
     stack.place = "acme/web/live"
     syncs._cloud = Cloud([stack])
     assert [entry[:2] for entry in syncs.sync()] == [("acme/web/live", 2)]
 
 
 NOT_WHOLE: dict[str, tuple[str, Any, int]] = {
-    "list refused": ("/api/user/stacks?labs", Reply({}, status=403), 0),
+    "list refused": ("/api/user/stacks?labs", Reply({}, status=403), 1),
     "list failed": ("/api/user/stacks?labs", Reply({}, status=418), 1),
     "no list": ("/api/user/stacks?labs", Reply(b"<html>"), 1),
     "a stack without a name": (
@@ -222,7 +222,7 @@ def test_marks_survive_an_organization_that_cannot_be_read() -> None:
     syncs = Syncs(cloud, pulumi_organizations=["acme", "labs"])
     assert len(syncs.sync()) == 1
     stack.place = "labs/web/prod"
-    for path in ("/api/orgs/labs", "/api/orgs/labs/metadata"):
+    for path in ("/api/orgs/labs", "/api/orgs/labs/metadata", "/api/user/stacks?labs"):
         cloud.answers[path] = Reply({}, status=403)
     assert syncs.sync(code=1) == []
     assert syncs.marks.keys() == {"one"}

@@ -119,7 +119,7 @@ def test_stacks_deleted_while_they_are_read_are_skipped_and_said(moving: Simulat
     moving.faults([{"path": "/stacks/.*/updates", "status": 404, "times": 1, "after": 3}])
     warehouse = Warehouse(moving)
     outcome = warehouse.sync()
-    assert len(outcome.logged("WARNING", "deleted or moved while it was read")) == 1
+    assert len(outcome.logged("WARNING", "deleted or moved meanwhile")) == 1
     warehouse.sync()
     warehouse.assert_true(moving)
 

@@ -1,0 +1,113 @@
+"""The summary at the end of a sync: a line per stream, the total, and what is missing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tap_cloudapis.core.report import StreamReport
+
+if TYPE_CHECKING:
+    import logging
+    from collections.abc import Collection, Mapping
+
+    from tap_cloudapis.core.report import SyncReport
+
+#: The most errors that are repeated below the summary.
+REPEATED = 20
+
+
+def log_summary(
+    logger: logging.Logger,
+    report: SyncReport,
+    streams: Collection[str],
+    reasons: Mapping[str, str],
+) -> None:
+    """Log a line per stream, one with the total, and below them what is missing.
+
+    Args:
+        logger: Where to log.
+        report: What the sync did.
+        streams: Streams that should have been read; those that were not are named, too.
+        reasons: Why a stream was not read, or not to its end.
+    """
+    for name in streams:
+        _note_unread(report[name], reasons.get(name, ""))
+    width = max(map(len, report.streams), default=0)
+    for name, figures in report.streams.items():
+        logger.info("%s", _line(name.ljust(width), figures, _notes(figures)))
+    number = len({*streams, *report.streams})
+    failed = [name for name, figures in report.streams.items() if figures.failed]
+    skipped = [name for name, figures in report.streams.items() if figures.skipped]
+    notes = []
+    if report.failed:
+        notes.append(f"FAILED: {len(failed)} of {number} streams" if failed else "FAILED")
+    if skipped:
+        notes.append(f"INCOMPLETE: {len(skipped)} of {number} streams")
+    logger.info("%s", _line("total".ljust(width), _total(report), notes))
+    if skipped:
+        told = "; ".join(f"{name}: {', '.join(_skips(report[name]))}" for name in skipped)
+        logger.warning("INCOMPLETE: %d of %d streams (%s)", len(skipped), number, told)
+    _repeat_errors(logger, report)
+
+
+def _note_unread(figures: StreamReport, reason: str) -> None:
+    """Say of a stream that it was not read, or not to its end, and why."""
+    why = f": {reason}" if reason else ""
+    told = figures.skipped or figures.failures
+    if not (figures.begun or told) and figures.unchanged:
+        figures.notes.append("nothing new")
+    elif not (figures.begun or told) or (figures.cut_off and not figures.requests):
+        figures.notes.append(f"not read{why}")
+    elif figures.cut_off and not figures.failures:
+        figures.notes.append(f"not read to its end{why}")
+
+
+def _notes(figures: StreamReport) -> list[str]:
+    notes = ["FAILED: see the error below"] if figures.failures else []
+    if figures.left_out:
+        notes.append(f"FAILED: {figures.left_out:,} records left out")
+    return [*notes, *(f"skipped: {text}" for text in _skips(figures)), *figures.notes]
+
+
+def _skips(figures: StreamReport) -> list[str]:
+    return [
+        f"{names}: {why}" if (names := str(places)) else why
+        for why, places in figures.skipped.items()
+    ]
+
+
+def _line(name: str, figures: StreamReport, notes: Collection[str]) -> str:
+    return (
+        f"{name} {figures.rows:>9,} rows {figures.requests:>7,} requests "
+        f"{figures.retries:>4} retries {figures.seconds:>8.1f} s"
+        + "".join(f"  [{note}]" for note in notes)
+    )
+
+
+def _total(report: SyncReport) -> StreamReport:
+    total = StreamReport()
+    for figures in report.streams.values():
+        total.rows += figures.rows
+        total.requests += figures.requests
+        total.retries += figures.retries
+        total.seconds += figures.seconds
+    return total
+
+
+def _repeat_errors(logger: logging.Logger, report: SyncReport) -> None:
+    """Repeat what went wrong, so that nobody has to look for it above the summary."""
+    errors = [
+        f"{name}: {place}: {what}" if place else f"{name}: {what}"
+        for name in report.streams
+        for place, what in report.failures_of(name)
+    ]
+    errors += [
+        f"{name}: {figures.left_out:,} records left out"
+        for name, figures in report.streams.items()
+        if figures.left_out
+    ]
+    errors += report.faults
+    for text in errors[:REPEATED]:
+        logger.error("%s", text)
+    if len(errors) > REPEATED:
+        logger.error("and %d more, see above", len(errors) - REPEATED)

@@ -1,0 +1,131 @@
+"""What the refusals of a whole sync mean, where one list alone cannot tell.
+
+A list that the token may not read is left out and said. That is no answer where nothing at all
+could be read, of a service or of an account that the settings name, or where an earlier sync could
+read what is refused now: then rows are missing that somebody counts on.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tap_cloudapis.core.stream import CloudStream
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+
+    from tap_cloudapis.core.containment import Outcome
+    from tap_cloudapis.core.report import SyncReport
+    from tap_cloudapis.core.service import Service
+
+#: Lists of one stream that are refused, and none that is read, before that is no exception: one
+#: may be gone, or not for this token.
+MOST_EXCEPTIONS = 2
+
+
+def judge(
+    service: Service,
+    streams: Sequence[CloudStream],
+    report: SyncReport,
+    settings: Mapping[str, Any],
+) -> None:
+    """Report as failures the refusals that leave nothing, or less than before.
+
+    Args:
+        service: A service with a token.
+        streams: Its streams.
+        report: Where to report.
+        settings: All settings of the tap.
+    """
+    for stream in streams:
+        _judge_stream(stream, report)
+    if any(report.streams[s.name].failures for s in streams if s.name in report.streams):
+        return
+    lists = _by_owner(streams)
+    outcomes = [outcome for some in lists.values() for outcome in some]
+    if _all_refused(outcomes):
+        report.fault(
+            f"{service.title}: every list that was asked for was refused ({_refused(outcomes)} of "
+            f"{_refused(outcomes)}); check what {service.key}_token may read"
+        )
+        return
+    named = {str(owner).casefold() for owner in settings.get(service.owner_setting) or ()}
+    for owner, some in lists.items():
+        if str(owner).casefold() in named and _all_refused(some):
+            report.fault(
+                f"{streams[0].owner} {owner} of {service.owner_setting}: every list was refused "
+                f"({_refused(some)} of {_refused(some)}); check what {service.key}_token may read"
+            )
+
+
+def _judge_stream(stream: CloudStream, report: SyncReport) -> None:
+    """Report the accounts or organizations of which a stream could read lists before."""
+    for owner, outcome in stream.outcomes.items():
+        if (
+            _all_refused([outcome])
+            and outcome.refused > MOST_EXCEPTIONS
+            and owner in stream.read_whole
+        ):
+            report.fail(
+                stream.name,
+                f"every list was refused ({outcome.refused:,} of {outcome.refused:,}), and they "
+                "were read before: give the token its right back, or deselect the stream",
+                f"{stream.owner} {owner}",
+            )
+
+
+def _by_owner(streams: Iterable[CloudStream]) -> dict[Any, list[Outcome]]:
+    """The outcomes by account or organization, but for the lists of these themselves."""
+    found: dict[Any, list[Outcome]] = {}
+    for stream in streams:
+        for owner, outcome in stream.outcomes.items():
+            if stream.parent is not None or not stream.owner_key:
+                found.setdefault(owner, []).append(outcome)
+    return found
+
+
+def _all_refused(outcomes: Collection[Outcome]) -> bool:
+    nothing_else = not any(outcome.read or outcome.failed for outcome in outcomes)
+    return nothing_else and any(outcome.refused for outcome in outcomes)
+
+
+def _refused(outcomes: Collection[Outcome]) -> int:
+    return sum(outcome.refused for outcome in outcomes)
+
+
+def remember(streams: Iterable[CloudStream]) -> None:
+    """Note in the state of which accounts or organizations each stream was read whole.
+
+    A refusal there is a failure from then on. A stream that is deselected forgets.
+    """
+    for stream in streams:
+        whole = {
+            owner
+            for owner, outcome in stream.outcomes.items()
+            if owner is not None and outcome.read and not (outcome.refused or outcome.failed)
+        }
+        if not stream.selected:
+            stream.stream_state.pop("read_whole", None)
+        elif whole - set(stream.read_whole):
+            stream.stream_state["read_whole"] = sorted({*stream.read_whole, *whole}, key=str)
+
+
+def why_unread(stream: CloudStream, report: SyncReport) -> str:
+    """Why a stream was not read, or not to its end; empty for no reason that is known.
+
+    Args:
+        stream: The stream.
+        report: What the sync did.
+    """
+    connection = stream.connection
+    if connection.unusable is not None:
+        return str(connection.unusable)
+    if stream.report.cut_off:
+        return "; ".join(connection.closed.values())
+    parent = stream.parent
+    if not isinstance(parent, CloudStream):
+        return ""
+    above = report.streams.get(parent.name)
+    if parent.in_catalog and above is not None and (above.failures or above.skipped):
+        return f"{parent.name} {'failed' if above.failures else 'was skipped'}"
+    return why_unread(parent, report) or f"{parent.name} has no row"
