@@ -148,7 +148,7 @@ class ContainedStream(EmittingStream):
     def read_whole(self) -> list[Any]:
         """The accounts or organizations of which earlier syncs have read all of this stream."""
         stored = self.stream_state.get("read_whole")
-        return stored if isinstance(stored, list) else []
+        return [i for i in stored if isinstance(i, int | str)] if isinstance(stored, list) else []
 
     def _closed(self, exc: ClosedError, context: Context | None) -> None:
         """End the account or organization that is closed, or all of the service."""

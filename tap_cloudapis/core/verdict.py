@@ -126,6 +126,8 @@ def why_unread(stream: CloudStream, report: SyncReport) -> str:
     if not isinstance(parent, CloudStream):
         return ""
     above = report.streams.get(parent.name)
-    if parent.in_catalog and above is not None and (above.failures or above.skipped):
+    if above is None or not above.begun or not parent.in_catalog:
+        return why_unread(parent, report)
+    if above.failures or above.skipped:
         return f"{parent.name} {'failed' if above.failures else 'was skipped'}"
-    return why_unread(parent, report) or f"{parent.name} has no row"
+    return f"{parent.name} has no row"

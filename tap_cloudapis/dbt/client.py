@@ -131,7 +131,7 @@ def _message(body: Any) -> str:
     message = status.get("user_message") or status.get("User_message") or body.get("detail")
     details = ""
     if isinstance(data, dict):
-        # Of an invalid request, what is wrong by field; _model and the like say nothing.
-        told = {k: v for k, v in data.items() if v and k[:1] != "_" and not isinstance(v, dict)}
+        # Of an invalid request, what is wrong by field; _model, ids and flags say nothing.
+        told = {k: v for k, v in data.items() if v and k[:1] != "_" and isinstance(v, str | list)}
         details = str(told.pop("reason", "")) or ", ".join(f"{k}: {v}" for k, v in told.items())
     return shortened(str(details or message or ""))
