@@ -38,7 +38,7 @@ def judge(
         settings: All settings of the tap.
     """
     for stream in streams:
-        _judge_stream(stream, report)
+        _judge_stream(stream, report, must=settings["on_forbidden"] == "fail")
     if any(report.streams[s.name].failures for s in streams if s.name in report.streams):
         return
     lists = _by_owner(streams)
@@ -58,18 +58,24 @@ def judge(
             )
 
 
-def _judge_stream(stream: CloudStream, report: SyncReport) -> None:
-    """Report the accounts or organizations of which a stream could read lists before."""
+def _judge_stream(stream: CloudStream, report: SyncReport, *, must: bool) -> None:
+    """Report the accounts or organizations of which a stream could read nothing.
+
+    Args:
+        stream: The stream.
+        report: Where to report.
+        must: Whether that is an error even where earlier syncs have not read it.
+    """
     for owner, outcome in stream.outcomes.items():
-        if (
-            _all_refused([outcome])
-            and outcome.refused > MOST_EXCEPTIONS
-            and owner in stream.read_whole
-        ):
+        before = owner in stream.read_whole
+        if not _all_refused([outcome]) or outcome.refused <= MOST_EXCEPTIONS:
+            continue
+        if before or (must and not stream.report.failures):
+            why = ", and they were read before" if before else ""
             report.fail(
                 stream.name,
-                f"every list was refused ({outcome.refused:,} of {outcome.refused:,}), and they "
-                "were read before: give the token its right back, or deselect the stream",
+                f"every list was refused ({outcome.refused:,} of {outcome.refused:,}){why}: give "
+                "the token the right to read them, or deselect the stream",
                 f"{stream.owner} {owner}",
             )
 

@@ -206,6 +206,10 @@ class RunMember(MarkedStream, DbtStream):
         self._refusals[account_id] = in_a_row
         super().refused(exc, {"account_id": account_id}, rows)
 
+    def was_read(self, context: Context | None) -> bool:
+        """Whether runs of the account were read before; that one run is gone says nothing."""
+        return context is not None and self._is_refused(context) and super().was_read(context)
+
     def _is_refused(self, context: Context) -> bool:
         return self._refusals.get(context["account_id"], 0) >= MOST_REFUSALS
 

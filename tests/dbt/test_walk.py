@@ -263,6 +263,19 @@ def test_a_run_that_is_refused_is_asked_for_again_and_one_that_is_gone_is_not(
     assert not [mark for mark in warehouse.marks() if "17" in mark["waiting"]]
 
 
+@pytest.mark.parametrize(("status", "code"), [(404, 0), (403, 1)])
+def test_a_run_that_is_gone_is_no_right_that_is_lost(
+    status: int, code: int, moving: Simulator
+) -> None:
+    warehouse = Warehouse(moving)
+    warehouse.sync()
+    moving.advance(4 * HOUR)
+    newest = max(ended(moving))
+    moving.faults([{"path": f"/runs/{newest}/", "status": status, "times": 9}])
+    outcome = warehouse.sync(code=code)
+    assert bool(outcome.logged("ERROR", Details.name, "read before")) is bool(code)
+
+
 def test_a_member_that_joins_late_takes_nothing_from_the_others(
     moving: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -168,3 +168,7 @@ def test_a_role_that_hides_all_stacks_is_few_lines() -> None:
     assert len(outcome.logged("WARNING")) == 3
     assert "stack acme/web/s2 and 27 more: answered 404: " in outcome.logged(f"{UPDATES} ")[-1]
     assert "INCOMPLETE" in outcome.log[-1]
+    assert outcome.code == 0
+    strict = read(cloud, on_forbidden="fail")
+    assert strict.code == 1
+    assert strict.logged("ERROR", "organization acme: every list was refused (30 of 30)")
