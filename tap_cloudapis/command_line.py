@@ -158,7 +158,7 @@ def read_json(file: Any, option: str) -> dict[str, Any] | None:
         return None
     try:
         content: Any = load_json(file.read())
-    except ValueError as exc:
+    except (ValueError, RecursionError) as exc:
         msg = f"{option}: the file is not JSON ({exc})"
         raise TapError(msg) from None
     if not isinstance(content, dict):

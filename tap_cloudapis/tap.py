@@ -18,10 +18,11 @@ from singer_sdk.singerlib import Catalog
 from tap_cloudapis.command_line import CommandLineTap
 from tap_cloudapis.core.errors import TapError, Terminated
 from tap_cloudapis.core.headers import check_header, check_token
+from tap_cloudapis.core.ledger import LedgerStream
 from tap_cloudapis.core.output import BufferedSingerWriter, ThrottledStateWriter
 from tap_cloudapis.core.redaction import keep_secret
 from tap_cloudapis.core.report import SyncReport
-from tap_cloudapis.core.state import HOSTS_KEY, known_hosts, read_bookmarks, stamp
+from tap_cloudapis.core.state import HOSTS_KEY, known_hosts, read_bookmarks, stamp, unwrap
 from tap_cloudapis.core.summary import log_summary
 from tap_cloudapis.core.verdict import judge, remember, why_unread
 from tap_cloudapis.dbt import DBT_CLOUD
@@ -199,13 +200,23 @@ class TapCloudAPIs(CommandLineTap):
         return [cast("CloudStream", stream) for stream in self.streams.values()]
 
     def load_state(self, state: dict[str, Any]) -> None:
-        """Take over a state, if its form is the one of this version.
+        """Take over a state, if its form is the one of this version; say what of it is spoiled.
 
         Raises:
             TapError: When it is not.
         """
+        state, place = unwrap(state)
+        if place:
+            self.logger.info("--state: the bookmarks are taken out of %s", place)
         forms = {stream.name: stream.bookmark_form for stream in self._cloud_streams}
-        super().load_state({"bookmarks": read_bookmarks(state, forms)})
+        leaders = {
+            child.name: stream.name
+            for stream in self._cloud_streams
+            for child in stream.child_streams
+            if isinstance(child, LedgerStream)
+        }
+        bookmarks = read_bookmarks(state, forms, self.logger.warning, leaders)
+        super().load_state({"bookmarks": bookmarks})
         self._whole_state[HOSTS_KEY] = known_hosts(state)
 
     def _begin_state(self) -> None:

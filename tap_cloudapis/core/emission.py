@@ -16,11 +16,11 @@ from singer_sdk.mapper import SameRecordTransform
 from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE
 from singer_sdk.streams import RESTStream, Stream
 
+from tap_cloudapis.core.bookmarks import Bookmark
 from tap_cloudapis.core.output import BufferedSingerWriter, encode
 from tap_cloudapis.core.paging import Params, Row
 from tap_cloudapis.core.projection import compile_projection
 from tap_cloudapis.core.schemas import load_schema
-from tap_cloudapis.core.state import Bookmark
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,8 +12,11 @@ import time
 import zlib
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NotRequired, TypedDict
 
+import msgspec
+
+from tap_cloudapis.core.bookmarks import Count
 from tap_cloudapis.core.stream import CloudStream
 
 if TYPE_CHECKING:
@@ -30,6 +33,43 @@ DAY = 86_400
 def today() -> int:
     """Today in UTC, as a number of days."""
     return int(time.time() // DAY)
+
+
+class LedgerEntry(msgspec.Struct, array_like=True):
+    """What the state tells of a row of the parent."""
+
+    place: str
+    changed: Any
+    run: Count
+
+
+class LedgerBookmark(TypedDict, total=False):
+    """The bookmark of a parent."""
+
+    run: Count
+    ledger: dict[str, LedgerEntry]
+
+
+class DoneRows(msgspec.Struct, array_like=True):
+    """Rows that were read in one run, on one day."""
+
+    run: Count
+    day: Count
+    rows: list[str]
+
+
+class StoredPass(TypedDict):
+    """The pass over the rows of a context in the state."""
+
+    through: Count
+    slot_day: Count
+    done: NotRequired[list[DoneRows]]
+
+
+class PassesBookmark(TypedDict, total=False):
+    """The bookmark of a child."""
+
+    passes: dict[str, StoredPass]
 
 
 class Ledger:
@@ -95,6 +135,8 @@ class Ledger:
 
 class LedgerParent(CloudStream):
     """A parent that keeps a ledger of its rows, as long as a selected child reads it."""
+
+    bookmark_form = LedgerBookmark
 
     def __init__(self, tap: Any) -> None:
         super().__init__(tap)
@@ -216,6 +258,7 @@ class LedgerStream(CloudStream):
     complete, ``done`` (the rows that were read since, by the run and the day of that).
     """
 
+    bookmark_form = PassesBookmark
     #: Whether rows are asked for in turn, too.
     in_slots: ClassVar[bool] = False
     #: The key of the context that holds the ledger's id of the parent's row.

@@ -2,67 +2,115 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
+from typing import TYPE_CHECKING, Any
 
-import msgspec
-
+from tap_cloudapis.core.bookmarks import Bookmark, usable
 from tap_cloudapis.core.errors import TapError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 #: The form of the bookmarks; it changes when keys or marks do.
 VERSION = 1
-#: The names beside ``bookmarks`` in the state: the form, and the hosts by service.
-VERSION_KEY, HOSTS_KEY = "version", "hosts"
+#: The names in the state: the bookmarks, their form, and the hosts by service.
+BOOKMARKS_KEY, VERSION_KEY, HOSTS_KEY = "bookmarks", "version", "hosts"
+#: Where others keep a state: a STATE message, Meltano's runs, its state backends.
+_WRAPPERS = ("value", "singer_state", "completed", "completed_state", "partial", "partial_state")
+#: How many spoiled parts, or foreign streams, are named.
+_NAMED = 3
 
 #: What to do where a state is of no use.
 _ANEW = "start without a state and into new tables (with Meltano: meltano state clear STATE_ID)"
 
 
-class Partition(TypedDict):
-    """What the SDK takes for granted of a bookmark's part."""
+def unwrap(state: dict[str, Any]) -> tuple[dict[str, Any], str]:
+    """Take a state out of what it is kept in.
 
-    context: dict[str, Any]
-    progress_markers: NotRequired[dict[str, Any]]
+    Returns:
+        The state, and where it was found; "" where it is as a tap writes it.
+
+    Raises:
+        TapError: When it is nested deeper than any state.
+    """
+    inner, places = state, []
+    if not _is_shallow(state):
+        msg = "--state: it is nested too deep to be a state of tap-cloudapis"
+        raise TapError(msg)
+    while BOOKMARKS_KEY not in inner:
+        found = (key for key in _WRAPPERS if isinstance(inner.get(key), dict))
+        place = next((key for key in found if _has_content(inner[key])), None)
+        if place is None:
+            return state, ""
+        places.append(place)
+        inner = inner[place]
+    return inner, ".".join(places)
 
 
-class Bookmark(TypedDict, total=False):
-    """What the SDK takes for granted of a stream's bookmark."""
-
-    partitions: list[Partition]
-    progress_markers: dict[str, Any]
-
-
-def read_bookmarks(state: dict[str, Any], forms: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the bookmarks of a state, without those that hold nothing.
+def read_bookmarks(
+    state: dict[str, Any],
+    forms: Mapping[str, Any],
+    warn: Callable[[str], None],
+    leaders: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """Give the bookmarks of a state, without those that hold nothing or are spoiled.
 
     Args:
         state: As it was given.
-        forms: The type of the bookmark of each of the tap's streams.
+        forms: The type of the bookmark of each of the tap's streams, parents before children.
+        warn: Told, in a line, of what is spoiled and therefore read from the start.
+        leaders: Streams whose bookmark means nothing without that of another one, by their names.
 
     Raises:
-        TapError: When it has bookmarks of these streams in another form, such as another version
-            of the tap has written.
+        TapError: When another version of the tap wrote it in another form, or it is none.
     """
-    given = state.get("bookmarks")
+    given = state.get(BOOKMARKS_KEY)
     if _has_content(given) and not isinstance(given, dict):
         msg = "--state: its bookmarks are no JSON object, so this is no state of tap-cloudapis"
         raise TapError(msg)
     bookmarks = given if isinstance(given, dict) else {}
     found = {name: value for name, value in bookmarks.items() if _has_content(value)}
-    ours = sorted(found.keys() & forms.keys())
+    ours = [name for name in forms if name in found]
     if ours:
-        _check_version(state.get(VERSION_KEY), ours)
-    odd = [name for name in ours if not _fits(found[name], forms[name])]
-    if odd:
-        msg = (
-            f"--state: the bookmarks of {', '.join(odd)} are not what tap-cloudapis writes; take "
-            "an earlier state, or start without one (with Meltano: meltano state clear STATE_ID)"
+        _check_version(state.get(VERSION_KEY), sorted(ours))
+    elif unknown := [*found, *(k for k in state if k not in _NAMES and _has_content(state[k]))]:
+        warn(
+            f"--state: it holds no bookmark of tap-cloudapis (but {_some(unknown)}), so everything "
+            "is read from the start"
         )
-        raise TapError(msg)
     # Those of other taps are nobody's business here, but the SDK looks into them.
-    return {name: value for name, value in found.items() if _fits(value, forms.get(name, Bookmark))}
+    read = {name: value for name, value in found.items() if _is_foreign(name, value, forms)}
+    for name in ours:
+        leader = (leaders or {}).get(name)
+        if leader and leader not in read:
+            warn(f"--state: {name} is read from the start, as {leader} has no bookmark to go with")
+            continue
+        kept, spoiled = usable(found[name], forms[name])
+        if kept:
+            read[name] = kept
+        if kept and spoiled:
+            warn(
+                f"--state: what the bookmark of {name} holds of {_some(spoiled)} is not what "
+                "tap-cloudapis writes, so that is read from the start"
+            )
+        elif spoiled:
+            warn(
+                f"--state: the bookmark of {name} is not what tap-cloudapis writes "
+                f"({spoiled[0]}), so it is read from the start"
+            )
+    return read
+
+
+_NAMES = (BOOKMARKS_KEY, VERSION_KEY, HOSTS_KEY)
+
+
+def _some(names: list[str]) -> str:
+    more = len(names) - _NAMED
+    told = ", ".join(name[:200] for name in names[:_NAMED])
+    return f"{told} and {more:,} more" if more > 0 else told
+
+
+def _is_foreign(name: str, value: Any, forms: Mapping[str, Any]) -> bool:
+    return name not in forms and not usable(value, Bookmark)[1]
 
 
 def _check_version(version: Any, streams: Iterable[str]) -> None:
@@ -78,15 +126,10 @@ def _check_version(version: Any, streams: Iterable[str]) -> None:
     raise TapError(msg)
 
 
-def _fits(bookmark: Any, form: Any) -> bool:
-    """Whether a bookmark has a form, and the one of the SDK beside it."""
-    try:
-        partitions = msgspec.convert(bookmark, Bookmark).get("partitions", [])
-        msgspec.convert(bookmark, form)
-    except msgspec.ValidationError:
-        return False
-    contexts = [partition["context"] for partition in partitions]
-    return all(context not in contexts[:number] for number, context in enumerate(contexts))
+def _is_shallow(value: Any, levels: int = 50) -> bool:
+    """Whether a value is nested no deeper than some levels."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return all(levels > 0 and _is_shallow(each, levels - 1) for each in inner)
 
 
 def _has_content(value: Any) -> bool:
@@ -118,6 +161,6 @@ def stamp(state: dict[str, Any], hosts: Mapping[str, str]) -> dict[str, str]:
     known: dict[str, str] = state.setdefault(HOSTS_KEY, {})
     others = {key: known[key] for key, host in hosts.items() if known.get(key, host) != host}
     known.update(hosts)
-    state.setdefault("bookmarks", {})
+    state.setdefault(BOOKMARKS_KEY, {})
     state[VERSION_KEY] = VERSION
     return others

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
+from tap_cloudapis.core.bookmarks import RowId
 from tap_cloudapis.core.errors import RefusedError
 from tap_cloudapis.core.exchange import Read
 from tap_cloudapis.core.offset_pages import OffsetPages
@@ -23,6 +24,12 @@ ENDED_STATUSES = (10, 20, 30)
 NOT_FOUND = 404
 #: An upper bound for ranges, which take two values.
 FOREVER = "9999-12-31T00:00:00"
+
+
+class AccountContext(TypedDict):
+    """The context of an account's part of a bookmark."""
+
+    account_id: RowId
 
 
 def is_open(row: Row) -> bool:

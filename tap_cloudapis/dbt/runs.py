@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NotRequired, TypedDi
 
 import msgspec
 
+from tap_cloudapis.core.bookmarks import Moment, RowId, Start
 from tap_cloudapis.core.facts import Facts
 from tap_cloudapis.core.marks import MarkedStream
 from tap_cloudapis.core.normalizing import to_seconds, to_timestamp
@@ -25,6 +26,7 @@ from tap_cloudapis.dbt.filters import FILTER_KEY, RunFilter
 from tap_cloudapis.dbt.run_lists import (
     FOREVER,
     OPEN_STATUSES,
+    AccountContext,
     RunListStream,
     is_open,
     naive,
@@ -57,15 +59,16 @@ class Purpose(Enum):
 class RunMark(TypedDict):
     """The mark of a filter in the state."""
 
-    last_id: NotRequired[int | None]
-    finished_at: datetime
-    open: list[int]
-    since: NotRequired[str | None]
+    last_id: NotRequired[RowId | None]
+    finished_at: Moment
+    open: list[RowId]
+    since: NotRequired[Start | None]
 
 
 class AccountMarks(TypedDict):
     """The marks of an account in the state, by the name of the filter."""
 
+    context: AccountContext
     marks: NotRequired[dict[Annotated[str, msgspec.Meta(pattern=FILTER_KEY)], RunMark]]
 
 

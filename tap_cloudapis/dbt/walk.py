@@ -14,8 +14,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NotRequired, TypedDict
 
+import msgspec
+
+from tap_cloudapis.core.bookmarks import RowId, Start
 from tap_cloudapis.core.carriers import CarrierStream
 from tap_cloudapis.core.marks import MarkedStream
 from tap_cloudapis.core.normalizing import to_timestamp
@@ -23,7 +26,15 @@ from tap_cloudapis.core.offset_pages import OffsetPages
 from tap_cloudapis.core.paging import SinglePage
 from tap_cloudapis.dbt.account import Accounts
 from tap_cloudapis.dbt.client import DbtStream, has_id
-from tap_cloudapis.dbt.run_lists import FOREVER, NOT_FOUND, RunListStream, is_open, naive
+from tap_cloudapis.dbt.filters import FILTER_KEY
+from tap_cloudapis.dbt.run_lists import (
+    FOREVER,
+    NOT_FOUND,
+    AccountContext,
+    RunListStream,
+    is_open,
+    naive,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -49,6 +60,27 @@ class Purpose(Enum):
     WAITING = "runs that had not ended, or not left everything, before"
     CATCH_UP = "runs that others have settled and a new stream has not"
     NEW = "runs behind the last one settled"
+
+
+class StoredRunMark(TypedDict):
+    """The mark of a filter in the state, see the module."""
+
+    floor: NotRequired[RowId | None]
+    waiting: dict[Annotated[str, msgspec.Meta(pattern=r"^[1-9][0-9]{0,17}$")], list[int]]
+    since: Start
+
+
+class AccountWalks(TypedDict):
+    """The marks of an account in the state, by the name of the filter."""
+
+    context: AccountContext
+    walks: NotRequired[dict[Annotated[str, msgspec.Meta(pattern=FILTER_KEY)], StoredRunMark]]
+
+
+class WalkBookmark(TypedDict, total=False):
+    """The bookmark of a member."""
+
+    partitions: list[AccountWalks]
 
 
 @dataclass
@@ -98,6 +130,7 @@ class RunMember(MarkedStream, DbtStream):
     """
 
     replication_key = "run_finished_at"
+    bookmark_form = WalkBookmark
     context_columns: ClassVar[Mapping[str, str]] = {
         name: name
         for name in (

@@ -6,9 +6,11 @@ A stack that is renamed or transferred keeps its id, so it goes on where it was.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypedDict
 
 import msgspec
+
+from tap_cloudapis.core.bookmarks import Count, Start
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -16,6 +18,10 @@ if TYPE_CHECKING:
 
 #: Whole syncs without a stack before its mark is forgotten; more while one of its updates is open.
 MOST_MISSES, MOST_MISSES_OPEN = 3, 30
+
+
+#: A name in a key; an empty one would be another row's, or nobody's.
+Name = Annotated[str, msgspec.Meta(min_length=1)]
 
 
 class OpenUpdate(NamedTuple):
@@ -28,10 +34,10 @@ class OpenUpdate(NamedTuple):
         stack_name: See ``org_name``.
     """
 
-    version: int
-    org_name: str
-    project_name: str
-    stack_name: str
+    version: Count
+    org_name: Name
+    project_name: Name
+    stack_name: Name
 
     @classmethod
     def seen(cls, version: int, names: Mapping[str, Any]) -> OpenUpdate:
@@ -66,9 +72,9 @@ class StackMark:
 class StoredMark(msgspec.Struct, array_like=True):
     """The mark of a stack in the state."""
 
-    org_name: str
+    org_name: Name
     last_update: Any
-    newest: int
+    newest: Count
     known_by: str = ""
     open: dict[str, OpenUpdate] = {}
 
@@ -76,9 +82,9 @@ class StoredMark(msgspec.Struct, array_like=True):
 class UpdatesBookmark(TypedDict, total=False):
     """The bookmark of the stream."""
 
-    since: str
+    since: Start
     stacks: dict[str, StoredMark]
-    missed: dict[str, int]
+    missed: dict[str, Count]
 
 
 class UpdateMarks:

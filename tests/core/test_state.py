@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import json
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,7 +14,16 @@ from hypothesis import strategies as st
 
 from tap_cloudapis.core.errors import TapError
 from tap_cloudapis.core.state import VERSION
-from tests.core.syncing import NAMES, Outcome, Record, run_tap, settings, sync
+from tests.core.syncing import (
+    NAMES,
+    Outcome,
+    Record,
+    assert_true,
+    command,
+    run_tap,
+    settings,
+    sync,
+)
 from tests.core.test_odd_servers import ALL, FAKE, OddDbt, flat, odd_pulumi
 from tests.scripted_server import ScriptedServer
 
@@ -120,6 +131,7 @@ def run_mark(**changes: Any) -> Record:
     return state
 
 
+#: Bookmarks that are spoiled in one part, and the words that name it.
 DAMAGED: dict[str, Record] = {
     "stream": {"dbt_runs": [1]},
     "full table": {"dbt_jobs": {"partitions": [5]}},
@@ -141,11 +153,19 @@ DAMAGED: dict[str, Record] = {
 
 
 @pytest.mark.parametrize("bookmarks", DAMAGED.values(), ids=DAMAGED)
-def test_a_damaged_state_is_refused(bookmarks: Record, servers: Record) -> None:
-    """To go on without the mark would read all of it again, under other keys perhaps."""
+def test_a_damaged_bookmark_is_read_from_the_start(bookmarks: Record, servers: Record) -> None:
+    """The other streams go on with theirs."""
+    config = {**servers, "lookback_hours": 0}
+    before = sync(config).state["bookmarks"]
     (name,) = bookmarks
-    with pytest.raises(TapError, match=f"--state: the bookmarks of {name} are not what"):
-        sync(servers, state={"version": VERSION, "bookmarks": bookmarks})
+    outcome = sync(config, state={"version": VERSION, "bookmarks": {**before, **bookmarks}})
+    assert outcome.code == 0, outcome.log
+    (line,) = outcome.logged("WARNING")
+    assert all(word in line for word in ("--state: ", name, "from the start", "not what"))
+    runs, updates = (len(outcome.records(n)) for n in ("dbt_runs", "pulumi_stack_updates"))
+    assert runs == 11 if name == "dbt_runs" else runs <= 1
+    assert updates == (3 if name == "pulumi_stack_updates" else 0)
+    assert not sync(config, state=outcome.state).logged("WARNING")
 
 
 def test_the_mark_of_the_runs_is_good_as_it_is(servers: Record) -> None:
@@ -166,7 +186,6 @@ def test_the_mark_of_the_runs_is_good_as_it_is(servers: Record) -> None:
         {"bookmarks": {"dbt_accounts": None, "dbt_runs": {"partitions": [{}]}}},
         {"bookmarks": FOREIGN},
         {"bookmarks": {}, "version": VERSION + 1},
-        {"singer_state": {"bookmarks": OLD_RUNS}},
         {"version": "x", "hosts": [5]},
     ],
     ids=str,
@@ -179,6 +198,153 @@ def test_a_state_without_bookmarks_is_a_first_sync(
     assert len(outcome.records("dbt_runs")) == 11
     assert len(outcome.records("pulumi_stack_updates")) == 3
     assert outcome.state["version"] == VERSION
+
+
+Change = Callable[[Record], object]
+#: What becomes of a mark that somebody edits.
+SPOILED: dict[str, Change] = {
+    "null": lambda mark: mark.update(open=None),
+    "text": lambda mark: mark.update(last_id=str(mark["last_id"])),
+    "negative": lambda mark: mark.update(last_id=-5),
+    "boolean": lambda mark: mark.update(last_id=True),
+    "too great": lambda mark: mark.update(last_id=2**70),
+    "boolean in a list": lambda mark: mark.update(open=[True]),
+    "no end": lambda mark: mark.update(finished_at=None),
+    "an end with an offset": lambda mark: mark.update(finished_at="2026-06-01T10:05:00+02:00"),
+    "an end on no day": lambda mark: mark.update(finished_at="2026-02-30T10:05:00Z"),
+    "an end to come": lambda mark: mark.update(finished_at="9999-01-01T00:00:00Z"),
+    "a start that is none": lambda mark: mark.update(since="yesterday"),
+    "nothing": lambda mark: mark.clear(),
+}
+
+
+@pytest.mark.parametrize("change", SPOILED.values(), ids=SPOILED)
+def test_a_spoiled_mark_is_its_accounts_alone(change: Change, still: Simulator) -> None:
+    config = settings(still, "dbt", lookback_hours=0)
+    state = sync(config).state
+    first, second = state["bookmarks"]["dbt_runs"]["partitions"]
+    change(first["marks"][""])
+    outcome = sync(config, state=state)
+    assert outcome.code == 0, outcome.log
+    (line,) = outcome.logged("WARNING")
+    account_id = first["context"]["account_id"]
+    assert all(word in line for word in ("dbt_runs", f"account {account_id} ", "from the start"))
+    rows = [row for row in still.rows("dbt_runs") if row["account_id"] == account_id]
+    read = [row for row in outcome.records("dbt_runs") if row["account_id"] == account_id]
+    assert len(read) == len(rows)
+    asked = [
+        r["query"]
+        for r in still.requests()
+        if f"/{second['context']['account_id']}/runs" in r["path"]
+    ]
+    assert "id__gt" in str(asked)
+    assert_true(outcome.latest, still, ["dbt_accounts", "dbt_jobs"])
+
+
+@pytest.mark.parametrize("mark", [None, "x", 5, [], ["acme"], ["acme", None, -1], ["", None, 1]])
+def test_a_spoiled_mark_is_its_stacks_alone(mark: Any, still: Simulator) -> None:
+    config = settings(still, "pulumi")
+    state = sync(config).state
+    stacks = state["bookmarks"]["pulumi_stack_updates"]["stacks"]
+    stack_id = next(key for key, stored in stacks.items() if stored[2])
+    stacks[stack_id] = mark
+    outcome = sync(config, state=state)
+    assert outcome.code == 0, outcome.log
+    (line,) = outcome.logged("WARNING")
+    assert all(w in line for w in ("pulumi_stack_updates", repr(stack_id), "from the start"))
+    rows = [row for row in still.rows("pulumi_stack_updates") if row["stack_id"] == stack_id]
+    read = [r for r in outcome.records("pulumi_stack_updates") if r["stack_id"] == stack_id]
+    assert len(read) == len(rows)
+    again = sync(config, state=outcome.state)
+    assert not again.logged("WARNING")
+
+
+def test_thousands_of_spoiled_marks_are_one_line(servers: Record) -> None:
+    stacks = {f"id-{number}": "x" for number in range(5_000)}
+    bookmarks = {"pulumi_stack_updates": {"stacks": stacks}, "dbt_runs": {"partitions": [5]}}
+    state = {"version": VERSION, "bookmarks": bookmarks}
+    (other, line) = sorted(sync(servers, state=state).logged("WARNING"))
+    assert "dbt_runs" in other
+    assert "'id-0'" in line
+    assert "4,997 more" in line
+    assert len(line) < 500
+
+
+def test_an_account_that_comes_twice_is_read_from_the_start(servers: Record) -> None:
+    state = {"version": VERSION, "bookmarks": DAMAGED["twice"]}
+    assert sync(servers, state=state).logged("WARNING", "account 1 (it comes twice)")
+
+
+@pytest.mark.parametrize(
+    ("wrap", "place"),
+    [
+        (lambda state: {"singer_state": state}, "singer_state"),
+        (lambda state: {"type": "STATE", "value": state}, "value"),
+        (
+            lambda state: {"completed": {"singer_state": state}, "partial_state": {}},
+            "completed.singer_state",
+        ),
+        (
+            lambda state: {"completed": {}, "partial": {"singer_state": state}},
+            "partial.singer_state",
+        ),
+    ],
+)
+def test_a_state_is_taken_out_of_what_it_is_kept_in(
+    wrap: Callable[[Record], Record], place: str, servers: Record
+) -> None:
+    config = {**servers, "lookback_hours": 0}
+    state = sync(config).state
+    outcome = sync(config, state=wrap(state))
+    assert outcome.code == 0, outcome.log
+    assert outcome.logged("INFO", "--state: ", f"out of {place}")
+    assert not outcome.logged("WARNING")
+    assert len(outcome.records("dbt_runs")) <= 1
+    assert outcome.state == state
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        ({"bookmarks": FOREIGN}, ["issues", "x"]),
+        ({"bookmarks": {}, "state": {"dbt_runs": 5}}, ["state"]),
+        ({"singer_state": {"dbt_runs": 5}}, ["singer_state"]),
+        ({"dbt_runs": {"last_id": 5}}, ["dbt_runs"]),
+    ],
+)
+def test_a_state_that_is_not_understood_is_told(
+    state: Record, words: list[str], servers: Record
+) -> None:
+    outcome = sync(servers, state=state)
+    assert outcome.code == 0
+    (line,) = outcome.logged("WARNING")
+    assert all(word in line for word in ["no bookmark of tap-cloudapis", *words])
+    assert len(outcome.records("dbt_runs")) == 11
+
+
+@pytest.mark.parametrize("state", [{}, {"bookmarks": None}, {"bookmarks": {"dbt_runs": None}}])
+def test_a_state_of_nothing_is_no_word(state: Record, servers: Record) -> None:
+    assert not sync(servers, state=state).logged("WARNING")
+
+
+@pytest.mark.parametrize("hosts", [None, "x", [5], {"dbt": 5, "pulumi": None}, {"dbt": ["a"]}])
+def test_hosts_that_are_none_are_ignored(hosts: Any, servers: Record) -> None:
+    state = {**sync(servers).state, "hosts": hosts}
+    outcome = sync(servers, state=state)
+    assert outcome.code == 0
+    assert not outcome.logged("WARNING")
+    assert outcome.state["hosts"] == {"dbt": "127.0.0.1", "pulumi": "127.0.0.1"}
+
+
+def test_a_state_that_is_nested_too_deep_is_one_line(servers: Record, tmp_path: Path) -> None:
+    for depth in (800, 100_000):
+        text = '{"bookmarks": {"dbt_runs": ' + '{"a":' * depth + "1" + "}" * depth + "}}"
+        path = tmp_path / "state.json"
+        path.write_text(text)
+        (tmp_path / "config.json").write_text(json.dumps(servers))
+        outcome = command("--config", tmp_path / "config.json", "--state", path)
+        assert outcome.code == 1
+        assert outcome.logged("ERROR", "--state: ")
 
 
 def test_bookmarks_without_content_are_no_older_ones(servers: Record) -> None:
