@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,7 +17,6 @@ from tests.core.syncing import (
     NAMES,
     Outcome,
     Record,
-    assert_true,
     command,
     run_tap,
     settings,
@@ -28,7 +26,7 @@ from tests.core.test_odd_servers import ALL, FAKE, OddDbt, flat, odd_pulumi
 from tests.scripted_server import ScriptedServer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from tests.simulator_process import Simulator
@@ -198,81 +196,6 @@ def test_a_state_without_bookmarks_is_a_first_sync(
     assert len(outcome.records("dbt_runs")) == 11
     assert len(outcome.records("pulumi_stack_updates")) == 3
     assert outcome.state["version"] == VERSION
-
-
-Change = Callable[[Record], object]
-#: What becomes of a mark that somebody edits.
-SPOILED: dict[str, Change] = {
-    "null": lambda mark: mark.update(open=None),
-    "text": lambda mark: mark.update(last_id=str(mark["last_id"])),
-    "negative": lambda mark: mark.update(last_id=-5),
-    "boolean": lambda mark: mark.update(last_id=True),
-    "too great": lambda mark: mark.update(last_id=2**70),
-    "boolean in a list": lambda mark: mark.update(open=[True]),
-    "no end": lambda mark: mark.update(finished_at=None),
-    "an end with an offset": lambda mark: mark.update(finished_at="2026-06-01T10:05:00+02:00"),
-    "an end on no day": lambda mark: mark.update(finished_at="2026-02-30T10:05:00Z"),
-    "an end to come": lambda mark: mark.update(finished_at="9999-01-01T00:00:00Z"),
-    "a start that is none": lambda mark: mark.update(since="yesterday"),
-    "nothing": lambda mark: mark.clear(),
-}
-
-
-@pytest.mark.parametrize("change", SPOILED.values(), ids=SPOILED)
-def test_a_spoiled_mark_is_its_accounts_alone(change: Change, still: Simulator) -> None:
-    config = settings(still, "dbt", lookback_hours=0)
-    state = sync(config).state
-    first, second = state["bookmarks"]["dbt_runs"]["partitions"]
-    change(first["marks"][""])
-    outcome = sync(config, state=state)
-    assert outcome.code == 0, outcome.log
-    (line,) = outcome.logged("WARNING")
-    account_id = first["context"]["account_id"]
-    assert all(word in line for word in ("dbt_runs", f"account {account_id} ", "from the start"))
-    rows = [row for row in still.rows("dbt_runs") if row["account_id"] == account_id]
-    read = [row for row in outcome.records("dbt_runs") if row["account_id"] == account_id]
-    assert len(read) == len(rows)
-    asked = [
-        r["query"]
-        for r in still.requests()
-        if f"/{second['context']['account_id']}/runs" in r["path"]
-    ]
-    assert "id__gt" in str(asked)
-    assert_true(outcome.latest, still, ["dbt_accounts", "dbt_jobs"])
-
-
-@pytest.mark.parametrize("mark", [None, "x", 5, [], ["acme"], ["acme", None, -1], ["", None, 1]])
-def test_a_spoiled_mark_is_its_stacks_alone(mark: Any, still: Simulator) -> None:
-    config = settings(still, "pulumi")
-    state = sync(config).state
-    stacks = state["bookmarks"]["pulumi_stack_updates"]["stacks"]
-    stack_id = next(key for key, stored in stacks.items() if stored[2])
-    stacks[stack_id] = mark
-    outcome = sync(config, state=state)
-    assert outcome.code == 0, outcome.log
-    (line,) = outcome.logged("WARNING")
-    assert all(w in line for w in ("pulumi_stack_updates", repr(stack_id), "from the start"))
-    rows = [row for row in still.rows("pulumi_stack_updates") if row["stack_id"] == stack_id]
-    read = [r for r in outcome.records("pulumi_stack_updates") if r["stack_id"] == stack_id]
-    assert len(read) == len(rows)
-    again = sync(config, state=outcome.state)
-    assert not again.logged("WARNING")
-
-
-def test_thousands_of_spoiled_marks_are_one_line(servers: Record) -> None:
-    stacks = {f"id-{number}": "x" for number in range(5_000)}
-    bookmarks = {"pulumi_stack_updates": {"stacks": stacks}, "dbt_runs": {"partitions": [5]}}
-    state = {"version": VERSION, "bookmarks": bookmarks}
-    (other, line) = sorted(sync(servers, state=state).logged("WARNING"))
-    assert "dbt_runs" in other
-    assert "'id-0'" in line
-    assert "4,997 more" in line
-    assert len(line) < 500
-
-
-def test_an_account_that_comes_twice_is_read_from_the_start(servers: Record) -> None:
-    state = {"version": VERSION, "bookmarks": DAMAGED["twice"]}
-    assert sync(servers, state=state).logged("WARNING", "account 1 (it comes twice)")
 
 
 @pytest.mark.parametrize(
