@@ -133,7 +133,7 @@ def _check_metadata(name: str, entry: Entry) -> None:
                 raise _refusal(f"{flag} in {place} is neither true nor false")
         if facts.get("forced-replication-method") not in _METHODS:
             raise _refusal(f"forced-replication-method in {place} is not known")
-        for field, kind in (("table-key-properties", list), ("replication-key", str)):
-            if not isinstance(facts.get(field), (kind, type(None))):
+        for field, kind in (("table-key-properties", (list, tuple)), ("replication-key", str)):
+            if facts.get(field) is not None and not isinstance(facts[field], kind):
                 raise _refusal(f"{field} in {place} is not what it should be")
         each["metadata"] = facts

@@ -9,6 +9,7 @@ import sys
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any
 
+import click
 from singer_sdk import Tap
 from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.helpers._util import load_json
@@ -17,7 +18,8 @@ from singer_sdk.tap_base import CliTestOptionValue
 from tap_cloudapis.core.errors import OutputError, TapError, Terminated
 
 if TYPE_CHECKING:
-    import click
+    from typing import NoReturn
+
     from singer_sdk.plugin_base import _ConfigInput
 
     from tap_cloudapis.core.report import SyncReport
@@ -25,6 +27,21 @@ if TYPE_CHECKING:
 
 #: What the operating system says where output cannot be written, of which click knows one.
 _NO_OUTPUT = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EPIPE)
+
+
+class _InputFile(click.File):
+    """A file of the command line; one that cannot be opened is told in a line."""
+
+    def fail(
+        self,
+        message: str,
+        param: click.Parameter | None = None,
+        ctx: click.Context | None = None,  # noqa: ARG002
+    ) -> NoReturn:
+        """Tell it as any other mistake of the user's."""
+        option = param.opts[0] if param is not None else "file"
+        msg = f"{option}: {message}"
+        raise TapError(msg)
 
 
 class CommandLineTap(Tap):
@@ -77,6 +94,30 @@ class CommandLineTap(Tap):
         sys.exit(tap.run())
 
     @classmethod
+    def get_singer_command(cls) -> click.Command:
+        """The SDK's command, whose files are opened with words of ours."""
+        command = super().get_singer_command()
+        for param in command.params:
+            if isinstance(param.type, click.File):
+                param.type = _InputFile()
+        return command
+
+    @classmethod
+    def cb_config(
+        cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]
+    ) -> _ConfigInput:
+        """Read the files of ``--config``; one that holds no settings is told in a line."""
+        try:
+            return super().cb_config(ctx, param, value)
+        except (TypeError, ValueError, RecursionError) as exc:
+            # The SDK reads with simplejson, whose error is a class of its own.
+            is_json = not isinstance(exc, (UnicodeError, RecursionError))
+            is_json = is_json and type(exc).__name__ != "JSONDecodeError"
+            what = "does not hold a JSON object" if is_json else f"is not JSON ({exc})"
+            msg = f"--config: the file {what}"
+            raise TapError(msg) from None
+
+    @classmethod
     def cb_test(
         cls,
         ctx: click.Context,
@@ -111,7 +152,19 @@ def run_command(tap: type[Tap]) -> None:
         tap: The tap, or one that inherits from it.
     """
     logger = logging.getLogger(tap.name)
-    command = tap.cli
+    wrong = _wrong_log_level(tap.name)
+    try:
+        command = tap.cli
+    except Exception as exc:
+        path = os.environ.get(_LOG_CONFIG)
+        if not path:
+            raise
+        # Whatever a file of logging brings about.
+        told = " ".join(f"{type(exc).__name__}: {exc}".split())
+        wrong = f"{_LOG_CONFIG}: {path} sets up no logging ({told:.200})"
+    if wrong:
+        logger.error("%s", wrong)
+        sys.exit(1)
     if sys.stdout is None:
         logger.error("cannot write to standard output: it is closed")
         sys.exit(1)
@@ -131,12 +184,24 @@ def run_command(tap: type[Tap]) -> None:
             raise
         _drop_output()
         logger.error("cannot write to standard output: %s", exc.strerror)  # noqa: TRY400
-    except ValueError as exc:
-        # The SDK reads --config with simplejson, whose error is a class of its own.
-        if type(exc).__name__ != "JSONDecodeError":
-            raise
-        logger.error("--config: the file is not JSON (%s)", exc)  # noqa: TRY400
     sys.exit(1)
+
+
+#: The variable of the SDK that names a file of logging; Meltano sets it.
+_LOG_CONFIG = "SINGER_SDK_LOG_CONFIG"
+
+
+def _wrong_log_level(plugin: str) -> str:
+    """What is wrong with the variables of logging; they are dropped, so that it can be logged."""
+    if not os.environ.get(_LOG_CONFIG):
+        os.environ.pop(_LOG_CONFIG, None)
+    known = logging.getLevelNamesMapping()
+    for name in (f"{plugin.upper().replace('-', '_')}_LOGLEVEL", "LOGLEVEL"):
+        level = os.environ.get(name)
+        if level and level.upper() not in known:
+            del os.environ[name]
+            return f"{name}: there is no level {level!r:.60}; it is one of {', '.join(known)}"
+    return ""
 
 
 def _drop_output() -> None:

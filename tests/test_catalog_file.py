@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.core.syncing import BY_DEFAULT, NAMES, Record, catalog_of, run_tap, settings, sync
+from tests.core.syncing import BY_DEFAULT, NAMES, Record, catalog_of, command, settings, sync
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -103,7 +104,9 @@ REFUSED: dict[str, tuple[Record, str]] = {
 def test_what_cannot_be_read_is_refused_in_a_line(
     catalog: Record, words: str, tmp_path: Path
 ) -> None:
-    outcome = run_tap(config={"dbt_token": "fake"}, catalog=catalog, folder=tmp_path)
+    for name, content in {"config": {"dbt_token": "fake"}, "catalog": catalog}.items():
+        (tmp_path / name).write_text(json.dumps(content))
+    outcome = command("--config", tmp_path / "config", "--catalog", tmp_path / "catalog")
     assert outcome.code == 1
     (line,) = outcome.log
     assert all(word in line for word in ("ERROR", "--catalog: ", words, "--discover"))

@@ -135,11 +135,71 @@ def test_a_file_that_is_no_json_is_one_line(
     assert outcome.logged("ERROR", *words), outcome.log
 
 
-def test_a_file_that_is_not_there_is_no_traceback(tmp_path: Path) -> None:
-    outcome = run_tap("--config", tmp_path / "missing.json")
-    assert outcome.code != 0
-    assert not outcome.logged("Traceback")
-    assert outcome.logged("missing.json")
+#: Files that hold no object, as bytes; ``None`` for a folder, ``...`` for no file.
+BROKEN: dict[str, Any] = {
+    "empty": b"",
+    "binary": b"\x00\xff\xfe",
+    "cut": b'{"bookmarks": {"dbt_ru',
+    "number": b"5",
+    "text": b'"x"',
+    "null": b"null",
+    "deep": b"[" * 100_000,
+    "folder": None,
+    "missing": ...,
+}
+
+
+@pytest.mark.parametrize("content", BROKEN.values(), ids=BROKEN)
+@pytest.mark.parametrize("option", ["config", "catalog", "state"])
+def test_a_broken_file_is_one_line(option: str, content: Any, tmp_path: Path) -> None:
+    path = tmp_path / "broken.json"
+    if content is None:
+        path.mkdir()
+    elif content is not ...:
+        path.write_bytes(content)
+    (tmp_path / "config.json").write_text('{"dbt_token": "fake"}')
+    arguments = [] if option == "config" else ["--config", tmp_path / "config.json"]
+    outcome = command(*arguments, f"--{option}", path)
+    assert outcome.code == 1
+    (line,) = outcome.log
+    assert "ERROR" in line
+    assert f"--{option}: " in line or "broken.json" in line
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("TAP_CLOUDAPIS_LOGLEVEL", "NOPE"),
+        ("LOGLEVEL", "10"),
+        ("SINGER_SDK_LOG_CONFIG", "folder"),
+        ("SINGER_SDK_LOG_CONFIG", b"\x00\xff"),
+        ("SINGER_SDK_LOG_CONFIG", b""),
+        ("SINGER_SDK_LOG_CONFIG", b"{"),
+        ("SINGER_SDK_LOG_CONFIG", b"version: 1\nhandlers: {a: {class: no.such}}"),
+    ],
+)
+def test_logging_that_cannot_be_set_up_is_one_line(
+    name: str, text: str | bytes, tmp_path: Path
+) -> None:
+    path = tmp_path / "logging.yml"
+    if isinstance(text, bytes):
+        path.write_bytes(text)
+        text = str(path)
+    elif text == "folder":
+        text = str(tmp_path)
+    outcome = run_tap(config={"dbt_token": "fake"}, folder=tmp_path, env={name: text})
+    assert outcome.code == 1
+    (line,) = outcome.log
+    assert "ERROR" in line
+    assert f"{name}: " in line
+
+
+@pytest.mark.parametrize("path", ["", "missing.yml"])
+def test_no_file_of_logging_is_no_failure(path: str, tmp_path: Path) -> None:
+    outcome = run_tap("--version", env={"SINGER_SDK_LOG_CONFIG": path})
+    assert outcome.code == 0
+    assert bool(outcome.logged("WARNING", "missing.yml")) is bool(path)
 
 
 class TestMaps:
