@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from typing import TYPE_CHECKING, Any
 
 from cloudapis_simulator.api.errors import BadRequestError, NotFoundError
@@ -139,6 +139,20 @@ class PulumiApi:
         if query.text("output-type") in (None, "cli"):
             return {"updates": [row["info"] for row in rows]}
         return {"updates": rows, **more}
+
+    def one_update(self, names: Mapping[str, str], query: Query, headers: Headers) -> Row:
+        """`GET /api/stacks/{org}/{project}/{stack}/updates/{version}`: the service shape."""
+        del query, headers
+        _, stack = self._stack(names)
+        if not re.fullmatch(r"[0-9]{1,18}", names["version"]):
+            raise BadRequestError("Invalid 'version' value.")
+        version, now = int(names["version"]), self._world.clock.now
+        numbers = range(1, stack.count(now) + 1)
+        place = bisect_left(numbers, version, key=lambda number: stack.update(number).version)
+        if place == len(numbers) or stack.update(numbers[place]).version != version:
+            raise NotFoundError
+        latest = stack.update(numbers[-1]).version
+        return update_row(stack, stack.update(numbers[place]), latest, now)
 
     def _listed_organizations(self, login: str | None) -> list[Organization]:
         if login is None:

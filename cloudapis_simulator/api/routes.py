@@ -115,6 +115,9 @@ class Api:
             # Its rows are cached one by one, for pages of any cut.
             _Endpoint(f"{v2}runs/", "dbt_runs", self._dbt.runs, cached=False),
             _Endpoint(f"{stack}/updates", "pulumi_stack_updates", self._pulumi.updates),
+            _Endpoint(
+                f"{stack}/updates/{{version}}", "pulumi_stack_updates", self._pulumi.one_update
+            ),
             _Endpoint(f"{v2}runs/{{run}}/", "dbt_runs", self._dbt.run),
             _Endpoint(f"{v2}jobs/", "dbt_jobs", self._dbt.jobs),
             _Endpoint(v2, "dbt_accounts", self._dbt.account),

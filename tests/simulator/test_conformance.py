@@ -176,7 +176,8 @@ def test_pulumi_stacks_and_their_updates_conform(
     still: Client, documents: dict[str, Document]
 ) -> None:
     document = documents["pulumi"]
-    detail = document.answer_schema("/api/stacks/{orgName}/{projectName}/{stackName}")
+    address = "/api/stacks/{orgName}/{projectName}/{stackName}"
+    detail = document.answer_schema(address)
     service = {"$ref": "#/components/schemas/GetStackUpdatesResponse"}
     flat = {
         "type": "object",
@@ -191,6 +192,9 @@ def test_pulumi_stacks_and_their_updates_conform(
         answer = still.pulumi(f"{path}/updates", output_type="service", page=1, pageSize=50)
         document.check(service, answer.json())
         document.check(flat, still.pulumi(f"{path}/updates").json())
+        for row in answer.json()["updates"][:2]:
+            one = still.pulumi(f"{path}/updates/{row['version']}")
+            document.check(document.answer_schema(address + "/updates/{version}"), one.json())
 
 
 def test_conformance_can_fail(still: Client, documents: dict[str, Document]) -> None:

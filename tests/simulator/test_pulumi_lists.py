@@ -101,6 +101,20 @@ def test_updates_in_both_shapes(still: Client) -> None:
     assert still.pulumi(path, page=1, pageSize="many").status_code == 400
 
 
+def test_an_update_at_its_own_address(still: Client) -> None:
+    gaps = 0
+    for stack in still.pulumi_rows("user/stacks", "stacks")[:9]:
+        path = f"{stack_path(stack)}/updates"
+        rows = {row["version"]: row for row in still.updates(stack)}
+        for version in range(max(rows, default=0) + 2):
+            answer = still.pulumi(f"{path}/{version}")
+            gaps += 0 < version < max(rows, default=0) and version not in rows
+            assert answer.status_code == (200 if version in rows else 404)
+            assert version not in rows or answer.json() == rows[version]
+        assert still.pulumi(f"{path}/one").status_code == 400
+    assert gaps, "no version was left out: this test shows less"
+
+
 def test_last_update_is_the_start_of_the_newest(still: Client) -> None:
     stacks = still.pulumi_rows("user/stacks", "stacks")
     for stack in stacks[::4]:
