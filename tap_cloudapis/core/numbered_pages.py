@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
     from tap_cloudapis.core.paging import Page, PageLimit, Params, PendingPage, Row, Submit
 
+#: Pages that are read to find one row, and how many of them are guessed before halves are taken.
+MAX_SEEKS, MAX_GUESSES = 24, 3
+
 
 @dataclass
 class NumberedPages:
@@ -32,6 +35,8 @@ class NumberedPages:
         identity: Gives what stays the same of a raw row; two rows with one key and different
             identities are an error.
         floor: Rows up to this key are known: the walk ends with the page that reaches it.
+        sought: Keys up to the floor whose rows are wanted all the same. Each is looked for on the
+            page that must hold it, so that one far below costs a page and not all above it.
         awaited: Identities of rows without a key: the walk goes on below the floor until they
             were met, or to the end of the list.
         enough: Whether no older page than this one can hold a wanted row.
@@ -44,11 +49,14 @@ class NumberedPages:
     key: Callable[[Row], int | None]
     identity: Callable[[Row], Any]
     floor: int = 0
+    sought: frozenset[int] = frozenset()
     awaited: frozenset[Any] = frozenset()
     enough: Callable[[list[Row]], bool] = field(default=lambda _rows: False)
     newest: int = field(default=0, init=False)
     unsorted: bool = field(default=False, init=False)
     _seen: dict[int, Any] = field(default_factory=dict, init=False, repr=False)
+    #: The greatest and the least key of the pages that were read, by number.
+    _spans: dict[int, tuple[int, int]] = field(default_factory=dict, init=False, repr=False)
     _is_wrong: bool = field(default=False, init=False, repr=False)
 
     def first_params(self) -> Params:
@@ -56,7 +64,7 @@ class NumberedPages:
         return {"page": 1}
 
     def walk(self, submit: Submit, first: PendingPage, ahead: int) -> Iterator[list[Row]]:
-        """Give the rows above the floor; see the class."""
+        """Give the rows above the floor, and those that are sought; see the class."""
         for _ in range(MAX_RESTARTS):
             if (yield from self._pass(submit, first, ahead)):
                 return
@@ -70,6 +78,8 @@ class NumberedPages:
     ) -> Generator[list[Row], None, bool]:
         """Read on from page 1; give back whether no row can be missing."""
         page = first.result()
+        self._spans.clear()
+        self._note_span(1, page.rows)
         self.newest = max(self._keys(page.rows), default=0)
         read = set(map(self._one, page.rows))
         yield self._fresh(page.rows)
@@ -77,13 +87,17 @@ class NumberedPages:
         full = page.size or self.limit.value
         total = self._told(page, full, seen=len(page.rows))
         whole = total is not None and total <= len(page.rows)
-        if not page.rows or self._reached(page.rows) or whole:
+        reached = self._reached(page.rows)
+        if not page.rows or whole:
             return bool(page.rows) or not total
+        last = None if total is None else ceil(total / size)
+        if reached:
+            yield from self._seek(submit, size, last)
+            return True
         pending: deque[PendingPage] = deque()
         # Only a first read is known to want every page; a later one mostly ends on the first.
         ahead = ahead if self.floor == 0 and total is not None else 1
         number = 2
-        last = None if total is None else ceil(total / size)
         unsure = False
         try:
             while True:
@@ -95,6 +109,7 @@ class NumberedPages:
                 if not pending:
                     return total is None or (len(read) >= total and not unsure)
                 page = pending.popleft().result()
+                self._note_span(number - len(pending) - 1, page.rows)
                 known = len(read)
                 read.update(map(self._one, page.rows))
                 self.newest = max([self.newest, *self._keys(page.rows)])
@@ -108,10 +123,65 @@ class NumberedPages:
                     unsure = unsure or told < total or (ahead > 1 and told != total)
                 last = None if told is None else ceil(told / size)
                 if self._reached(page.rows):
+                    yield from self._seek(submit, size, last)
                     return not unsure
         finally:
             for handle in pending:
                 handle.cancel()
+
+    @property
+    def missing(self) -> frozenset[int]:
+        """The sought keys that no page has brought so far."""
+        return self.sought.difference(self._seen)
+
+    def _seek(
+        self, submit: Submit, size: int, last: int | None
+    ) -> Generator[list[Row], None, None]:
+        """Read the pages that must hold the sought keys, if they were not read already.
+
+        Args:
+            submit: Asks for a page.
+            size: How many rows a page has.
+            last: The number of the last page, if it is known.
+        """
+        for key in sorted(self.sought, reverse=True):
+            for tries in range(MAX_SEEKS):
+                number = None if key in self._seen else self._page_of(key, size, last, tries)
+                if number is None:
+                    break
+                asked = {"page": number, self.limit.param: size}
+                rows = submit(asked, resizable=False).result().rows
+                self._note_span(number, rows)
+                if self._spans[number][0] >= max(self.newest, 1):
+                    return  # the server knows no pages
+                yield self._fresh(rows)
+
+    def _page_of(self, key: int, size: int, last: int | None, tries: int) -> int | None:
+        """The page that is most likely to hold a key; ``None`` if none can hold it.
+
+        Keys are given one by one, so that the distance of two keys is the most rows that can lie
+        between them; where keys were left out it is fewer, which pages that were read tell.
+        """
+        if any(least <= key <= greatest for greatest, least in self._spans.values()):
+            return None
+        above = max((n for n, span in self._spans.items() if span[1] > key), default=0)
+        below = min((n for n, span in self._spans.items() if span[0] < key), default=None)
+        end = below or (last + 1 if last else None)
+        if not above or (end is not None and end <= above + 1):
+            return None
+        distance = self._spans[above][1] - key
+        number = above + ceil(distance / size)
+        if below is not None:
+            whole = self._spans[above][1] - self._spans[below][0]
+            number = above + ceil((below - above - 1) * distance / whole)
+            if tries > MAX_GUESSES:
+                number = (above + below) // 2
+        return max(above + 1, number if end is None else min(number, end - 1))
+
+    def _note_span(self, number: int, rows: list[Row]) -> None:
+        """Remember from which key to which a page goes; behind the last one there are none."""
+        keys = self._keys(rows)
+        self._spans[number] = (max(keys, default=0), min(keys, default=0))
 
     def _told(self, page: Page, full: int, *, seen: int) -> int | None:
         """How many rows there are; ``None`` where the API does not say, or says what cannot be.
@@ -166,7 +236,8 @@ class NumberedPages:
                 self._seen[key] = identity
                 here.add(key)
             if self._seen[key] == identity:
-                if key in here and (key > self.floor or not key or identity in self.awaited):
+                wanted = key > self.floor or not key or key in self.sought
+                if key in here and (wanted or identity in self.awaited):
                     fresh.append(row)
             else:
                 msg = (

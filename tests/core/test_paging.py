@@ -247,6 +247,58 @@ def test_numbers_read_down_to_the_floor(
 
 
 @MANY
+@given(ids, st.integers(1, 12), aheads, st.integers(0, 10_000), st.booleans(), st.data())
+def test_numbers_give_what_is_sought_below_the_floor(  # noqa: PLR0913, PLR0917 - all it can be
+    rows: list[int], cap: int, ahead: int, floor: int, totals: bool, data: Any
+) -> None:
+    """Whatever keys were left out."""
+    floor = max([i for i in rows if i <= floor], default=0)
+    known = st.sampled_from([i for i in rows if i <= floor] or [0])
+    sought = data.draw(st.frozensets(known | st.integers(1, floor + 1), max_size=5))
+    sought = frozenset(i for i in sought if 0 < i <= floor)
+    api = Api(list(rows), cap=cap, totals=totals)
+    pages = numbered_pages(floor=floor, sought=sought)
+    given = walk(pages, api, ahead)
+    assert sorted(given) == [i for i in rows if i > floor or i in sought]
+    assert pages.missing == sought.difference(rows)
+    assert api.answered <= len(rows) // cap + 2 + 12 * len(sought)
+
+
+@pytest.mark.parametrize("left_out", [0, 7, 3], ids=["none", "a few", "many"])
+def test_what_is_sought_far_below_costs_few_pages(left_out: int) -> None:
+    rows = [i for i in range(1, 100_001) if not left_out or i % left_out]
+    api = Api(rows, cap=100)
+    assert walk(numbered_pages(floor=rows[-1], sought=frozenset({5})), api) == [5]
+    assert api.answered <= (3 if left_out else 2)
+
+
+@MANY
+@given(ids, gains, st.integers(1, 12), st.data())
+def test_what_is_sought_is_found_while_rows_appear(
+    rows: list[int], happening: Any, cap: int, data: Any
+) -> None:
+    """Or is said to be missing, where it moved from one page to another meanwhile."""
+    sought = data.draw(st.frozensets(st.sampled_from(rows), max_size=4)) if rows else frozenset()
+    pages = numbered_pages(floor=max(rows, default=0), sought=sought)
+    given = walk(pages, Api(list(rows), happening, cap))
+    assert len(given) == len(set(given))
+    assert sought <= set(given) | pages.missing
+    assert not pages.missing & set(given)
+
+
+def test_what_is_sought_on_a_server_that_ignores_numbers_ends() -> None:
+    class First(Api):
+        def answer(self, params: Params) -> Page:
+            return super().answer({**params, "page": 1})
+
+    api = First(list(range(1, 101)))
+    pages = numbered_pages(floor=100, sought=frozenset({5}))
+    assert walk(pages, api) == []
+    assert pages.missing == {5}
+    assert api.answered == 2
+
+
+@MANY
 @given(ids)
 def test_numbers_end_where_the_server_ignores_them(rows: list[int]) -> None:
     class Whole(Api):
