@@ -36,6 +36,7 @@ class ScriptedServer:
     Args:
         answer: Gives a :class:`Reply` or a JSON value for a path and its query.
         seconds: How long each answer takes.
+        clock: By how many seconds the time differs that answers tell.
 
     Attributes:
         url: The base URL.
@@ -44,7 +45,13 @@ class ScriptedServer:
         most_in_flight: The most requests there were at once.
     """
 
-    def __init__(self, answer: Callable[[str, dict[str, str]], Any], *, seconds: float = 0) -> None:
+    def __init__(
+        self,
+        answer: Callable[[str, dict[str, str]], Any],
+        *,
+        seconds: float = 0,
+        clock: float = 0,
+    ) -> None:
         self.seconds = seconds
         self.requests: list[dict[str, Any]] = []
         self.most_in_flight = 0
@@ -76,6 +83,9 @@ class ScriptedServer:
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)
+
+            def date_time_string(self, timestamp: float | None = None) -> str:
+                return super().date_time_string((timestamp or time.time()) + clock)
 
             def log_message(self, *_: Any) -> None:
                 pass

@@ -96,6 +96,8 @@ class Connection:
         self._service = service
         self._parts = urlsplit(url)
         self._stopped = threading.Event()
+        #: The time of the latest answer, as the server tells it; empty if it does not.
+        self.date = ""
         self._reached = False
         self._exhausted: list[StreamReport] = []
         self._lock = threading.Lock()
@@ -283,6 +285,7 @@ class Connection:
         if response.is_redirect:
             response.close()
             response = session.send(request, timeout=self.timeout, stream=True)
+        self.date = response.headers.get("Date", "")
         validate(response)
         if response.status_code == NO_CONTENT:
             response.close()

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from singer_sdk.helpers.types import Context
 
+    from tap_cloudapis.core.exchange import Read
+
 #: What identifies a stack in the key of everything below it. A stack keeps its id when it is
 #: renamed or transferred; one that is made again under the same names has another.
 STACK_KEY = ("org_name", "project_name", "stack_name", "stack_id")
@@ -58,6 +60,11 @@ class Stacks(LedgerParent, PulumiStream):
         """Pages by token."""
         return TokenPages(limit=self.limit, what=self.place(context))
 
+    def sift(self, read: Read, rows: list[Row], context: Context | None) -> list[Row]:  # noqa: ARG002
+        """Note whether the server tells when stacks were updated, before any of them is asked."""
+        self.tells_last_update = self.tells_last_update or any(r.get("lastUpdate") for r in rows)
+        return rows
+
     def to_record(self, row: Row, context: Context) -> Row | None:
         """Rename the fields; leave out what older servers add of other organizations."""
         organization = context["org_name"]
@@ -67,8 +74,6 @@ class Stacks(LedgerParent, PulumiStream):
         names = (organization, record.get("project_name"), record.get("stack_name"))
         record["stack_id"] = str(record.pop("id", None) or "/".join(map(str, names)))
         record["console_url"] = (record.get("links") or {}).get("self")
-        if record.get("last_update"):
-            self.tells_last_update = True
         return record
 
     def entry(self, record: Row) -> tuple[str, str, Any]:

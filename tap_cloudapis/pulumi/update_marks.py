@@ -56,7 +56,8 @@ class StackMark:
 
     Attributes:
         org_name: Where the stack was last seen.
-        last_update: The stack's ``last_update`` when it was read.
+        last_update: The stack's ``last_update`` when it was read; ``None`` where another update
+            may have the same one.
         newest: The newest version that was emitted.
         known_by: What tells that version from the same one of another stack; empty for nothing.
         open: The updates that had not ended, by their ids.
@@ -106,6 +107,8 @@ class UpdateMarks:
         state["since"] = since
         self._state = state
         self._stored: dict[str, list[Any]] = state.setdefault("stacks", {})
+        #: Whether the server has told before when a stack was updated.
+        self.tell_last_update = any(mark[1] for mark in self._stored.values())
 
     def get(self, stack_id: str) -> StackMark | None:
         """The mark of a stack; ``None`` for one that was not read yet."""

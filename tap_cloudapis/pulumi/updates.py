@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from datetime import MAXYEAR, UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from tap_cloudapis.core.errors import ResponseError
 from tap_cloudapis.core.facts import Facts
 from tap_cloudapis.core.ledger import short_hash
 from tap_cloudapis.core.marks import MarkedStream
@@ -28,7 +32,11 @@ if TYPE_CHECKING:
 OPEN_RESULTS = ("in-progress", "not-started")
 ENDED_RESULTS = ("succeeded", "failed")
 NOT_FOUND = 404
-GONE = "answered 404: deleted or moved meanwhile, or not shown to this token"
+#: What the address of an update answers that is not there, or on servers without such addresses.
+GONE = (404, 405, 410)
+#: A stack that was updated just now is asked for once more: a clock or a list may lag behind by
+#: minutes. What lies further ahead is no time at all, and has to tell one update from another.
+LAG, AHEAD = timedelta(minutes=5), timedelta(days=1)
 
 
 class StackUpdates(MarkedStream, PulumiStream):
@@ -71,6 +79,7 @@ class StackUpdates(MarkedStream, PulumiStream):
         self._before = StackMark("", None)
         self._now = StackMark("", None)
         self._listed = 0
+        self._missing: frozenset[int] = frozenset()
         self._told_unsorted = False
         self._is_another = False
         self._left_out = 0
@@ -87,15 +96,19 @@ class StackUpdates(MarkedStream, PulumiStream):
             return False
         self.marks.moved(context["stack_id"], context["org_name"])
         mark = self.marks.get(context["stack_id"])
-        if mark is not None:
-            return mark.last_update != context["last_update"] or bool(mark.open)
-        # Never updated, unless this server never tells.
-        return context["last_update"] is not None or not self._parent_tells_last_update
+        known = mark.last_update if mark else None
+        if known != context["last_update"] or (mark and mark.open):
+            return True
+        if known is not None:
+            return False
+        # Never updated, unless it was, or this server never tells.
+        return bool(mark and mark.newest) or not self._tells_last_update
 
     @property
-    def _parent_tells_last_update(self) -> bool:
-        parent = self.parent
-        return isinstance(parent, Stacks) and parent.tells_last_update
+    def _tells_last_update(self) -> bool:
+        parent = self._parent
+        told_now = isinstance(parent, Stacks) and parent.tells_last_update
+        return told_now or self.marks.tell_last_update
 
     def was_read(self, context: Context | None) -> bool:
         """Whether the stack has a mark."""
@@ -106,25 +119,29 @@ class StackUpdates(MarkedStream, PulumiStream):
         return {"output-type": "service"}
 
     def new_paginator(self, context: Context | None) -> NumberedPages:
-        """Newest first, down to the oldest version that is open or not known."""
+        """Newest first, down to what is known; what was open is looked for where it must be."""
         pages = NumberedPages(
             limit=self.limit,
             what=self.place(context),
             key=_version,
             identity=_identity,
         )
-        mark = self.marks.get((context or {})["stack_id"])
-        if mark is None:
+        if self._since:
             pages.enough = self._before_start
-        else:
-            numbered = [update.version - 1 for update in mark.open.values() if update.version]
-            pages.floor = min([mark.newest, *numbered])
+        mark = self.marks.get((context or {})["stack_id"])
+        if mark is not None:
+            pages.floor = mark.newest
+            pages.sought = frozenset(u.version for u in mark.open.values() if u.version)
             pages.awaited = frozenset(ref for ref, u in mark.open.items() if not u.version)
         return pages
 
     def _before_start(self, rows: list[Row]) -> bool:
-        """Whether a page holds updates from before the start date: older pages only do."""
-        return any(self._is_early(_info(row)) for row in rows if _version(row))
+        """Whether all updates of a page are from before the start date: then so are older ones.
+
+        One alone does not tell: clocks differ, so that times need not be in order of versions.
+        """
+        dated = [i for i in map(_info, filter(_version, rows)) if to_timestamp(i.get("startTime"))]
+        return bool(dated) and all(map(self._is_early, dated))
 
     def _is_early(self, info: Row) -> bool:
         """Whether an update started before the start date."""
@@ -141,19 +158,63 @@ class StackUpdates(MarkedStream, PulumiStream):
             self.marks.drop(context["stack_id"])
             self._begin(context, None)
             yield from super().lists(context)
+        elif self._missing:
+            yield self._each_alone(context)
+
+    def _each_alone(self, context: Context) -> list[Row]:
+        """Ask for the updates that were open, and that the list lacks, at their own addresses.
+
+        A list may lack an update for a moment; only its own address tells that it is gone.
+        """
+        place = stack_place(context)
+        still_open = {update.version: (ref, update) for ref, update in self._before.open.items()}
+        pending = []
+        for version in sorted(self._missing):
+            request = self.prepare(context, {})
+            request.url = f"{self.get_url(context)}/{version}"
+            pending.append((version, self.send(request)))
+        rows = []
+        for version, exchange in pending:
+            try:
+                row = exchange.body()
+            except ResponseError as exc:
+                if exc.response.status_code not in GONE:
+                    raise
+                what = f"update {version} of stack {place} was open, and is gone: it stays so"
+                self.note_of(context, what)
+                continue
+            if isinstance(row, dict) and _version(row) == version:
+                rows.append(row)
+            else:
+                ref, update = still_open[version]
+                self._now.open[ref] = update
+        return rows
 
     def _begin(self, context: Context, mark: StackMark | None) -> None:
         self._before = mark or StackMark("", None)
-        self._now = StackMark(
-            context["org_name"], context["last_update"], self._before.newest, self._before.known_by
-        )
+        # The time is told in seconds: another update may begin in the one that was told.
+        told = None if self._is_fresh(context["last_update"]) else context["last_update"]
+        self._now = StackMark(context["org_name"], told, self._before.newest, self._before.known_by)
+        self._missing = frozenset()
         self._is_another = False
         self._left_out = self.report.left_out
+
+    def _is_fresh(self, last_update: Any) -> bool:
+        """Whether a stack was updated just now, by the server's clock or this computer's."""
+        clocks = [datetime.now(UTC)]
+        with suppress(TypeError, ValueError):
+            clocks.append(parsedate_to_datetime(self.connection.date))
+        told = str(to_timestamp(last_update) or "")
+        return any(
+            f"{now - LAG:%Y-%m-%dT%H:%M:%S}" < told < f"{now + AHEAD:%Y-%m-%dT%H:%M:%S}"
+            for now in clocks
+            if now.year < MAXYEAR
+        )
 
     def sift(self, read: Read, rows: list[Row], context: Context | None) -> list[Row]:
         """Keep the updates that are new or were open."""
         assert isinstance(read.paginator, NumberedPages)  # noqa: S101 - see new_paginator()
-        self._listed = read.paginator.newest
+        self._listed, self._missing = read.paginator.newest, read.paginator.missing
         if read.paginator.unsorted and not self._told_unsorted:
             self._told_unsorted = True
             what = "its updates do not come newest first, so all of them are read each time"

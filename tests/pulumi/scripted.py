@@ -76,12 +76,14 @@ class Cloud:
         organizations: Logins that are told of the user.
         answers: By path, what is answered instead.
         cap: The most updates in a page.
+        clock: By how many seconds the service's clock differs.
     """
 
     stacks: list[Stack]
     organizations: list[str] = field(default_factory=lambda: ["acme", "labs"])
     answers: dict[str, Any] = field(default_factory=dict)
     cap: int = 100
+    clock: float = 0
 
     def __call__(self, path: str, query: dict[str, str]) -> Any:
         name = query.get("organization", "")
@@ -91,10 +93,13 @@ class Cloud:
             return {"organizations": [{"githubLogin": name} for name in self.organizations]}
         if path == "/api/user/stacks":
             return {"stacks": [row(stack) for stack in self.stacks if at(stack)[0] == name]}
-        if path.endswith("/updates"):
-            place = path.removeprefix("/api/stacks/").removesuffix("/updates")
-            found = [stack for stack in self.stacks if stack.place == place]
-            return self._page(found[0].updates, query) if found else Reply({}, status=404)
+        place, _, version = path.removeprefix("/api/stacks/").partition("/updates")
+        if place != path:
+            rows = next((stack.updates for stack in self.stacks if stack.place == place), None)
+            if rows is not None and not version:
+                return self._page(rows, query)
+            one = [row for row in rows or () if f"/{row['version']}" == version]
+            return one[0] if one else Reply({}, status=404)
         login = path.split("/")[3]
         known = [org for org in self.organizations if org.casefold() == login.casefold()]
         return {"githubLogin": known[0]} if known else Reply({}, status=404)
@@ -124,6 +129,7 @@ class Syncs:
         emitted: The updates of all syncs: place, version, id and result.
         state: The state of the last one.
         outcome: What the last one did.
+        requests: What the last one asked for: paths and queries.
     """
 
     def __init__(self, cloud: Cloud, **settings: Any) -> None:
@@ -132,13 +138,15 @@ class Syncs:
         self.emitted: list[tuple[str, int, str, str]] = []
         self.state: Record | None = None
         self.outcome: Outcome
+        self.requests: list[tuple[str, dict[str, str]]] = []
 
     def sync(self, *, code: int = 0, **settings: Any) -> list[tuple[str, int, str, str]]:
         """Sync, and give the updates that were emitted; the exit code is checked."""
-        with ScriptedServer(self._cloud) as server:
+        with ScriptedServer(self._cloud, clock=self._cloud.clock) as server:
             config = {"pulumi_token": FAKE, "pulumi_url": server.url}
             config |= {**self._settings, **settings}
             self.outcome = sync(config, state=self.state, select=[STACKS, UPDATES])
+        self.requests = [(r["path"], r["query"]) for r in server.requests]
         assert self.outcome.code == code, self.outcome.log
         assert not self.outcome.logged("unexpected")
         self.state = self.outcome.state
@@ -148,6 +156,12 @@ class Syncs:
         ]
         self.emitted += found
         return found
+
+    @property
+    def asked(self) -> list[str]:
+        """What the last one asked of updates: pages by their numbers, updates by addresses."""
+        found = [(p, q) for p, q in self.requests if "/updates" in p]
+        return [query.get("page") or path.rpartition("/")[2] for path, query in found]
 
     @property
     def marks(self) -> dict[str, list[Any]]:
