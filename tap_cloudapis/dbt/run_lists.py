@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, TypedDict
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-from tap_cloudapis.core.bookmarks import RowId
-from tap_cloudapis.core.errors import RefusedError
+from tap_cloudapis.core.errors import RefusedError, TapError
 from tap_cloudapis.core.exchange import Read
 from tap_cloudapis.core.offset_pages import OffsetPages
 from tap_cloudapis.dbt.client import PAGE_SIZE, DbtStream, has_id
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
     from singer_sdk.helpers.types import Context
 
-    from tap_cloudapis.core.paging import Row
+    from tap_cloudapis.core.paging import PendingPage, Row, Submit
     from tap_cloudapis.dbt.filters import RunFilter
 
 OPEN_STATUSES = [1, 2, 3]
@@ -45,6 +46,43 @@ def naive(timestamp: str) -> str:
 def now() -> str:
     """The time in the form of all timestamps."""
     return f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%f}Z"
+
+
+@dataclass
+class RunsByIds(OffsetPages):
+    """A list of runs by their ids, and what it lacks, each at its own address.
+
+    A list may lack a run for a moment; only its own address tells that it is gone. A server that
+    ignores lists of ids, and would give its whole history, is asked run by run.
+
+    Attributes:
+        ids: The runs that are asked for.
+        alone: Gives runs by their own addresses, without those that are not there.
+        gone: The runs that are not there.
+    """
+
+    ids: frozenset[int] = frozenset()
+    alone: Callable[[Collection[int]], list[Row]] = field(default=lambda _ids: [], repr=False)
+    gone: frozenset[int] = field(default=frozenset(), init=False)
+
+    def walk(self, submit: Submit, first: PendingPage, ahead: int) -> Iterator[list[Row]]:
+        """Give the runs that are there."""
+        missing = self.ids
+        for rows in super().walk(submit, first, ahead):
+            here = {row["id"] for row in rows if has_id(row)}
+            if not here <= self.ids:
+                break
+            missing -= here
+            yield rows
+        if missing:
+            rows = self.alone(missing)
+            self.gone = missing.difference(row["id"] for row in rows)
+            yield rows
+
+
+def without(run_filter: RunFilter, pages: RunsByIds, rows: list[Row]) -> set[int]:
+    """The runs that were asked for by their ids and are no runs of a filter any more."""
+    return {row["id"] for row in rows if has_id(row) and not run_filter.matches(row)} | pages.gone
 
 
 class RunListStream(DbtStream):
@@ -92,35 +130,41 @@ class RunListStream(DbtStream):
         ordered = sorted(ids)
         for start in range(0, len(ordered), PAGE_SIZE):
             some = ordered[start : start + PAGE_SIZE]
-            yield self.run_list(context, purpose, run_filter, {"pk__in": some}, frozenset(some))
+            pages = RunsByIds(
+                limit=self.limit,
+                what=f"{self.describe(context)}{purpose.value}",
+                keyset="id__gt",
+                ids=frozenset(some),
+                alone=partial(self.one_by_one, context),
+            )
+            # Without the filter: a run that does not pass it is there all the same.
+            yield Read(pages, {"pk__in": some}, (purpose, run_filter, None))
 
-    def runs_by_ids(self, read: Read, rows: list[Row], context: Context | None) -> list[Row]:
-        """The rows of such a list; one by one from a server that ignores lists of ids."""
-        _, run_filter, asked = read.purpose
-        if {row["id"] for row in rows if has_id(row)} <= asked:
-            return [row for row in rows if run_filter.matches(row)]
-        # It would give its whole history.
-        paginator = read.paginator
-        assert isinstance(paginator, OffsetPages)  # noqa: S101 - see run_list()
-        paginator.closed = True
-        return self._one_by_one(context, asked)
-
-    def _one_by_one(self, context: Context | None, ids: Collection[int]) -> list[Row]:
+    def one_by_one(self, context: Context | None, ids: Collection[int]) -> list[Row]:
         """Read runs by their own addresses; those that have vanished are left out.
 
         Raises:
             RefusedError: When the token may not read one of them.
+            TapError: When an answer is no run.
         """
         pending = []
         for run_id in sorted(ids):
             request = self.prepare(context, {})
             request.url = str(request.url).replace("/runs/", f"/runs/{run_id}/")
-            pending.append(self.send(request))
+            pending.append((run_id, self.send(request)))
         rows = []
-        for exchange in pending:
+        for run_id, exchange in pending:
             try:
-                rows.append(exchange.body()["data"])
+                row = exchange.body()["data"]
+                if row["id"] != run_id:
+                    raise KeyError(run_id)  # noqa: TRY301 - as for any other shape
             except RefusedError as exc:
                 if exc.response.status_code != NOT_FOUND:
                     raise
+            except (KeyError, TypeError) as exc:
+                host = self.connection.host
+                msg = f"{host} answered in a shape that is not its API's (run {run_id}: {exc!r})"
+                raise TapError(msg) from exc
+            else:
+                rows.append(row)
         return rows

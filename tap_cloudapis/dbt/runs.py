@@ -1,37 +1,47 @@
 """Runs: every run while it is open and once more when it ends, however it ends.
 
 A cursor on ``finished_at`` alone would freeze runs that are open when they are first seen and
-would miss those cancelled in the queue, which end without it. So a sync reads three lists:
-runs seen open before, by their ids; runs that are new, behind the last id; and runs that
-ended within the look-back, because flags of a run still change after its end.
+would miss those cancelled in the queue, which end without it. So a sync reads four lists:
+runs seen open before, by their ids; runs that are new, behind the last id; runs that ended
+within the look-back, because flags of a run still change after its end; and runs created within
+it that have no end, because a run may appear when newer ones have been read.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from contextlib import suppress
 from datetime import datetime, timedelta
 from enum import Enum
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NotRequired, TypedDict
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 
-from tap_cloudapis.core.bookmarks import Moment, RowId, Start
+from tap_cloudapis.core.errors import RefusedError
 from tap_cloudapis.core.facts import Facts
 from tap_cloudapis.core.marks import MarkedStream
 from tap_cloudapis.core.normalizing import to_seconds, to_timestamp
 from tap_cloudapis.dbt.account import Accounts
 from tap_cloudapis.dbt.client import has_id
-from tap_cloudapis.dbt.filters import FILTER_KEY, RunFilter
 from tap_cloudapis.dbt.run_lists import (
     FOREVER,
     OPEN_STATUSES,
     AccountContext,
     RunListStream,
+    RunsByIds,
     is_open,
     naive,
+    without,
 )
 from tap_cloudapis.dbt.run_lists import now as _now
+from tap_cloudapis.dbt.run_marks import (
+    BOOKMARK,
+    AccountProgress,
+    RunsBookmark,
+    edited,
+    fresh_mark,
+    marks_for,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -41,8 +51,14 @@ if TYPE_CHECKING:
     from tap_cloudapis.core.errors import RefusedError
     from tap_cloudapis.core.exchange import Read
     from tap_cloudapis.core.paging import Row
+    from tap_cloudapis.dbt.filters import RunFilter
 
 DURATIONS = tuple((n, f"{n}_seconds") for n in ("duration", "queued_duration", "run_duration"))
+#: Open, or cancelled, which may leave no end.
+STATUSES_WITHOUT_END = [*OPEN_STATUSES, 30]
+#: How long a list may lag behind, whatever look-back the settings ask for; more where it costs
+#: hardly a row, as few runs have no end.
+LAG, LONG_LAG = timedelta(minutes=3), timedelta(hours=1)
 #: What the marks need to know of a run, whether its columns are selected or not.
 NOTED = ("job_definition_id", "project_id", "status", "is_complete", "created_at", "finished_at")
 
@@ -54,51 +70,11 @@ class Purpose(Enum):
     OPEN_AT_START = "runs from before the start date that are still open"
     NEW = "runs behind the last one seen"
     LOOK_BACK = "runs that ended within the look-back"
-
-
-class RunMark(TypedDict):
-    """The mark of a filter in the state."""
-
-    last_id: NotRequired[RowId | None]
-    finished_at: Moment
-    open: list[RowId]
-    since: NotRequired[Start | None]
-
-
-class AccountMarks(TypedDict):
-    """The marks of an account in the state, by the name of the filter."""
-
-    context: AccountContext
-    marks: NotRequired[dict[Annotated[str, msgspec.Meta(pattern=FILTER_KEY)], RunMark]]
-
-
-class RunsBookmark(TypedDict, total=False):
-    """The bookmark of the stream."""
-
-    partitions: list[AccountMarks]
-
-
-@dataclass
-class AccountProgress:
-    """How far a sync has come with the runs of an account.
-
-    Attributes:
-        marks: By the name of a filter; they are part of the state.
-        ended: Runs that were open before and were seen ended.
-        open: Runs that were seen open.
-        latest: The latest end seen, by the name of a filter.
-        refused: The names of filters that the token may not read.
-    """
-
-    marks: dict[str, dict[str, Any]]
-    ended: set[int] = field(default_factory=set)
-    open: set[int] = field(default_factory=set)
-    latest: dict[str, str] = field(default_factory=dict)
-    refused: set[str] = field(default_factory=set)
+    WITHOUT_END = "runs created within the look-back that have no end"
 
 
 class Runs(MarkedStream, RunListStream):
-    """Runs of an account, incremental; see the module for the three lists.
+    """Runs of an account, incremental; see the module for the four lists.
 
     The state of an account has a mark per filter: ``last_id`` (the newest run seen),
     ``finished_at`` (the latest end seen), ``open`` (ids of runs not ended) and ``since`` (the
@@ -139,52 +115,89 @@ class Runs(MarkedStream, RunListStream):
     def sift(self, read: Read, rows: list[Row], context: Context | None) -> list[Row]:
         """Keep of a batch what its list was read for."""
         purpose, run_filter, asked = read.purpose
-        progress = self._progress(context)
-        if purpose is Purpose.OPEN:
-            found = self.runs_by_ids(read, rows, context)
-            progress.ended.update(row["id"] for row in found if has_id(row) and not is_open(row))
-            return found
-        wanted = [row for row in rows if run_filter.matches(row)] if run_filter.key else rows
-        if purpose is Purpose.LOOK_BACK:
-            since, floor = asked
-            return [
-                row
-                for row in wanted
-                if not has_id(row)
-                or (
-                    row["id"] <= floor
-                    and row["id"] not in progress.ended
-                    and not self._is_early(row)
-                    and (to_timestamp(row.get("finished_at")) or "") >= since
-                )
-            ]
+        progress, key = self._progress(context), run_filter.key
+        progress.met(key, rows)
+        wanted = [row for row in rows if run_filter.matches(row)] if key else rows
+        if isinstance(read.paginator, RunsByIds):
+            gone = without(run_filter, read.paginator, rows)
+            progress.gone.update((key, run_id) for run_id in gone)
+            progress.ended.update(row["id"] for row in wanted if has_id(row) and not is_open(row))
+            return wanted
+        if purpose in (Purpose.LOOK_BACK, Purpose.WITHOUT_END):
+            return [row for row in wanted if not has_id(row) or self._is_due(read, row, progress)]
+        if purpose is Purpose.NEW and asked is not None:
+            wanted = [row for row in wanted if not has_id(row) or row["id"] > asked]
         if self._since:
             early = purpose is Purpose.OPEN_AT_START
             return [row for row in wanted if self._is_early(row) is early]
         return wanted
 
+    def _is_due(self, read: Read, row: Row, progress: AccountProgress) -> bool:
+        """Whether a run of the look-back is one to emit: known by its id, and not emitted yet."""
+        purpose, _, (since, last_id) = read.purpose
+        run_id, ended = row["id"], to_timestamp(row.get("finished_at"))
+        if run_id > last_id or run_id in progress.ended or self._is_early(row):
+            return False
+        if purpose is Purpose.LOOK_BACK:
+            return str(ended or "") >= str(since)
+        if run_id in progress.open or (ended and not is_open(row)):
+            return False
+        return str(to_timestamp(row.get("created_at")) or "") >= str(since)
+
     def _is_early(self, row: Row) -> bool:
         """Whether a run was created before the start date."""
-        return bool(self._since) and (to_timestamp(row.get("created_at")) or "") < self._since
+        return bool(self._since) and str(to_timestamp(row.get("created_at")) or "") < self._since
 
     def reads(self, context: Context | None) -> Iterator[Read]:
-        """The three lists of an account, for each filter."""
+        """The lists of an account, for each filter; see the module."""
         progress = self._progress(context)
         for run_filter in self._filters:
             mark = progress.marks[run_filter.key]
             yield from self.lists_by_ids(context, Purpose.OPEN, run_filter, list(mark["open"]))
             last_id = mark.get("last_id")
-            bounds: dict[str, Any] = {}
-            if last_id is None and self._since:
-                bounds = {"created_at__range": [naive(self._since), FOREVER]}
-                open_now = {"status__in": OPEN_STATUSES}
-                yield self.run_list(context, Purpose.OPEN_AT_START, run_filter, open_now)
-            yield self.run_list(context, Purpose.NEW, run_filter, bounds, after=last_id)
-            if last_id is not None:
-                since = self._look_back_from(mark["finished_at"])
-                bounds = {"finished_at__range": [naive(since), FOREVER]}
-                asked = (since, last_id)
-                yield self.run_list(context, Purpose.LOOK_BACK, run_filter, bounds, asked)
+            if last_id is None:
+                bounds: dict[str, Any] = {}
+                if self._since:
+                    bounds = {"created_at__range": [naive(self._since), FOREVER]}
+                    open_now = {"status__in": OPEN_STATUSES}
+                    yield self.run_list(context, Purpose.OPEN_AT_START, run_filter, open_now)
+                yield self.run_list(context, Purpose.NEW, run_filter, bounds)
+                continue
+            # The last one comes itself, too: where neither it nor a newer one does, it is gone.
+            after = last_id - 1
+            yield self.run_list(context, Purpose.NEW, run_filter, {}, last_id, after=after)
+            since = self._look_back_from(mark["finished_at"], LAG)
+            bounds = {"finished_at__range": [naive(since), FOREVER]}
+            yield self.run_list(context, Purpose.LOOK_BACK, run_filter, bounds, (since, last_id))
+            since = self._look_back_from(mark["finished_at"], LONG_LAG)
+            bounds = {"created_at__range": [naive(since), FOREVER]}
+            bounds["status__in"] = STATUSES_WITHOUT_END
+            asked = (since, last_id)
+            late = self.run_list(context, Purpose.WITHOUT_END, run_filter, bounds, asked)
+            late.optional = "cannot ask for runs by status and creation, so late ones may be missed"
+            yield late
+
+    def lists(self, context: Context | None) -> Iterator[list[Row]]:
+        """Read the lists of an account; all its runs where the marks cannot be its own."""
+        yield from super().lists(context)
+        progress = self._progress(context)
+        if self._is_lost(progress.unmet, context):
+            what = f"run {progress.unmet}, the newest that was read before, is not there"
+            why = "it was deleted, or the state is of another deployment"
+            self.note_of(context, f"{what}, nor any newer one: {why}; reads from the start")
+            for key in progress.marks:
+                progress.marks[key] = fresh_mark(self._since, _now())
+            progress.show()
+            yield from super().lists(context)
+
+    def _is_lost(self, run_id: int | None, context: Context | None) -> bool:
+        """Whether a run that no list has brought is not there; lists may lack it for a moment."""
+        if run_id is None:
+            return False
+        try:
+            return not self.one_by_one(context, {run_id})
+        except RefusedError:
+            return False  # this token cannot tell
 
     def named_refused(self, context: Context | None, read: Read, exc: RefusedError) -> None:
         """Report a filter that is refused; its mark stays where it is."""
@@ -215,30 +228,16 @@ class Runs(MarkedStream, RunListStream):
         if account_id not in self._accounts:
             state = self.get_context_state(context)
             stored = state.get("marks", {}) if self.incremental else {}
-            state["marks"] = self._marks_from(stored)
-            self._accounts[account_id] = AccountProgress(state["marks"])
+            again, what = edited(state.get(BOOKMARK), stored)
+            if what:
+                self.note_of(context, what)
+            marks = state["marks"] = marks_for(self._filters, stored, self._since, _now())
+            for mark in marks.values():
+                if again and mark.get("last_id") is not None:
+                    mark["finished_at"] = min(mark["finished_at"], again)
+            self._accounts[account_id] = AccountProgress(state, marks)
+            self._accounts[account_id].show()
         return self._accounts[account_id]
-
-    def _marks_from(self, stored: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-        """Find or make the mark of each filter; one that covers a new filter lends its own."""
-        usable = {
-            RunFilter.from_key(key): mark
-            for key, mark in stored.items()
-            if not mark.get("since") or (self._since and mark["since"] <= self._since)
-        }
-        marks: dict[str, dict[str, Any]] = {}
-        for wanted in self._filters:
-            lender = usable.get(wanted) or next(
-                (mark for known, mark in usable.items() if known.covers(wanted)), None
-            )
-            marks[wanted.key] = (
-                # Runs from before a start date that has moved forward are not read from now on:
-                # should it move back again, they have to be.
-                {**lender, "open": list(lender["open"]), "since": self._since}
-                if lender
-                else {"since": self._since, "finished_at": _now(), "open": []}
-            )
-        return marks
 
     def _write_record_message(self, record: Row) -> None:
         """Note what the marks need before the selection takes columns away."""
@@ -278,19 +277,11 @@ class Runs(MarkedStream, RunListStream):
                 progress.latest[key] = ended
 
     def context_done(self, context: Context | None) -> None:
-        """Move the bookmark: every list of the account was read to its end."""
+        """Move the marks and the bookmark: every list of the account was read to its end."""
         progress = self._progress(context)
-        now = _now()
-        for key, mark in progress.marks.items():
-            if key in progress.refused:
-                continue
-            # Runs that the API knows no more will not end either.
-            mark["open"] = [run_id for run_id in mark["open"] if run_id in progress.open]
-            if key in progress.latest:
-                mark["finished_at"] = min(progress.latest[key], now)
-        state = self.get_context_state(context)
-        state["replication_key"] = self.replication_key
-        state["replication_key_value"] = min(m["finished_at"] for m in progress.marks.values())
+        progress.move(_now())
+        progress.state["replication_key"] = self.replication_key
+        progress.show(begin=True)
 
     def finalize_state_progress_markers(self, state: dict[str, Any] | None = None) -> None:
         """Say which filters let no run pass in any account: an id may be mistyped."""
@@ -302,7 +293,8 @@ class Runs(MarkedStream, RunListStream):
             if run_filter.key and not any(mark.get("last_id") for mark in found):
                 self.tap.report.note(self.name, f"no run matches {run_filter.key}; check the id")
 
-    def _look_back_from(self, finished_at: str) -> str:
+    def _look_back_from(self, finished_at: str, least: timedelta) -> str:
         moment = msgspec.convert(finished_at, datetime)
-        moment -= timedelta(hours=self.config["lookback_hours"])
+        with suppress(OverflowError):
+            moment -= max(timedelta(hours=self.config["lookback_hours"]), least)
         return f"{moment:%Y-%m-%dT%H:%M:%S.%f}Z"

@@ -26,14 +26,14 @@ from tap_cloudapis.core.offset_pages import OffsetPages
 from tap_cloudapis.core.paging import SinglePage
 from tap_cloudapis.dbt.account import Accounts
 from tap_cloudapis.dbt.client import DbtStream, has_id
-from tap_cloudapis.dbt.filters import FILTER_KEY
 from tap_cloudapis.dbt.run_lists import (
     FOREVER,
     NOT_FOUND,
-    AccountContext,
     RunListStream,
+    RunsByIds,
     is_open,
     naive,
+    without,
 )
 
 if TYPE_CHECKING:
@@ -286,7 +286,7 @@ class EndedRuns(CarrierStream, RunListStream):
         for run_filter in self.filters.of_runs:
             marks = self._marks(context, run_filter.key)
             waiting = {int(run_id) for mark in marks for run_id in mark.waiting}
-            self._vanished[run_filter.key] = set(waiting)
+            self._vanished[run_filter.key] = set()
             yield from self.lists_by_ids(context, Purpose.WAITING, run_filter, waiting)
             new = [mark.stored["since"] for mark in marks if mark.floor is None]
             lowest = min((mark.floor for mark in marks if mark.floor is not None), default=None)
@@ -296,7 +296,7 @@ class EndedRuns(CarrierStream, RunListStream):
             after = {} if lowest is not None else bounds
             yield self.run_list(context, Purpose.NEW, run_filter, after, after=lowest)
 
-    def sift(self, read: Read, rows: list[Row], context: Context | None) -> list[Row]:
+    def sift(self, read: Read, rows: list[Row], context: Context | None) -> list[Row]:  # noqa: ARG002
         """Note which filter let a run pass."""
         purpose, run_filter, asked = read.purpose
         if purpose is Purpose.CATCH_UP:
@@ -305,11 +305,11 @@ class EndedRuns(CarrierStream, RunListStream):
             if len(before) < len(rows) and isinstance(read.paginator, OffsetPages):
                 read.paginator.closed = True
             rows = before
-        if purpose is Purpose.WAITING:
-            rows = self.runs_by_ids(read, rows, context)
-            self._vanished[run_filter.key] -= {row["id"] for row in rows if has_id(row)}
+        wanted = [row for row in rows if run_filter.matches(row)]
+        if isinstance(read.paginator, RunsByIds):
+            self._vanished[run_filter.key] |= without(run_filter, read.paginator, rows)
         tags = {_FILTER: run_filter.key, _WAITED: purpose is Purpose.WAITING}
-        return [{**row, **tags} for row in rows if run_filter.matches(row)]
+        return [{**row, **tags} for row in wanted]
 
     def named_refused(self, context: Context | None, read: Read, exc: RefusedError) -> None:
         """Report a filter that is refused; the runs that it was waiting for are not gone."""
@@ -318,7 +318,7 @@ class EndedRuns(CarrierStream, RunListStream):
         self._vanished.pop(run_filter.key, None)
 
     def context_done(self, context: Context | None) -> None:
-        """Forget the runs that were waiting and that the API knows no more."""
+        """Forget the runs that were waiting, and that are not there any more or do not pass."""
         for filter_key, vanished in self._vanished.items():
             for mark in self._marks(context, filter_key):
                 for run_id in vanished:

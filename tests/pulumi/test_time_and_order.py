@@ -334,7 +334,7 @@ class TestStartTimes:
             stack.updates[at(stack, version)]["info"]["startTime"] = start
         syncs = Syncs(Cloud([stack]), **self.SETTINGS)
         assert set(versions(syncs.sync())) == self.expected(stack)
-        assert syncs.asked[:3] == ["1", "2", "3"]
+        assert {"1", "2", "3"} <= set(syncs.asked)
 
     def test_an_early_one_on_a_page_does_not_end_the_walk(self) -> None:
         stack = history(300)
