@@ -13,6 +13,9 @@ from tap_cloudapis.dbt import DBT_CLOUD, walk
 from tap_cloudapis.dbt.walk import EndedRuns, RunMember
 from tap_cloudapis.tap import TapCloudAPIs
 from tests.core.syncing import Outcome, Record, every_state, settings, sync
+from tests.core.test_odd_servers import FAKE
+from tests.dbt.scripted import Dbt, cancel, run, waiting
+from tests.scripted_server import Reply, ScriptedServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -375,3 +378,51 @@ def test_the_walk_itself_is_seen_by_nobody(moving: Simulator) -> None:
     assert not tap.streams[Details.name].selected, "it costs a request for each run"
     outcome = Warehouse(moving).sync()
     assert set(outcome.schemas) == {Details.name}
+
+
+class TestMissingOnce:
+    """A list that lags lacks a run that waits; only its own address tells that it is gone."""
+
+    def sync(self, dbt: Dbt, state: Record | None) -> tuple[Outcome, dict[str, Any]]:
+        def select(tap: TapCloudAPIs) -> None:
+            for stream in tap.streams.values():
+                stream.selected = stream.name == Details.name
+
+        with ScriptedServer(dbt) as server:
+            config = {"dbt_token": FAKE, "dbt_url": server.url}
+            outcome = sync(config, state=state, prepare=select, tap_class=WalkTap)
+        (part,) = outcome.state["bookmarks"][Details.name]["partitions"]
+        return outcome, part["walks"][""]["waiting"]
+
+    @pytest.mark.parametrize("lists", [True, False], ids=["lists of ids", "none"])
+    def test_a_run_goes_on_waiting(self, lists: bool) -> None:
+        dbt = Dbt([run(1000), waiting(1001), run(1002)])
+        for row in dbt.runs:
+            row["started_at"] = row["created_at"]
+        dbt.heeds -= set() if lists else {"pk__in"}
+        first, left = self.sync(dbt, None)
+        assert left == {"1001": []}
+        dbt.hidden = {1001}
+        second, left = self.sync(dbt, first.state)
+        assert left == {"1001": []}
+        cancel(dbt.runs[1])
+        third, left = self.sync(dbt, second.state)
+        assert [row["run_id"] for row in third.records(Details.name)] == [1001]
+        assert left == {}
+
+    def test_one_that_is_gone_does_not(self) -> None:
+        dbt = Dbt([run(1000), waiting(1001)])
+        first, left = self.sync(dbt, None)
+        assert left == {"1001": []}
+        del dbt.runs[1]
+        _, left = self.sync(dbt, first.state)
+        assert left == {}
+
+    def test_a_refusal_keeps_it(self) -> None:
+        dbt = Dbt([run(1000), waiting(1001)])
+        first, left = self.sync(dbt, None)
+        dbt.hidden = {1001}
+        dbt.answers["/api/v2/accounts/1/runs/1001/"] = Reply({"status": {}}, status=403)
+        second, left = self.sync(dbt, first.state)
+        assert left == {"1001": []}
+        assert second.logged("WARNING", "answered 403")
