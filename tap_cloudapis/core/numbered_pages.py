@@ -38,7 +38,7 @@ class NumberedPages:
         sought: Keys up to the floor whose rows are wanted all the same. Each is looked for on the
             page that must hold it, so that one far below costs a page and not all above it.
         awaited: Identities of rows without a key: the walk goes on below the floor until they
-            were met, or to the end of the list.
+            were met, on the last page perhaps, or to the end of the list.
         enough: Whether no older page than this one can hold a wanted row.
         newest: The greatest key of the pages that were read.
         unsorted: Whether a page was not newest first: then the list is read to its end.
@@ -91,8 +91,7 @@ class NumberedPages:
         if not page.rows or whole:
             return bool(page.rows) or not total
         last = None if total is None else ceil(total / size)
-        if reached:
-            yield from self._seek(submit, size, last)
+        if reached and (yield from self._find(submit, size, last)):
             return True
         pending: deque[PendingPage] = deque()
         # Only a first read is known to want every page; a later one mostly ends on the first.
@@ -122,8 +121,7 @@ class NumberedPages:
                 if told is not None and total is not None:
                     unsure = unsure or told < total or (ahead > 1 and told != total)
                 last = None if told is None else ceil(told / size)
-                if self._reached(page.rows):
-                    yield from self._seek(submit, size, last)
+                if self._reached(page.rows) and (yield from self._find(submit, size, last)):
                     return not unsure
         finally:
             for handle in pending:
@@ -134,27 +132,47 @@ class NumberedPages:
         """The sought keys that no page has brought so far."""
         return self.sought.difference(self._seen)
 
-    def _seek(
+    def _find(
         self, submit: Submit, size: int, last: int | None
-    ) -> Generator[list[Row], None, None]:
-        """Read the pages that must hold the sought keys, if they were not read already.
+    ) -> Generator[list[Row], None, bool]:
+        """Read what is wanted below the floor; give back whether the walk can end here.
 
         Args:
             submit: Asks for a page.
             size: How many rows a page has.
             last: The number of the last page, if it is known.
         """
+        if self._is_waiting() and last and last not in self._spans:
+            # Where rows are in order of their keys, those without one are the last.
+            yield self._turn_to(submit, last, size)
+        if self._is_waiting():
+            return False
+        yield from self._seek(submit, size, last)
+        return True
+
+    def _is_waiting(self) -> bool:
+        """Whether an awaited row was not met."""
+        return not self.awaited.issubset(self._seen.values())
+
+    def _turn_to(self, submit: Submit, number: int, size: int) -> list[Row]:
+        """Read a page out of turn, and give what of it is wanted."""
+        asked = {"page": number, self.limit.param: size}
+        rows = submit(asked, resizable=False).result().rows
+        self._note_span(number, rows)
+        return self._fresh(rows)
+
+    def _seek(
+        self, submit: Submit, size: int, last: int | None
+    ) -> Generator[list[Row], None, None]:
+        """Read the pages that must hold the sought keys, if they were not read already."""
         for key in sorted(self.sought, reverse=True):
             for tries in range(MAX_SEEKS):
                 number = None if key in self._seen else self._page_of(key, size, last, tries)
                 if number is None:
                     break
-                asked = {"page": number, self.limit.param: size}
-                rows = submit(asked, resizable=False).result().rows
-                self._note_span(number, rows)
+                yield self._turn_to(submit, number, size)
                 if self._spans[number][0] >= max(self.newest, 1):
                     return  # the server knows no pages
-                yield self._fresh(rows)
 
     def _page_of(self, key: int, size: int, last: int | None, tries: int) -> int | None:
         """The page that is most likely to hold a key; ``None`` if none can hold it.
@@ -204,7 +222,7 @@ class NumberedPages:
         """Whether the rows below this page are known or not wanted."""
         keys = self._keys(rows)
         self.unsorted = self.unsorted or keys != sorted(keys, reverse=True)
-        if self.unsorted or not keys or not self.awaited.issubset(self._seen.values()):
+        if self.unsorted or not keys:
             return False
         return min(keys) <= self.floor or self.enough(rows)
 

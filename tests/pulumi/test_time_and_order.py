@@ -67,6 +67,18 @@ class TestOpenForEver:
         assert versions(syncs.sync()) == sorted(few, reverse=True)
         assert syncs.asked == ["1", "7", "8", "9", "10"]
 
+    def test_one_without_a_version_at_the_end_of_the_list_costs_two_requests(self) -> None:
+        """Where a server sorts by version; one in the midst costs the way there."""
+        stack = history(1000, 3)
+        stack.updates.append(update(0, is_open=True, result="not-started"))
+        syncs = Syncs(Cloud([stack]))
+        assert len(syncs.sync()) == 1001
+        assert versions(syncs.sync()) == [0, 3]
+        assert syncs.asked == ["1", "11", "10"]
+        stack.updates.insert(350, stack.updates.pop())
+        assert versions(syncs.sync()) == [0, 3]
+        assert syncs.asked == ["1", "11", "2", "3", "4", "10"]
+
     def test_one_that_is_gone_is_forgotten_and_said(self) -> None:
         stack = history(1000, 3, 500)
         syncs = Syncs(Cloud([stack]))
