@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
+from tap_cloudapis.core.bookmarks import RowId
 from tap_cloudapis.core.errors import RefusedError, TapError
 from tap_cloudapis.core.exchange import Read
 from tap_cloudapis.core.offset_pages import OffsetPages
@@ -132,13 +133,14 @@ class RunListStream(DbtStream):
             some = ordered[start : start + PAGE_SIZE]
             pages = RunsByIds(
                 limit=self.limit,
-                what=f"{self.describe(context)}{purpose.value}",
+                what=f"{self.place(context)}: {purpose.value}",
                 keyset="id__gt",
                 ids=frozenset(some),
                 alone=partial(self.one_by_one, context),
             )
             # Without the filter: a run that does not pass it is there all the same.
-            yield Read(pages, {"pk__in": some}, (purpose, run_filter, None))
+            asked_for = purpose, run_filter, None
+            yield Read(pages, {"pk__in": some}, asked_for, named=run_filter.words)
 
     def one_by_one(self, context: Context | None, ids: Collection[int]) -> list[Row]:
         """Read runs by their own addresses; those that have vanished are left out.

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Any, NotRequired, TypedDict
 
 import msgspec
 
+from tap_cloudapis.core.bookmarks import Moment, RowId, Start
 from tap_cloudapis.core.normalizing import to_timestamp
 from tap_cloudapis.dbt.client import has_id
 from tap_cloudapis.dbt.filters import FILTER_KEY, RunFilter
+from tap_cloudapis.dbt.run_lists import AccountContext
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -28,15 +30,16 @@ BOOKMARK = "replication_key_value"
 class RunMark(TypedDict):
     """The mark of a filter in the state."""
 
-    last_id: NotRequired[int | None]
-    finished_at: datetime
-    open: list[int]
-    since: NotRequired[str | None]
+    last_id: NotRequired[RowId | None]
+    finished_at: Moment
+    open: list[RowId]
+    since: NotRequired[Start | None]
 
 
 class AccountMarks(TypedDict):
     """The marks of an account in the state, by the name of the filter."""
 
+    context: AccountContext
     marks: NotRequired[dict[Annotated[str, msgspec.Meta(pattern=FILTER_KEY)], RunMark]]
 
 
@@ -57,6 +60,7 @@ class AccountProgress:
         open: Runs that were seen open.
         gone: Runs, by the name of a filter, that are not there any more, or do not pass it.
         latest: The latest end seen, by the name of a filter.
+        refused: The names of filters that the token may not read; their marks stay as they are.
         unmet: The newest run that was read before, of all filters, as long as no list has brought
             what one of the filters has read last, or anything newer.
     """
@@ -67,6 +71,7 @@ class AccountProgress:
     open: set[int] = field(default_factory=set)
     gone: set[tuple[str, int]] = field(default_factory=set)
     latest: dict[str, str] = field(default_factory=dict)
+    refused: set[str] = field(default_factory=set)
     unmet: int | None = field(init=False)
 
     def __post_init__(self) -> None:
@@ -89,6 +94,8 @@ class AccountProgress:
     def move(self, now: str) -> None:
         """Move the marks: every list was read to its end."""
         for key, mark in self.marks.items():
+            if key in self.refused:
+                continue
             mark["open"] = [i for i in mark["open"] if (key, i) not in self.gone]
             if key in self.latest:
                 mark["finished_at"] = min(self.latest[key], now)

@@ -26,7 +26,6 @@ from tap_cloudapis.dbt.client import has_id
 from tap_cloudapis.dbt.run_lists import (
     FOREVER,
     OPEN_STATUSES,
-    AccountContext,
     RunListStream,
     RunsByIds,
     is_open,
@@ -48,7 +47,6 @@ if TYPE_CHECKING:
 
     from singer_sdk.helpers.types import Context
 
-    from tap_cloudapis.core.errors import RefusedError
     from tap_cloudapis.core.exchange import Read
     from tap_cloudapis.core.paging import Row
     from tap_cloudapis.dbt.filters import RunFilter
@@ -58,7 +56,7 @@ DURATIONS = tuple((n, f"{n}_seconds") for n in ("duration", "queued_duration", "
 STATUSES_WITHOUT_END = [*OPEN_STATUSES, 30]
 #: How long a list may lag behind, whatever look-back the settings ask for; more where it costs
 #: hardly a row, as few runs have no end.
-LAG, LONG_LAG = timedelta(minutes=3), timedelta(hours=1)
+LAG, LONG_LAG = timedelta(seconds=30), timedelta(hours=1)
 #: What the marks need to know of a run, whether its columns are selected or not.
 NOTED = ("job_definition_id", "project_id", "status", "is_complete", "created_at", "finished_at")
 
@@ -181,7 +179,7 @@ class Runs(MarkedStream, RunListStream):
         """Read the lists of an account; all its runs where the marks cannot be its own."""
         yield from super().lists(context)
         progress = self._progress(context)
-        if self._is_lost(progress.unmet, context):
+        if not progress.refused and self._is_lost(progress.unmet, context):
             what = f"run {progress.unmet}, the newest that was read before, is not there"
             why = "it was deleted, or the state is of another deployment"
             self.note_of(context, f"{what}, nor any newer one: {why}; reads from the start")

@@ -26,9 +26,11 @@ from tap_cloudapis.core.offset_pages import OffsetPages
 from tap_cloudapis.core.paging import SinglePage
 from tap_cloudapis.dbt.account import Accounts
 from tap_cloudapis.dbt.client import DbtStream, has_id
+from tap_cloudapis.dbt.filters import FILTER_KEY
 from tap_cloudapis.dbt.run_lists import (
     FOREVER,
     NOT_FOUND,
+    AccountContext,
     RunListStream,
     RunsByIds,
     is_open,

@@ -33,10 +33,11 @@ OPEN_RESULTS = ("in-progress", "not-started")
 ENDED_RESULTS = ("succeeded", "failed")
 NOT_FOUND = 404
 #: What the address of an update answers that is not there, or on servers without such addresses.
-GONE = (404, 405, 410)
+GONE_STATUSES = (404, 405, 410)
 #: A stack that was updated just now is asked for once more: a clock or a list may lag behind by
 #: minutes. What lies further ahead is no time at all, and has to tell one update from another.
 LAG, AHEAD = timedelta(minutes=5), timedelta(days=1)
+GONE = "answered 404: deleted or moved meanwhile, or not shown to this token"
 
 
 class StackUpdates(MarkedStream, PulumiStream):
@@ -106,7 +107,7 @@ class StackUpdates(MarkedStream, PulumiStream):
 
     @property
     def _tells_last_update(self) -> bool:
-        parent = self._parent
+        parent = self.parent
         told_now = isinstance(parent, Stacks) and parent.tells_last_update
         return told_now or self.marks.tell_last_update
 
@@ -166,7 +167,6 @@ class StackUpdates(MarkedStream, PulumiStream):
 
         A list may lack an update for a moment; only its own address tells that it is gone.
         """
-        place = stack_place(context)
         still_open = {update.version: (ref, update) for ref, update in self._before.open.items()}
         pending = []
         for version in sorted(self._missing):
@@ -178,9 +178,9 @@ class StackUpdates(MarkedStream, PulumiStream):
             try:
                 row = exchange.body()
             except ResponseError as exc:
-                if exc.response.status_code not in GONE:
+                if exc.response.status_code not in GONE_STATUSES:
                     raise
-                what = f"update {version} of stack {place} was open, and is gone: it stays so"
+                what = f"update {version} was open, and is gone: it stays as it was"
                 self.note_of(context, what)
                 continue
             if isinstance(row, dict) and _version(row) == version:
