@@ -11,7 +11,9 @@ from singer_sdk.singerlib import Catalog
 from tap_cloudapis.core.errors import TapError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from singer_sdk.streams import Stream
 
 Entry = dict[str, Any]
 
@@ -19,12 +21,21 @@ Entry = dict[str, Any]
 _METHODS = (None, "FULL_TABLE", "INCREMENTAL")
 
 
-def read_catalog(catalog: dict[str, Any], own: Mapping[str, Entry]) -> Catalog:
+def catalog_of(streams: Iterable[Stream]) -> Catalog:
+    """The catalog of some streams, without those that only lead to others."""
+    return Catalog(
+        (stream.tap_stream_id, stream._singer_catalog_entry)  # noqa: SLF001 - the SDK's seam
+        for stream in streams
+        if getattr(stream, "in_catalog", True)
+    )
+
+
+def read_catalog(catalog: dict[str, Any], streams: Iterable[Stream]) -> Catalog:
     """Check a catalog, and complete what it leaves out.
 
     Args:
         catalog: The content of the file.
-        own: The entries of the tap's own catalog, by the ids of the streams.
+        streams: The streams of the tap, as they are without it.
 
     Returns:
         The catalog; streams that it does not name are in it, and not selected.
@@ -32,6 +43,8 @@ def read_catalog(catalog: dict[str, Any], own: Mapping[str, Entry]) -> Catalog:
     Raises:
         TapError: When it is none, or asks for what cannot be done.
     """
+    own: Mapping[str, Entry]
+    own = {entry["tap_stream_id"]: entry for entry in catalog_of(streams).to_dict()["streams"]}
     given = catalog.get("streams")
     if not isinstance(given, list):
         raise _refusal("it has no list of streams")

@@ -15,12 +15,14 @@ from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.helpers._util import load_json
 from singer_sdk.tap_base import CliTestOptionValue
 
+from tap_cloudapis.catalog_file import catalog_of, read_catalog
 from tap_cloudapis.core.errors import OutputError, TapError, Terminated
 
 if TYPE_CHECKING:
     from typing import NoReturn
 
     from singer_sdk.plugin_base import _ConfigInput
+    from singer_sdk.singerlib import Catalog
 
     from tap_cloudapis.core.report import SyncReport
 
@@ -48,6 +50,28 @@ class CommandLineTap(Tap):
     """A tap whose command line tells a user's mistake in one line."""
 
     report: SyncReport
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        #: The content of the catalog's file, which is checked before the SDK reads it.
+        self._given_catalog: dict[str, Any] | None = None
+        if type(kwargs.get("catalog")) is dict:
+            self._given_catalog = kwargs.pop("catalog")
+        super().__init__(*args, **kwargs)
+
+    def setup_mapper(self) -> None:
+        """Read the catalog that was given, before the SDK makes maps for its streams.
+
+        Raises:
+            TapError: When it is none.
+        """
+        if self._given_catalog is not None:
+            self._input_catalog = read_catalog(self._given_catalog, self.discover_streams())
+        super().setup_mapper()
+
+    @property
+    def _singer_catalog(self) -> Catalog:
+        """The catalog of the streams as they are."""
+        return catalog_of(self.streams.values())
 
     @abstractmethod
     def run(self) -> int:

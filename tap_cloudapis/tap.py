@@ -13,9 +13,7 @@ from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.helpers._classproperty import classproperty
 from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
 from singer_sdk.plugin_base import JSONSchemaValidator
-from singer_sdk.singerlib import Catalog
 
-from tap_cloudapis.catalog_file import read_catalog
 from tap_cloudapis.command_line import CommandLineTap
 from tap_cloudapis.core.errors import TapError, Terminated
 from tap_cloudapis.core.headers import check_header, check_token
@@ -33,11 +31,10 @@ from tap_cloudapis.pulumi import PULUMI_CLOUD
 from tap_cloudapis.settings import check_start_date, explain, settings_schema, tidy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
     from types import FrameType
 
     from singer_sdk.helpers.capabilities import CapabilitiesEnum
-    from singer_sdk.streams import Stream
 
     from tap_cloudapis.core.connection import Connection
     from tap_cloudapis.core.service import Service
@@ -87,10 +84,6 @@ class TapCloudAPIs(CommandLineTap):
         self.logger.addFilter(_is_for_users)
         self._connections: dict[str, Connection] = {}
         self._signal: int | None = None
-        #: The content of the catalog's file, which is checked before the SDK reads it.
-        self._given_catalog: dict[str, Any] | None = None
-        if type(kwargs.get("catalog")) is dict:
-            self._given_catalog = kwargs.pop("catalog")
         self.report = SyncReport(self.logger)
         super().__init__(*args, **kwargs)
         self._state_writer: ThrottledStateWriter = ThrottledStateWriter(self.message_writer)
@@ -100,23 +93,6 @@ class TapCloudAPIs(CommandLineTap):
     def discover_streams(self) -> Sequence[CloudStream]:
         """All streams, whatever the configuration."""
         return [stream(self) for service in self.services for stream in service.streams]
-
-    def setup_mapper(self) -> None:
-        """Read the catalog that was given, before the SDK makes maps for its streams.
-
-        Raises:
-            TapError: When it is none.
-        """
-        if self._given_catalog is not None:
-            own = _catalog_of(self.discover_streams()).to_dict()["streams"]
-            entries = {entry["tap_stream_id"]: entry for entry in own}
-            self._input_catalog = read_catalog(self._given_catalog, entries)
-        super().setup_mapper()
-
-    @property
-    def _singer_catalog(self) -> Catalog:
-        """The catalog of the streams as they are."""
-        return _catalog_of(self.streams.values())
 
     @property
     def state_writer(self) -> ThrottledStateWriter:
@@ -322,15 +298,6 @@ class TapCloudAPIs(CommandLineTap):
         if self._signal is not None:
             os._exit(128 + signum)
         self._signal = signum
-
-
-def _catalog_of(streams: Iterable[Stream]) -> Catalog:
-    """The catalog of some streams, without those that only lead to others."""
-    return Catalog(
-        (stream.tap_stream_id, stream._singer_catalog_entry)  # noqa: SLF001 - the SDK's seam
-        for stream in streams
-        if getattr(stream, "in_catalog", True)
-    )
 
 
 def _is_for_users(record: logging.LogRecord) -> bool:

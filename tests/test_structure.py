@@ -172,7 +172,7 @@ def test_the_walk_sees_the_house(imports: Imports) -> None:
     assert set(ABOVE) <= imports.keys()
     # For types; in a function; of a package; through a package to its submodule.
     assert "tap_cloudapis.core.connection" in imports["tap_cloudapis.core.ports"]
-    assert "tap_cloudapis.core.records" in imports["tap_cloudapis.core.stream"]
+    assert "tap_cloudapis.core.rows" in imports["tap_cloudapis.core.stream"]
     assert set(FOLDERS) <= imports["tap_cloudapis.tap"]
     assert "tap_cloudapis.core" not in imports["tap_cloudapis.tap"]
 

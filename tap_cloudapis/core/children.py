@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from tap_cloudapis.core.paging import Row
 
 
-def context_key(context: Context | None) -> tuple[Any, ...]:
-    """A context as a key of a dictionary."""
-    return tuple((context or {}).items())
+def context_key(context: Context | None) -> str:
+    """A context as a key of a dictionary, whatever a server has put into its values."""
+    return repr(dict(context or {}))
 
 
 class FamilyStream(ContainedStream):

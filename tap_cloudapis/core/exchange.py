@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import msgspec
 
 from tap_cloudapis.core.errors import BadRequestError, RefusedError, TapError
+from tap_cloudapis.core.paging import NO_ROW
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -152,8 +153,10 @@ class AskedPage:
             try:
                 page = self._read(self._exchange.body())
                 if any(type(row) is not dict for row in page.rows):
-                    msg = "a row is no object"
-                    raise TypeError(msg)  # noqa: TRY301 - as for any other shape
+                    if not any(type(row) is dict for row in page.rows):
+                        msg = "no row is an object"
+                        raise TypeError(msg)  # noqa: TRY301 - as for any other shape
+                    page.rows = [row if type(row) is dict else NO_ROW for row in page.rows]
             except BadRequestError as exc:
                 rejection = rejection or exc
                 if not (self._resizable and self._limit) or self._size <= 1:

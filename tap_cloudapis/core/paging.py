@@ -23,6 +23,10 @@ Params = dict[str, Any]
 MAX_RESTARTS = 5
 
 
+#: Stands for a row that is no object, so that pages keep their number of rows.
+NO_ROW: Row = {}
+
+
 @dataclass
 class Page:
     """One decoded answer.
@@ -37,7 +41,7 @@ class Page:
     rows: list[Row]
     total: int | None = None
     size: int | None = None
-    token: str | None = None
+    token: Any = None
 
 
 class PendingPage(Protocol):
@@ -84,6 +88,11 @@ def as_total(value: Any) -> int | None:
     if isinstance(value, str) and value.strip().isdecimal():
         return int(value)
     return value if type(value) is int else None
+
+
+def as_object(value: Any) -> Row:
+    """Read an object inside of a row or an answer; what is none is as good as an empty one."""
+    return value if isinstance(value, dict) else {}
 
 
 class Paginator(Protocol):
@@ -174,6 +183,10 @@ class TokenPages:
             idle = idle + 1 if len(rows) == known else 0
             if idle and self.ignored:
                 return
+            if not isinstance(page.token, str):
+                yield page.rows
+                msg = f"{self.what}: the API gives a continuation token that is no text"
+                raise TapError(msg)
             repeated = page.token in tokens
             if repeated or idle > MAX_IDLE_PAGES:
                 does = "repeats a continuation token" if repeated else "gives nothing new"

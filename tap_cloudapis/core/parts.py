@@ -6,6 +6,7 @@ from copy import deepcopy
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tap_cloudapis.core.children import context_key
+from tap_cloudapis.core.paging import NO_ROW
 from tap_cloudapis.core.stream import CloudStream
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class PartStream(CloudStream):
 
     def __init__(self, tap: Any) -> None:
         super().__init__(tap)
-        self._handed_down: dict[tuple[Any, ...], list[Row]] = {}
+        self._handed_down: dict[str, list[Row]] = {}
 
     def parts(self, row: Row, context: Context) -> list[Row]:  # noqa: ARG002
         """The raw rows in a parent's raw row.
@@ -45,7 +46,8 @@ class PartStream(CloudStream):
 
     def take_parts(self, row: Row, context: Context) -> list[Row]:
         """Copy the rows: the parent may emit the field they stand in as well."""
-        return deepcopy(self.parts(row, context))
+        parts: Any = self.parts(row, context)
+        return deepcopy(parts) if isinstance(parts, list) else [NO_ROW]
 
     def hand_down(self, parts: list[Row], context: Context) -> None:
         """Keep the rows for the context."""
@@ -57,7 +59,7 @@ class PartStream(CloudStream):
 
     def lists(self, context: Context | None) -> Iterator[list[Row]]:
         """The rows that were handed down."""
-        yield self._handed_down.pop(context_key(context), [])
+        yield self._objects(self._handed_down.pop(context_key(context), []), context)
 
     def _can_read(self, context: Context | None = None) -> bool:  # noqa: ARG002
         """Always: the rows are here, and may not come again once their parent's row was written.

@@ -80,7 +80,11 @@ class RecordShape:
                 record[name] = value
             for name, kind in own_keys:
                 value = record.get(name)
-                if value is None or (kind is not None and type(value) is not kind):
+                if (
+                    value is None
+                    or (kind is not None and type(value) is not kind)
+                    or (kind is str and not value.isascii() and not _is_text(value))
+                ):
                     shown = "null" if value is None else redact(repr(value))[:60]
                     return f"whose {name} is {shown}"
             scrub(record)
@@ -98,6 +102,15 @@ class RecordShape:
             return ""
         values = ", ".join(f"{name} {record[name]!r:.60}" for name in self._keys)
         return f"which comes twice with different content: {values}"
+
+
+def _is_text(value: str) -> bool:
+    """Whether UTF-8 can hold a text: half a surrogate pair has no place in a URL or a table."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _same(given: Any, value: Any) -> bool:

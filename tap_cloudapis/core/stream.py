@@ -14,15 +14,22 @@ from urllib.parse import quote, urlencode
 
 from singer_sdk.streams.rest import HTTPRequest, PageContext
 
-from tap_cloudapis.core.answers import AnsweredStream
 from tap_cloudapis.core.children import context_key
 from tap_cloudapis.core.exchange import AskedPage, Exchange, Read, Reading, Sender, decode_body
-from tap_cloudapis.core.paging import Page, Paginator, Params, PendingPage, Row, SinglePage
-from tap_cloudapis.core.records import RecordShape
+from tap_cloudapis.core.paging import (
+    NO_ROW,
+    Page,
+    Paginator,
+    Params,
+    PendingPage,
+    Row,
+    SinglePage,
+)
+from tap_cloudapis.core.rows import RowStream
 from tap_cloudapis.core.urls import query_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
 
     import requests
     from singer_sdk import Tap
@@ -31,7 +38,7 @@ if TYPE_CHECKING:
     from tap_cloudapis.core.facts import Facts
 
 
-class CloudStream(AnsweredStream):
+class CloudStream(RowStream):
     """A stream of one of the services.
 
     A subclass declares ``name``, ``path``, ``primary_keys``, its parent and its facts, and where
@@ -42,15 +49,6 @@ class CloudStream(AnsweredStream):
 
     #: What the stream costs, needs and holds.
     facts: ClassVar[Facts]
-    #: Columns copied from the context into each record: column -> context key.
-    context_columns: ClassVar[Mapping[str, str]] = {}
-    #: Top-level fields never emitted: volatile, or of no use without what is left out.
-    dropped_fields: ClassVar[frozenset[str]] = frozenset()
-    #: Top-level fields whose keys are users' own and are scrubbed by the service itself.
-    unscrubbed_fields: ClassVar[frozenset[str]] = frozenset()
-    #: See :class:`~tap_cloudapis.core.normalizing.Scrubber`.
-    replace_secret: Any = None
-
     payload_as_json = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -61,7 +59,7 @@ class CloudStream(AnsweredStream):
 
     def __init__(self, tap: Tap) -> None:
         super().__init__(tap=tap)
-        self._prefetched: dict[tuple[Any, ...], Reading] = {}
+        self._prefetched: dict[str, Reading] = {}
         self._template: requests.PreparedRequest | None = None
 
     # What the SDK asks of a stream
@@ -132,18 +130,6 @@ class CloudStream(AnsweredStream):
             raise TypeError(msg)
         return Page(rows=body)
 
-    def to_record(self, row: Row, context: Context) -> Row | None:  # noqa: ARG002
-        """Turn a raw row into a record, before timestamps and secrets are seen to.
-
-        Returns:
-            The record; ``None`` leaves the row out.
-        """
-        return row
-
-    def constants(self) -> Mapping[str, Any]:
-        """Columns that are the same in every record of a sync."""
-        return {}
-
     def reads(self, context: Context | None) -> Iterable[Read]:
         """The lists that make up the records of a context; most streams have one."""
         return (Read(self.new_paginator(context)),)
@@ -156,7 +142,8 @@ class CloudStream(AnsweredStream):
         """Read the lists of a context, in batches of raw rows."""
         reading = self._prefetched.pop(context_key(context), None) or self._reading(context)
         for read, rows in reading:
-            yield self.sift(read, rows, context)
+            objects = self._objects(rows, context) if NO_ROW in rows else rows
+            yield self.sift(read, objects, context)
 
     # Requests
 
@@ -240,43 +227,3 @@ class CloudStream(AnsweredStream):
             self._record_suffix = self._suffix_now()
             self.tap.report.progress()
             yield from self._records_of(rows, context or {})
-
-    def _records_of(self, rows: list[Row], context: Context) -> list[Row]:
-        """Turn a batch of raw rows into records; what has to be left out is counted."""
-        shape, to_record = self._shape, self.to_record
-        finish, key = shape.finish, shape.key
-        takers = [child for child in self._wanted_children() if child.takes_parts]
-        known: dict[Any, Row] = {}
-        records: list[Row] = []
-        for row in rows:
-            parts = [(c, c.take_parts(row, context)) for c in takers] if takers else []
-            record = to_record(row, context)
-            if record is None:
-                continue
-            trouble = finish(record, context)
-            if not trouble:
-                first = known.setdefault(key(record), record)
-                if first is record:
-                    records.append(record)
-                    if parts:
-                        self._hand_down(parts, record, context)
-                else:
-                    trouble = shape.contradiction(record, first)
-            if trouble:
-                where = self.place(context)
-                self.tap.report.leave_out(
-                    self.name, f"{where}: one {trouble}" if where else f"one {trouble}"
-                )
-        return records
-
-    @cached_property
-    def _shape(self) -> RecordShape:
-        return RecordShape(
-            self.schema,
-            self.primary_keys,
-            dropped=self.dropped_fields,
-            context_columns=self.context_columns,
-            constants=self.constants(),
-            untouched=self.unscrubbed_fields,
-            replace_secret=self.replace_secret,
-        )

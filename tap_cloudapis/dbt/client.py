@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from tap_cloudapis.core.answers import shortened
 from tap_cloudapis.core.errors import TapError
 from tap_cloudapis.core.offset_pages import OffsetPages
-from tap_cloudapis.core.paging import Page, PageLimit, Paginator, as_total
+from tap_cloudapis.core.paging import Page, PageLimit, Paginator, as_object, as_total
 from tap_cloudapis.core.stream import CloudStream
 from tap_cloudapis.dbt.filters import DbtFilters
 
@@ -91,12 +91,11 @@ class DbtStream(CloudStream):
 
     def read_page(self, body: Any) -> Page:
         """Read the envelope of a list; ``data: null`` is an empty list."""
-        status = body.get("status") or {}
-        if status.get("is_success") is False:
+        if as_object(body.get("status")).get("is_success") is False:
             msg = f"{self.connection.host} answered: {_message(body)}"
             raise TapError(msg)
-        pagination = (body.get("extra") or {}).get("pagination") or {}
-        rows = body["data"] or []
+        pagination = as_object(as_object(body.get("extra")).get("pagination"))
+        rows = [] if body["data"] is None else body["data"]
         if not isinstance(rows, list):
             msg = "data is not a list"
             raise TypeError(msg)
@@ -126,7 +125,7 @@ class DbtStream(CloudStream):
 
 def _message(body: Any) -> str:
     """The reason an error envelope gives, which has been seen in five places."""
-    status = body.get("status") or {}
+    status = as_object(body.get("status"))
     data = body.get("data")
     message = status.get("user_message") or status.get("User_message") or body.get("detail")
     details = ""

@@ -117,5 +117,5 @@ class RunFilter:
     def matches(self, row: Row) -> bool:
         """Whether a run passes; asked again here in case a server ignores a parameter."""
         return (self.job is None or row.get("job_definition_id") == self.job) and (
-            not self.projects or row.get("project_id") in self.projects
+            not self.projects or row.get("project_id") in (*self.projects,)
         )

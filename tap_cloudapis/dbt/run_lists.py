@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from tap_cloudapis.core.bookmarks import RowId
 from tap_cloudapis.core.errors import RefusedError, TapError
 from tap_cloudapis.core.exchange import Read
+from tap_cloudapis.core.normalizing import to_timestamp
 from tap_cloudapis.core.offset_pages import OffsetPages
+from tap_cloudapis.core.paging import as_object
 from tap_cloudapis.dbt.client import PAGE_SIZE, DbtStream, has_id
 
 if TYPE_CHECKING:
@@ -37,6 +39,12 @@ class AccountContext(TypedDict):
 def is_open(row: Row) -> bool:
     """Whether a run can still change its status."""
     return row.get("status") not in ENDED_STATUSES and not row.get("is_complete")
+
+
+def moment(value: Any) -> str:
+    """A time in the form of all timestamps; "" for none, and for what is no text."""
+    told = to_timestamp(value)
+    return told if isinstance(told, str) else ""
 
 
 def naive(timestamp: str) -> str:
@@ -157,16 +165,14 @@ class RunListStream(DbtStream):
         rows = []
         for run_id, exchange in pending:
             try:
-                row = exchange.body()["data"]
-                if row["id"] != run_id:
-                    raise KeyError(run_id)  # noqa: TRY301 - as for any other shape
+                row = as_object(as_object(exchange.body()).get("data"))
             except RefusedError as exc:
                 if exc.response.status_code != NOT_FOUND:
                     raise
-            except (KeyError, TypeError) as exc:
-                host = self.connection.host
-                msg = f"{host} answered in a shape that is not its API's (run {run_id}: {exc!r})"
-                raise TapError(msg) from exc
             else:
+                if row.get("id") != run_id:
+                    host = self.connection.host
+                    msg = f"{host} answered in a shape that is not its API's (run {run_id})"
+                    raise TapError(msg)
                 rows.append(row)
         return rows

@@ -29,6 +29,7 @@ from tap_cloudapis.dbt.run_lists import (
     RunListStream,
     RunsByIds,
     is_open,
+    moment,
     naive,
     without,
 )
@@ -132,19 +133,20 @@ class Runs(MarkedStream, RunListStream):
 
     def _is_due(self, read: Read, row: Row, progress: AccountProgress) -> bool:
         """Whether a run of the look-back is one to emit: known by its id, and not emitted yet."""
+        since: str
         purpose, _, (since, last_id) = read.purpose
-        run_id, ended = row["id"], to_timestamp(row.get("finished_at"))
+        run_id, ended = row["id"], moment(row.get("finished_at"))
         if run_id > last_id or run_id in progress.ended or self._is_early(row):
             return False
         if purpose is Purpose.LOOK_BACK:
-            return str(ended or "") >= str(since)
+            return ended >= since
         if run_id in progress.open or (ended and not is_open(row)):
             return False
-        return str(to_timestamp(row.get("created_at")) or "") >= str(since)
+        return moment(row.get("created_at")) >= since
 
     def _is_early(self, row: Row) -> bool:
         """Whether a run was created before the start date."""
-        return bool(self._since) and str(to_timestamp(row.get("created_at")) or "") < self._since
+        return bool(self._since) and moment(row.get("created_at")) < self._since
 
     def reads(self, context: Context | None) -> Iterator[Read]:
         """The lists of an account, for each filter; see the module."""
@@ -271,7 +273,7 @@ class Runs(MarkedStream, RunListStream):
             still_open: list[int] = mark["open"]
             if run_is_open is not (run_id in still_open):
                 (still_open.append if run_is_open else still_open.remove)(run_id)
-            if ended and ended > progress.latest.get(key, ""):
+            if isinstance(ended, str) and ended > progress.latest.get(key, ""):
                 progress.latest[key] = ended
 
     def context_done(self, context: Context | None) -> None:

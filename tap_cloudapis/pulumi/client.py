@@ -80,12 +80,12 @@ class PulumiStream(CloudStream):
             TapError: When an error stands in the place of the list.
             TypeError: When the list is none.
         """
-        if not body or self.records_key not in body:
+        if body is None:
+            body = {}
+        rows = body.get(self.records_key)
+        if self.records_key not in body:
             # Taken for empty, as older servers mean it, but for no reason to drop any row.
             self.report.unlisted = True
-        if not body:
-            return Page(rows=[])
-        rows = body.get(self.records_key)
         if rows is None and (body.get("message") or body.get("error")):
             told = shortened(str(body.get("message") or body.get("error")))
             msg = f"{self.connection.host} answered an error in the place of the list: {told}"

@@ -13,7 +13,7 @@ from tap_cloudapis.core.errors import (
     TapError,
 )
 from tap_cloudapis.core.facts import Facts
-from tap_cloudapis.core.paging import Paginator, Row, TokenPages
+from tap_cloudapis.core.paging import Paginator, Row, TokenPages, as_object
 from tap_cloudapis.pulumi.client import PulumiStream, snake_keys
 
 if TYPE_CHECKING:
@@ -75,13 +75,17 @@ class Organizations(PulumiStream):
 
     def _discover(self) -> list[str]:
         """The logins of the organizations that the token reaches."""
-        user = self.ask(None).body() or {}
-        try:
-            names = [org.get("githubLogin") for org in user.get("organizations") or []]
-            names.append((user.get("tokenInfo") or {}).get("organization"))
-        except (AttributeError, TypeError):
-            raise self._misshapen() from None
-        found = list(dict.fromkeys(name for name in names if name))
+        body = self.ask(None).body()
+        user = {} if body is None else body
+        listed = as_object(user).get("organizations") or []
+        if not isinstance(user, dict) or not isinstance(listed, list):
+            raise self._misshapen()
+        names = [as_object(org).get("githubLogin") for org in listed]
+        for name in names:
+            if not isinstance(name, str) or not name:
+                self.tap.report.leave_out(self.name, "one that is listed without a githubLogin")
+        names.append(as_object(user.get("tokenInfo")).get("organization"))
+        found = list(dict.fromkeys(name for name in names if name and isinstance(name, str)))
         if not found:
             msg = (
                 f"the token belongs to no organization on {self.connection.host}; "
@@ -200,7 +204,7 @@ class Members(PulumiStream):
             record["created"] = None
         login = user.get("githubLogin") or user.get("email") or user.get("name")
         is_org = str(login).casefold() == str(context["org_name"]).casefold()
-        if is_org and created and synthetic and not (row.get("fgaRole") or {}).get("id"):
+        if is_org and created and synthetic and not as_object(row.get("fgaRole")).get("id"):
             return None
         record.update({f"user_{name}": value for name, value in snake_keys(user).items()})
         record["user_login"] = login

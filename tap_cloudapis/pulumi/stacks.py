@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tap_cloudapis.core.facts import Facts
 from tap_cloudapis.core.ledger import LedgerParent
-from tap_cloudapis.core.paging import Paginator, Row, TokenPages
+from tap_cloudapis.core.paging import Paginator, Row, TokenPages, as_object
 from tap_cloudapis.pulumi.client import PulumiStream, snake_keys
 from tap_cloudapis.pulumi.organization import Organizations
 
@@ -68,12 +68,19 @@ class Stacks(LedgerParent, PulumiStream):
     def to_record(self, row: Row, context: Context) -> Row | None:
         """Rename the fields; leave out what older servers add of other organizations."""
         organization = context["org_name"]
-        if str(row.pop("orgName", organization)).casefold() != organization.casefold():
-            return None
+        given = row.get("orgName")
+        if isinstance(given, str):
+            if given.casefold() != organization.casefold():
+                return None
+            del row["orgName"]  # the list's spelling counts
         record = snake_keys(row)
         names = (organization, record.get("project_name"), record.get("stack_name"))
-        record["stack_id"] = str(record.pop("id", None) or "/".join(map(str, names)))
-        record["console_url"] = (record.get("links") or {}).get("self")
+        stack_id = record.pop("id", None)
+        if not isinstance(stack_id, (str, int, type(None))):
+            msg = "the id of a stack is no text"
+            raise TypeError(msg)  # all below the stack is known by it
+        record["stack_id"] = str(stack_id or "/".join(map(str, names)))
+        record["console_url"] = as_object(record.get("links")).get("self")
         return record
 
     def entry(self, record: Row) -> tuple[str, str, Any]:

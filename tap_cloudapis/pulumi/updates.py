@@ -14,6 +14,7 @@ from tap_cloudapis.core.ledger import short_hash
 from tap_cloudapis.core.marks import MarkedStream
 from tap_cloudapis.core.normalizing import looks_secret, to_timestamp
 from tap_cloudapis.core.numbered_pages import NumberedPages
+from tap_cloudapis.core.paging import as_object
 from tap_cloudapis.pulumi.client import PulumiStream, snake_keys
 from tap_cloudapis.pulumi.stacks import STACK_KEY, Stacks
 from tap_cloudapis.pulumi.update_marks import OpenUpdate, StackMark, UpdateMarks, UpdatesBookmark
@@ -146,7 +147,7 @@ class StackUpdates(MarkedStream, PulumiStream):
 
     def _is_early(self, info: Row) -> bool:
         """Whether an update started before the start date."""
-        return (to_timestamp(info.get("startTime")) or "9") < self._since
+        return str(to_timestamp(info.get("startTime")) or "9") < self._since
 
     def lists(self, context: Context | None) -> Iterator[list[Row]]:
         """The updates of a stack; all of them if its versions begin again."""
@@ -255,7 +256,7 @@ class StackUpdates(MarkedStream, PulumiStream):
         if version is not None:
             record["version"] = version
         record.update(update.names)
-        record["requested_by_login"] = (record.get("requested_by") or {}).get("githubLogin")
+        record["requested_by_login"] = as_object(record.get("requested_by")).get("githubLogin")
         if str(record.get("requested_by_token") or "").startswith("pul-"):
             record["requested_by_token"] = None
         _hide_secret_config(record.get("config"))
