@@ -17,6 +17,7 @@ from singer_sdk.tap_base import CliTestOptionValue
 
 from tap_cloudapis.catalog_file import catalog_of, read_catalog
 from tap_cloudapis.core.errors import OutputError, TapError, Terminated
+from tap_cloudapis.stream_maps import check_sources, fault, tell_failures
 
 if TYPE_CHECKING:
     from typing import NoReturn
@@ -59,14 +60,22 @@ class CommandLineTap(Tap):
         super().__init__(*args, **kwargs)
 
     def setup_mapper(self) -> None:
-        """Read the catalog that was given, before the SDK makes maps for its streams.
+        """Read the catalog that was given and check the maps, before the SDK makes these.
 
         Raises:
-            TapError: When it is none.
+            TapError: When one of them cannot be used.
         """
         if self._given_catalog is not None:
             self._input_catalog = read_catalog(self._given_catalog, self.discover_streams())
-        super().setup_mapper()
+        maps = self.config.get("stream_maps")
+        check_sources(maps or {}, self.streams)
+        try:
+            super().setup_mapper()
+        except Exception as exc:
+            if not maps or isinstance(exc, ConfigValidationError):
+                raise
+            raise fault(self.config, self.catalog, self.logger, exc) from None
+        tell_failures(self.mapper)
 
     @property
     def _singer_catalog(self) -> Catalog:

@@ -138,6 +138,8 @@ def explain(error: ValidationError, schema: Mapping[str, Any]) -> list[str]:
         types = [expected] if isinstance(expected, str) else expected
         words = [_TYPE_WORDS.get(name, name) for name in types if name != "null"]
         return [f"{name} must be {' or '.join(words)}"]
+    if error.validator == "anyOf":
+        return [f"{name} is none of the values that it can have"]
     return [f"{name} is not valid: {error.validator} {expected}"]
 
 

@@ -151,8 +151,11 @@ class TapCloudAPIs(CommandLineTap):
             for name, value in self._config.items()
             if schema["properties"].get(name, {}).get("secret")
         )
-        found = JSONSchemaValidator(schema).iter_errors(self._config)
-        errors = [text for error in found for text in explain(error, schema)]
+        try:
+            found = list(JSONSchemaValidator(schema).iter_errors(self._config))
+            errors = [text for error in found for text in explain(error, schema)]
+        except AttributeError:  # a mistake in the SDK's schema of stream maps
+            errors = ["stream_maps: __else__ can be nothing but null"]
         if errors and raise_errors:
             msg = "The configuration is not valid"
             raise ConfigValidationError(msg, errors=errors, schema=schema)

@@ -16,6 +16,7 @@ from tap_cloudapis.core.emission import EmittingStream
 from tap_cloudapis.core.errors import (
     AuthenticationError,
     ClosedError,
+    MapError,
     RefusedError,
     TapError,
     UnavailableError,
@@ -219,7 +220,14 @@ class ContainedStream(EmittingStream):
                 self.logger.exception("Please report this")
 
     def failed(self, exc: TapError, context: Context | None) -> None:
-        """Report a list that failed; give the stream up after some in a row."""
+        """Report a list that failed; give the stream up after some in a row.
+
+        The failure of a stream map is told once: it fails in each context, perhaps otherwise.
+        """
+        if isinstance(exc, MapError):
+            if not any(exc.place in text for text in self.report.failures):
+                self.tap.report.fail(self.name, str(exc))
+            return
         where, told = self.place(context), str(exc)
         if where and told.startswith(where):
             self.tap.report.fail(self.name, self._hinted(told))

@@ -22,6 +22,19 @@ class IncompleteListError(TapError):
     """A list gave fewer rows than the API announced, after every retry."""
 
 
+class MapError(TapError):
+    """An expression of a stream map failed on a record.
+
+    Args:
+        place: Where it stands in the settings.
+        what: Which one, and why.
+    """
+
+    def __init__(self, place: str, what: str) -> None:
+        super().__init__(f"{place}: {what}")
+        self.place = place
+
+
 class UnavailableError(TapError):
     """A request failed for good, after every retry."""
 
