@@ -17,7 +17,7 @@ from singer_sdk.plugin_base import JSONSchemaValidator
 from tap_cloudapis.command_line import CommandLineTap
 from tap_cloudapis.core.errors import TapError, Terminated
 from tap_cloudapis.core.headers import check_header, check_token
-from tap_cloudapis.core.ledger import LedgerStream
+from tap_cloudapis.core.ledger import leaders_of
 from tap_cloudapis.core.output import BufferedSingerWriter, ThrottledStateWriter
 from tap_cloudapis.core.redaction import keep_secret
 from tap_cloudapis.core.report import SyncReport
@@ -29,6 +29,7 @@ from tap_cloudapis.environment import read_settings
 from tap_cloudapis.plan import Plan
 from tap_cloudapis.pulumi import PULUMI_CLOUD
 from tap_cloudapis.settings import check_start_date, explain, settings_schema, tidy
+from tap_cloudapis.watch import Watch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -84,6 +85,8 @@ class TapCloudAPIs(CommandLineTap):
         self.logger.addFilter(_is_for_users)
         self._connections: dict[str, Connection] = {}
         self._signal: int | None = None
+        self._ends = False
+        self._watch = Watch(lambda: (self.message_writer.writes, self._ends))
         self.report = SyncReport(self.logger)
         super().__init__(*args, **kwargs)
         self._state_writer: ThrottledStateWriter = ThrottledStateWriter(self.message_writer)
@@ -202,12 +205,7 @@ class TapCloudAPIs(CommandLineTap):
         if place:
             self.logger.info("--state: the bookmarks are taken out of %s", place)
         forms = {stream.name: stream.bookmark_form for stream in self._cloud_streams}
-        leaders = {
-            child.name: stream.name
-            for stream in self._cloud_streams
-            for child in stream.child_streams
-            if isinstance(child, LedgerStream)
-        }
+        leaders = leaders_of(self._cloud_streams)
         bookmarks = read_bookmarks(state, forms, self.logger.warning, leaders)
         super().load_state({"bookmarks": bookmarks})
         self._whole_state[HOSTS_KEY] = known_hosts(state)
@@ -275,9 +273,12 @@ class TapCloudAPIs(CommandLineTap):
         """Write the last state and what is buffered; end the threads."""
         for connection in self._connections.values():
             connection.stop()
-        if self.state.get("bookmarks"):
-            self._state_writer.force_state(self.state)
-        self.message_writer.flush()
+        try:
+            if self.state.get("bookmarks"):
+                self._state_writer.force_state(self.state)
+            self.message_writer.flush()
+        finally:
+            self._watch.stop()
 
     def _log_about_versions(self) -> None:
         if self.config.get("emit_activate_version_messages"):
@@ -289,6 +290,7 @@ class TapCloudAPIs(CommandLineTap):
     def check_signal(self) -> None:
         """End the sync here, between two records, if a signal asked for it."""
         if self._signal is not None:
+            self._ends = True
             raise Terminated(self._signal)
 
     def _before_wait(self) -> None:
@@ -297,10 +299,14 @@ class TapCloudAPIs(CommandLineTap):
         self.report.progress()
 
     def _handle_termination(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002
-        """Note the signal; nothing is written in a handler. A second one ends at once."""
+        """Note the signal; nothing is written in a handler. A second one ends at once.
+
+        So does a while without any progress: a write to a full pipe may never return.
+        """
         if self._signal is not None:
             os._exit(128 + signum)
         self._signal = signum
+        self._watch.start(signum)
 
 
 def _is_for_users(record: logging.LogRecord) -> bool:

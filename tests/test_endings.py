@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import array
+import fcntl
 import json
 import signal
 import subprocess
 import sys
+import termios
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -110,6 +114,55 @@ def test_a_reader_that_goes_away(lines: int, still: Simulator, tmp_path: Path) -
     tap.stdout.close()
     log = tap.stderr.read().decode()
     assert_one_line((tap.wait(timeout=30), log), "the target closed the pipe")
+
+
+def unread(*arguments: str) -> subprocess.Popen[bytes]:
+    """Start the executable with its output in a pipe that nobody reads; wait until it is full."""
+    tap = subprocess.Popen(
+        [EXECUTABLE, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=NO_TOKENS,
+    )
+    assert tap.stdout is not None
+    before = -1
+    while before != (now := readable(tap.stdout.fileno())) or not now:
+        before = now
+        time.sleep(0.5)
+    return tap
+
+
+def readable(descriptor: int) -> int:
+    """How many bytes wait in a pipe."""
+    number = array.array("i", [0])
+    fcntl.ioctl(descriptor, termios.FIONREAD, number)
+    return number[0]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_while_nobody_reads(
+    number: signal.Signals, still: Simulator, tmp_path: Path
+) -> None:
+    tap = unread("--config", config_file(tmp_path, settings(still)))
+    assert tap.poll() is None, "all of it fits into the pipe"
+    tap.send_signal(number)
+    assert tap.wait(timeout=30) == 128 + number
+    assert tap.stderr is not None
+    log = tap.stderr.read().decode()
+    assert "Traceback" not in log
+    assert f"Ended by signal {number} in the middle" in log
+
+
+def test_a_reader_that_is_slow_after_a_signal_gets_all_of_it(
+    still: Simulator, tmp_path: Path
+) -> None:
+    tap = unread("--config", config_file(tmp_path, settings(still)))
+    tap.send_signal(signal.SIGTERM)
+    assert tap.stdout is not None
+    lines = tap.stdout.read().splitlines(keepends=True)
+    assert tap.wait(timeout=30) == 128 + signal.SIGTERM
+    assert all(line.endswith(b"\n") for line in lines)
+    assert json.loads(lines[-1])["type"] == "STATE"
 
 
 #: Runs the command line, with Ctrl-C at a place: when a module is imported or a function called.

@@ -20,7 +20,7 @@ from tap_cloudapis.core.bookmarks import Count
 from tap_cloudapis.core.stream import CloudStream
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     from singer_sdk.helpers.types import Context
 
@@ -327,6 +327,16 @@ class LedgerStream(CloudStream):
         if self._today - slot_day >= days:
             return True
         return any(turn % days == day % days for day in range(slot_day + 1, self._today + 1))
+
+
+def leaders_of(streams: Iterable[CloudStream]) -> dict[str, str]:
+    """Which streams count by the ledger of which: without it, their bookmarks mean nothing."""
+    return {
+        child.name: stream.name
+        for stream in streams
+        for child in stream.child_streams
+        if isinstance(child, LedgerStream)
+    }
 
 
 def short_hash(row_id: str) -> str:

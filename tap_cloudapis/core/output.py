@@ -55,6 +55,8 @@ class BufferedSingerWriter(GenericSingerWriter[bytes, Message]):
         super().__init__()
         self._buffer = bytearray()
         self.bytes_written = 0
+        #: How many writes have come to their end.
+        self.writes = 0
 
     def serialize_message(self, message: Message) -> bytes:
         """Encode a message as a line without its newline."""
@@ -118,6 +120,7 @@ class BufferedSingerWriter(GenericSingerWriter[bytes, Message]):
         except OSError as exc:
             msg = f"cannot write to standard output: {exc.strerror or exc}"
             raise OutputError(msg) from None
+        self.writes += 1
 
     @staticmethod
     def _write(data: bytearray) -> None:
