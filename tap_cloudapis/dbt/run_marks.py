@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 #: The name of the bookmark in the state of an account.
 BOOKMARK = "replication_key_value"
+#: A time before all runs, in the form of all timestamps.
+EARLIEST = "1970-01-01T00:00:00.000000Z"
 
 
 class RunMark(TypedDict):
@@ -161,7 +163,8 @@ def edited(bookmark: Any, stored: Mapping[str, dict[str, Any]]) -> tuple[str, st
     if told > stands:
         what = f"{BOOKMARK} in the state was moved forward to {told}, which has no effect"
         return "", f"{what}: the marks beside it tell how far was read, up to {stands}"
-    return told, (
+    # Marks hold no earlier time; nor has any run ended before.
+    return max(told, EARLIEST), (
         f"{BOOKMARK} in the state was moved back to {told}: the runs that ended since then, "
         "and those created since then that have no end, are read again"
     )

@@ -259,7 +259,9 @@ class TestBookmark:
     def test_in_any_form_of_a_time(self, told: Any) -> None:
         syncs = self.synced()
         syncs.part[BOOKMARK] = told
+        syncs.sync(code=143, prepare=partial(cut, after=1))
         assert set(syncs.sync()) == set(range(1, 11))
+        assert not syncs.warnings, "it was said when it began"
 
     def test_moved_forward_the_marks_count(self) -> None:
         syncs = self.synced()
