@@ -47,12 +47,18 @@ class Plan:
         """The streams that will be read: selected ones of services with a token."""
         return [name for service in self._configured.values() for name in self.selected(service)]
 
-    def log(self, catalog: Collection[str]) -> None:
+    def log(self, catalog: Collection[str], *, drops: bool) -> None:
         """Say what will not be read, though somebody may expect it.
 
         Args:
             catalog: The ids of the streams of the catalog; empty for no catalog.
+            drops: Whether targets are to drop what a full table does not bring.
         """
+        if drops:
+            self._logger.info(
+                "emit_activate_version_messages is on: targets drop the rows that this sync does "
+                "not bring, those of other plugins that load into the same tables as well"
+            )
         known = {stream.tap_stream_id for stream in self._streams.values()}
         unknown = sorted(set(catalog) - known)
         if unknown:

@@ -238,8 +238,8 @@ class TapCloudAPIs(CommandLineTap):
         try:
             self.check_settings()
             self._begin_state()
-            self._plan.log(self.input_catalog or ())
-            self._log_about_versions()
+            drops = bool(self.config.get("emit_activate_version_messages"))
+            self._plan.log(self.input_catalog or (), drops=drops)
             self.sync_all()
             self.judge()
             remember(self._cloud_streams)
@@ -279,13 +279,6 @@ class TapCloudAPIs(CommandLineTap):
             self.message_writer.flush()
         finally:
             self._watch.stop()
-
-    def _log_about_versions(self) -> None:
-        if self.config.get("emit_activate_version_messages"):
-            self.logger.info(
-                "emit_activate_version_messages is on: targets drop the rows that this sync does "
-                "not bring, those of other plugins that load into the same tables as well"
-            )
 
     def check_signal(self) -> None:
         """End the sync here, between two records, if a signal asked for it."""
