@@ -14,8 +14,10 @@ from typing import Any
 import msgspec
 import requests
 
-from tap_cloudapis.core.normalizing import Scrubber, compile_timestamps, to_seconds
+from tap_cloudapis.core.normalizing import to_seconds
 from tap_cloudapis.core.schemas import load_schema
+from tap_cloudapis.core.scrubbing import Scrubber
+from tap_cloudapis.core.shapes import Handling, Shaper
 from tap_cloudapis.dbt.runs import DURATIONS, Runs
 
 PAGE_SIZE = 100
@@ -29,9 +31,8 @@ def main() -> None:
     decode = msgspec.json.Decoder(float_hook=Decimal).decode
     encode = msgspec.json.Encoder(decimal_format="number").encode
     schema = load_schema("tap_cloudapis.dbt", "runs")
-    scrub = Scrubber(schema).scrub
-    normalize_timestamps = compile_timestamps(schema)
-    assert normalize_timestamps is not None  # noqa: S101 - runs have timestamps
+    handling = Handling(lambda *_: None, Scrubber().scrub, None)
+    shape = Shaper(schema, handling, dropped=Runs.dropped_fields).shape
     accounts = decode(session.get(f"{url}/api/v3/accounts/", timeout=60).content)["data"]
     for account in accounts:
         account_id = account["id"]
@@ -45,13 +46,10 @@ def main() -> None:
             for record in answer["data"]:
                 for name, column in DURATIONS:
                     record[column] = to_seconds(record.get(name))
-                for name in Runs.dropped_fields & record.keys():
-                    del record[name]
                 if record.get("trigger"):
                     record["trigger"].pop("job", None)
                 record["account_id"] = account_id
-                scrub(record)
-                normalize_timestamps(record)
+                shape(record)
                 lines += b'{"type":"RECORD","stream":"dbt_runs","record":%b' % encode(record)
                 lines += b',"time_extracted":"%b"}\n' % extracted
             sys.stdout.buffer.write(lines)

@@ -124,7 +124,7 @@ class EmittingStream(RESTStream[Params]):
 
     @cached_property
     def _projection(self) -> Any:
-        return compile_projection(self.effective_schema, self.mask)
+        return compile_projection(self.effective_schema, self.mask, conformed=self.schema)
 
     @cached_property
     def _record_prefix(self) -> bytes:

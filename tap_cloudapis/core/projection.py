@@ -8,8 +8,9 @@ tests compare the two.
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
+
+from tap_cloudapis.core.scalars import to_boolean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     Project = Callable[[dict[str, Any]], None]
     Convert = Callable[[Any], Any]
 
-_NOT_BOOLEAN = (bool, float, Decimal, dict, list)
 _BOOLEAN = ("boolean", ["boolean"], ["boolean", "null"], ["null", "boolean"])
 
 
@@ -30,6 +30,7 @@ def compile_projection(
     breadcrumb: Breadcrumb = (),
     *,
     selectable: bool = True,
+    conformed: Mapping[str, Any] | None = None,
 ) -> Project | None:
     """Prepare to drop what is deselected or not allowed, and to conform booleans.
 
@@ -38,6 +39,7 @@ def compile_projection(
         mask: The selection of the stream.
         breadcrumb: Where in the stream's schema ``schema`` stands.
         selectable: Whether selection reaches here; it ends at arrays.
+        conformed: The schema that the records have been brought into the form of, if any.
 
     Returns:
         A function that rewrites a record in place; ``None`` where no record can change.
@@ -46,19 +48,28 @@ def compile_projection(
     deselected = _deselected(mask, breadcrumb) if selectable else []
     declared = frozenset(properties)
     closed = not schema.get("additionalProperties")
+    done: Mapping[str, Mapping[str, Any]] = conformed.get("properties", {}) if conformed else {}
     compiled = [
         (
             name,
-            _compile_value(properties[name], mask, (*breadcrumb, "properties", name), selectable),
+            _compile_value(
+                properties[name],
+                mask,
+                (*breadcrumb, "properties", name),
+                selectable,
+                done.get(name, {}),
+            ),
         )
         for name in properties
         if name not in deselected
     ]
     # Booleans are many, and nearly always need nothing: they are looked at without a call.
-    booleans = [name for name, convert in compiled if convert is _to_boolean]
-    converted = [
-        (name, convert) for name, convert in compiled if convert not in (None, _to_boolean)
+    booleans = [
+        name
+        for name, convert in compiled
+        if convert is to_boolean and done.get(name, {}).get("type") not in _BOOLEAN
     ]
+    converted = [(name, convert) for name, convert in compiled if convert not in (None, to_boolean)]
     if not (deselected or closed or booleans or converted):
         return None
 
@@ -71,7 +82,7 @@ def compile_projection(
         for name in booleans:
             value = record.get(name)
             if value is not True and value is not False and value is not None:
-                record[name] = _to_boolean(value)
+                record[name] = to_boolean(value)
         for name, convert in converted:
             value = record.get(name)
             if value is not None and convert is not None:
@@ -95,27 +106,26 @@ def _compile_value(
     mask: SelectionMask,
     breadcrumb: Breadcrumb,
     selectable: bool,
+    conformed: Mapping[str, Any],
 ) -> Convert | None:
     """Prepare the conversion of one property; ``None`` where no value can change."""
     if definition.get("type") in _BOOLEAN:
-        return _to_boolean
+        return to_boolean
     if "properties" in definition:
-        inner = compile_projection(definition, mask, breadcrumb, selectable=selectable)
+        inner = compile_projection(
+            definition, mask, breadcrumb, selectable=selectable, conformed=conformed
+        )
         return None if inner is None else _for_objects(inner)
     items = definition.get("items")
     if isinstance(items, dict):
         if "items" in items:  # the SDK does not look into lists of lists
             return None
-        item = _compile_value(items, mask, breadcrumb, selectable=False)
+        conformed = conformed.get("items", {})
+        item = _compile_value(items, mask, breadcrumb, selectable=False, conformed=conformed)
         return None if item is None else _for_lists(item)
     # An object without declared properties: selection may still name one of its keys.
     deselected = _deselected(mask, breadcrumb) if selectable else []
     return _without(deselected) if deselected else None
-
-
-def _to_boolean(value: Any) -> Any:
-    """What the SDK makes of a value in a boolean column: it leaves fractions alone."""
-    return value if value is None or isinstance(value, _NOT_BOOLEAN) else value != 0
 
 
 def _for_objects(project: Project) -> Convert:

@@ -1,4 +1,4 @@
-"""From a raw row of an answer to a record: names, columns of the context, times, no secrets.
+"""From a raw row of an answer to a record: columns of the context, times, types, no secrets.
 
 A record whose key is missing, or that contradicts the list it came in, is left out: it would
 replace another row, or be taken for one of another account. Of records that come twice
@@ -10,8 +10,9 @@ from __future__ import annotations
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
-from tap_cloudapis.core.normalizing import Scrubber, compile_timestamps
 from tap_cloudapis.core.redaction import redact
+from tap_cloudapis.core.scrubbing import Scrubber
+from tap_cloudapis.core.shapes import Handling, Shaper
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -34,7 +35,8 @@ class RecordShape:
         context_columns: Columns copied from the context: column -> key of the context.
         constants: Columns that are the same in every record.
         untouched: Top-level fields that are not searched for secrets.
-        replace_secret: See :class:`Scrubber`.
+        replace_secret: See :class:`~tap_cloudapis.core.scrubbing.Scrubber`.
+        note: Told of a column with values that are not what it is declared with.
 
     Attributes:
         finish: Turns a row that has the record's names into a record, in place, for a context;
@@ -52,9 +54,13 @@ class RecordShape:
         constants: Mapping[str, Any],
         untouched: frozenset[str],
         replace_secret: Callable[[dict[str, Any]], Any] | None,
+        note: Callable[[str], None],
     ) -> None:
-        scrub = Scrubber(schema, replace=replace_secret, untouched=untouched).scrub
-        timestamps = compile_timestamps(schema)
+        self._note = note
+        # Of a key that cannot be read, the error tells that its record is left out.
+        self._told = set(keys)
+        handling = Handling(self._tell, Scrubber(replace_secret).scrub, replace_secret)
+        shape = Shaper(schema, handling, dropped=dropped, untouched=untouched, keys=keys).shape
         columns, fixed = tuple(context_columns.items()), tuple(constants.items())
         properties = schema.get("properties", {})
         # What comes from the context is there, and right.
@@ -65,9 +71,7 @@ class RecordShape:
         ]
 
         def finish(record: Row, context: Context) -> str:
-            for name in dropped:
-                if name in record:
-                    del record[name]
+            shape(record)
             for column, key in columns:
                 value, given = context[key], record.get(column)
                 if given is None or given == value:
@@ -87,14 +91,22 @@ class RecordShape:
                 ):
                     shown = "null" if value is None else redact(repr(value))[:60]
                     return f"whose {name} is {shown}"
-            scrub(record)
-            if timestamps is not None:
-                timestamps(record)
             return ""
 
         self._keys = tuple(keys)
         self.finish = finish
         self.key: Callable[[Row], Any] = itemgetter(*keys) if keys else id
+
+    def _tell(self, column: str, declared: str, value: Any) -> None:
+        """Say once of a column that it has another value than it is declared with."""
+        if column not in self._told:
+            self._told.add(column)
+            kinds: dict[type, str] = {dict: "an object", list: "a list"}
+            what = kinds.get(type(value)) or repr(value)
+            self._note(
+                f"{column}, declared as {declared}, has values that are none and stay as they "
+                f"came, such as {redact(what)[:60]}"
+            )
 
     def contradiction(self, record: Row, other: Row) -> str:
         """Why one of two records with the same key has to be left out; "" where they are equal."""

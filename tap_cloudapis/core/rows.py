@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tap_cloudapis.core.answers import AnsweredStream
@@ -24,7 +24,7 @@ class RowStream(AnsweredStream):
     dropped_fields: ClassVar[frozenset[str]] = frozenset()
     #: Top-level fields whose keys are users' own and are scrubbed by the service itself.
     unscrubbed_fields: ClassVar[frozenset[str]] = frozenset()
-    #: See :class:`~tap_cloudapis.core.normalizing.Scrubber`.
+    #: See :class:`~tap_cloudapis.core.scrubbing.Scrubber`.
     replace_secret: Any = None
 
     def to_record(self, row: Row, context: Context) -> Row | None:  # noqa: ARG002
@@ -88,4 +88,5 @@ class RowStream(AnsweredStream):
             constants=self.constants(),
             untouched=self.unscrubbed_fields,
             replace_secret=self.replace_secret,
+            note=partial(self.tap.report.note, self.name),
         )

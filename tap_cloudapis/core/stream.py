@@ -49,6 +49,7 @@ class CloudStream(RowStream):
 
     #: What the stream costs, needs and holds.
     facts: ClassVar[Facts]
+
     payload_as_json = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:

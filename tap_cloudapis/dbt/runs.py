@@ -21,6 +21,7 @@ from tap_cloudapis.core.errors import RefusedError
 from tap_cloudapis.core.facts import Facts
 from tap_cloudapis.core.marks import MarkedStream
 from tap_cloudapis.core.normalizing import to_seconds, to_timestamp
+from tap_cloudapis.core.redaction import redact
 from tap_cloudapis.dbt.account import Accounts
 from tap_cloudapis.dbt.client import has_id
 from tap_cloudapis.dbt.run_lists import (
@@ -110,6 +111,7 @@ class Runs(MarkedStream, RunListStream):
         self._since = to_timestamp(self.config.get("start_date")) or ""
         self._accounts: dict[int, AccountProgress] = {}
         self._noted: Row = {}
+        self._odd_durations: set[str] = set()
 
     def sift(self, read: Read, rows: list[Row], context: Context | None) -> list[Row]:
         """Keep of a batch what its list was read for."""
@@ -208,11 +210,22 @@ class Runs(MarkedStream, RunListStream):
     def to_record(self, row: Row, context: Context) -> Row:  # noqa: ARG002
         """Add the durations in seconds next to their text."""
         for name, column in DURATIONS:
-            row[column] = to_seconds(row.get(name))
+            value = row.get(name)
+            row[column] = seconds = to_seconds(value)
+            if seconds is None and value is not None and value != "":
+                self._tell_duration(name, value)
         trigger = row.get("trigger")
         if isinstance(trigger, dict):
             trigger.pop("job", None)
         return row
+
+    def _tell_duration(self, name: str, value: Any) -> None:
+        """Say once of a column that it has durations in a form that is not known."""
+        if name not in self._odd_durations:
+            self._odd_durations.add(name)
+            shown = redact(repr(value))[:60]
+            what = f"{name} has values that are no duration, such as {shown}"
+            self.tap.report.note(self.name, f"{what}; their seconds are left empty")
 
     # Marks
 

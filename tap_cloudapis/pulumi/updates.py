@@ -12,10 +12,11 @@ from tap_cloudapis.core.errors import ResponseError
 from tap_cloudapis.core.facts import Facts
 from tap_cloudapis.core.ledger import short_hash
 from tap_cloudapis.core.marks import MarkedStream
-from tap_cloudapis.core.normalizing import looks_secret, to_timestamp
+from tap_cloudapis.core.normalizing import to_timestamp
 from tap_cloudapis.core.numbered_pages import NumberedPages
 from tap_cloudapis.core.paging import as_object
-from tap_cloudapis.pulumi.client import PulumiStream, snake_keys
+from tap_cloudapis.core.scrubbing import SCALAR_TYPES, is_secret
+from tap_cloudapis.pulumi.client import SIGNATURE_KEY, PulumiStream, snake_keys
 from tap_cloudapis.pulumi.stacks import STACK_KEY, Stacks
 from tap_cloudapis.pulumi.update_marks import OpenUpdate, StackMark, UpdateMarks, UpdatesBookmark
 
@@ -316,14 +317,39 @@ def _is_open(info: Row) -> bool:
 
 
 def _hide_secret_config(config: Any) -> None:
-    """Null the values of secret configuration, keeping the users' keys and the marking."""
+    """Null what is secret in a configuration, at any depth; the keys and the marks stay."""
     if not isinstance(config, dict):
         return
     for name, entry in config.items():
-        if isinstance(entry, dict):
-            if entry.get("secret") or looks_secret(name):
-                for key in entry:
-                    if key not in ("secret", "object"):
-                        entry[key] = None
-        elif looks_secret(name):
-            config[name] = None
+        # The usual one: marked as plain, with nothing inside that could be marked otherwise.
+        if (
+            entry.__class__ is not dict
+            or entry.get("secret") is not False
+            or not SCALAR_TYPES.issuperset(map(type, entry.values()))
+        ):
+            config[name] = _without_secrets(entry, (name,))
+
+
+def _without_secrets(config: Any, names: tuple[str, ...] | None) -> Any:
+    """Null what is secret in a part of a configuration.
+
+    Args:
+        config: The configuration, or what stands in it.
+        names: What it is called, which decides where nothing is marked; ``None`` in what is
+            marked as plain.
+    """
+    if isinstance(config, list):
+        config[:] = [_without_secrets(value, names) for value in config]
+    elif not isinstance(config, dict):
+        return None if any(is_secret(name, config) for name in names or ()) else config
+    elif (mark := config.get("secret")) is not False and (
+        mark or SIGNATURE_KEY in config or config.keys() == {"secure"}
+    ):
+        for key, value in config.items():
+            if key not in ("secret", "object") or not isinstance(value, bool):
+                config[key] = None
+    else:
+        for key, value in config.items():
+            known = None if mark is False or names is None else (*names, key)
+            config[key] = _without_secrets(value, known)
+    return config

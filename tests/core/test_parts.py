@@ -204,7 +204,7 @@ def test_of_a_parent_that_is_not_selected_the_refusal_is_told_as_well(shop: Shop
     assert outcome.logged("INFO", "toy_pieces", "skipped")
 
 
-@pytest.mark.parametrize("foreign", [{"id": None}, {"id": 4, "box_id": 99}, {"id": "4"}, {}])
+@pytest.mark.parametrize("foreign", [{"id": None}, {"id": 4, "box_id": 99}, {"id": "x"}, {}])
 def test_a_part_that_cannot_be_told_apart_is_left_out_and_counted(
     foreign: Record, shop: Shop
 ) -> None:

@@ -1,0 +1,140 @@
+"""Secrets that are known by the name of their field, and names and values that only look so."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tap_cloudapis.core.scrubbing import Scrubber, is_secret, looks_secret
+
+SECRET_NAMES = [
+    "token",
+    "token_string",
+    "hmac_secret",
+    "password",
+    "private_key",
+    "privateKey",
+    "client_secret",
+    "oauth_client_secret",
+    "access_token",
+    "accessToken",
+    "refresh_token",
+    "secret",
+    "api_key",
+    "apiKey",
+    "api-key",
+    "api.key",
+    "api key",
+    "API-KEY",
+    "x-api-key",
+    "private-key",
+    "access-key",
+    "ssh-key",
+    "signing-key",
+    "signing.key",
+    "encryption-key",
+    "key-material",
+    "accept-invite-url",
+    "db_pwd",
+    "pwd",
+    "dbPwd",
+    "ciphertext",
+    "secretCiphertext",
+    "encryptedKey",
+    "encryptionSalt",
+    "acceptInviteUrl",
+    "credentials",
+    "passphrase",
+    "Authorization",
+    "DB_PASSWORD",
+]
+HARMLESS_NAMES = [
+    "credentials_id",
+    "tokenID",
+    "tokenName",
+    "apitoken_last_used",
+    "token_count",
+    "token.name",
+    "token-count",
+    "api-key-id",
+    "api.key.id",
+    "API_KEY_NAME",
+    "api key type",
+    "secret_type",
+    "credential_ids",
+    "name",
+    "key",
+    "keyboard",
+    "github_token_retrieval_failure",
+]
+
+
+@pytest.mark.parametrize("name", SECRET_NAMES)
+def test_names_of_secrets(name: str) -> None:
+    assert looks_secret(name)
+
+
+@pytest.mark.parametrize("name", HARMLESS_NAMES)
+def test_names_about_secrets(name: str) -> None:
+    assert not looks_secret(name)
+
+
+@pytest.mark.parametrize("value", [None, True, "true", "False", "set", "unset", "", "3600", 90, 0])
+def test_values_that_cannot_be_a_secret(value: Any) -> None:
+    assert not is_secret("show-secrets", value)
+
+
+@pytest.mark.parametrize("value", ["1234567", 10**6, "-1", "yes!", "settled", 1.5, {}, []])
+def test_values_that_can(value: Any) -> None:
+    assert is_secret("show-secrets", value)
+
+
+@pytest.mark.parametrize("name", ["db_password", "PASSPHRASE", "pwd"])
+def test_what_people_make_up_can_be_a_short_number(name: str) -> None:
+    assert is_secret(name, "123456")
+    assert is_secret(name, 1234)
+    assert not is_secret(name, "set")
+
+
+names = st.sampled_from(SECRET_NAMES + HARMLESS_NAMES) | st.text(max_size=5)
+leaves = st.text(max_size=3) | st.integers() | st.booleans() | st.none()
+objects = st.recursive(
+    st.dictionaries(names, leaves, max_size=5),
+    lambda inner: st.dictionaries(names, inner | st.lists(inner | leaves, max_size=3), max_size=5),
+    max_leaves=12,
+)
+
+
+def _without_secrets(value: Any) -> Any:
+    """What should be left, said in another way than the scrubber does it."""
+    if isinstance(value, list):
+        return [_without_secrets(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        name: _without_secrets(inner) for name, inner in value.items() if not is_secret(name, inner)
+    }
+
+
+@given(objects)
+def test_secrets_go_at_any_depth_and_all_else_stays(record: dict[str, Any]) -> None:
+    expected = _without_secrets(copy.deepcopy(record))
+    assert Scrubber().scrub(record) == expected
+
+
+def test_a_secret_is_found_behind_any_number_of_harmless_names() -> None:
+    scrubber = Scrubber()
+    for number in range(25_000):
+        scrubber.scrub({f"tag{number}": "x"})
+    record = {"tag1": "x", "late": "x", "inner": [[{"password": "gone", "late": 1}]]}
+    scrubber.scrub(record)
+    assert record == {"tag1": "x", "late": "x", "inner": [[{"late": 1}]]}
+
+
+def test_an_object_that_is_replaced_is_not_looked_into() -> None:
+    scrubber = Scrubber(lambda value: "[hidden]" if "sig" in value else None)
+    assert scrubber.scrub({"a": [{"sig": 1}, [{"sig": 1}]]}) == {"a": ["[hidden]", ["[hidden]"]]}
