@@ -18,6 +18,7 @@ import msgspec
 
 from tap_cloudapis.core.errors import BadRequestError, RefusedError, TapError
 from tap_cloudapis.core.paging import NO_ROW
+from tap_cloudapis.core.redaction import redact_body
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -38,19 +39,21 @@ _decode = msgspec.json.Decoder(float_hook=Decimal).decode
 
 
 def decode_body(content: bytes) -> Any:
-    """Decode a JSON body without losing a digit.
+    """Decode a JSON body without losing a digit, and without the secrets that show by their form.
 
     Args:
-        content: The body. What msgspec refuses (NaN, lone surrogates) is left to the
-            standard library; NaN and the infinities become null, as in the SDK.
+        content: The body. What msgspec refuses (NaN, lone surrogates, another encoding) is left to
+            the standard library; NaN and the infinities become null, as in the SDK.
 
     Raises:
         ValueError: When it is not JSON.
     """
     try:
-        return _decode(content)
+        return _decode(redact_body(content))
     except msgspec.DecodeError:
-        return json.loads(content, parse_float=Decimal, parse_constant=lambda _: None)
+        text = content.decode(json.detect_encoding(content), "surrogatepass")
+        body = redact_body(text.encode("utf-8", "surrogatepass"))
+        return json.loads(body, parse_float=Decimal, parse_constant=lambda _: None)
 
 
 @dataclass(frozen=True)

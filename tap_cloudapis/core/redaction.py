@@ -2,8 +2,9 @@
 
 Libraries repeat what they were given: an HTTP library's error holds the header it refused, and a
 server may echo a token in its answer. So what is known to be secret is replaced where log records
-are made, for every logger of the process, and in what is printed of an uncaught exception. What
-the tap logs may quote a server or a name of a user's: it is made printable, and one line.
+are made, for every logger of the process, in what is printed of an uncaught exception, and in the
+answers before they are decoded. What the tap logs may quote a server or a name of a user's: it is
+made printable, and one line.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ import threading
 import traceback
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, quote_plus
+
+from tap_cloudapis.core.url_secrets import hide_secret_urls, without_secret_urls
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -32,6 +35,9 @@ _OWN_LOGGERS = "tap-cloudapis"
 
 _secrets: set[str] = set()
 _pattern: re.Pattern[str] | None = None
+#: The secrets as a JSON body has them; none that holds another one.
+_in_bodies: tuple[bytes, ...] = ()
+_JSON_TEXT = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 
 
 def keep_secret(values: Iterable[str]) -> None:
@@ -42,7 +48,7 @@ def keep_secret(values: Iterable[str]) -> None:
             write a line break or another odd character in a form of its own; and each of these
             as it stands in a URL, in JSON and in a message of Python's.
     """
-    global _pattern  # noqa: PLW0603 - as the logging module, one for the process
+    global _pattern, _in_bodies  # noqa: PLW0603 - as the logging module, one for the process
     for value in values:
         pieces = [value.strip(), *re.split(r"[^!-~]+", value)]
         _secrets.update(
@@ -54,6 +60,11 @@ def keep_secret(values: Iterable[str]) -> None:
     if _secrets:
         longest_first = sorted(_secrets, key=len, reverse=True)
         _pattern = re.compile("|".join(map(re.escape, longest_first)))
+        found: list[str] = []
+        for form in reversed(longest_first):
+            if not any(shorter in form for shorter in found):
+                found.append(form)
+        _in_bodies = tuple(form.encode("utf-8", "surrogatepass") for form in found)
     _install()
 
 
@@ -63,6 +74,7 @@ def _forms(piece: str) -> set[str]:
         quote(piece, safe="", errors="replace"),
         quote_plus(piece, errors="replace"),
         json.dumps(piece)[1:-1],
+        json.dumps(piece)[1:-1].replace("/", "\\/"),
         repr(piece)[1:-1],
     }
 
@@ -77,8 +89,24 @@ def _spell(character: str) -> str:
 
 
 def redact(text: str) -> str:
-    """Replace the secrets in a text."""
-    return text if _pattern is None else _pattern.sub(STAND_IN, text)
+    """Replace the secrets in a text, those of its URLs among them."""
+    return hide_secret_urls(text if _pattern is None else _pattern.sub(STAND_IN, text))
+
+
+def redact_body(body: bytes) -> bytes:
+    """Replace the secrets in the keys and values of a JSON body; most bodies are only searched."""
+    for secret in _in_bodies:
+        if secret in body:
+            # Within its texts: a token of digits alone must not break a number.
+            body = _JSON_TEXT.sub(_redact_text, body)
+            break
+    return without_secret_urls(body)
+
+
+def _redact_text(match: re.Match[bytes]) -> bytes:
+    assert _pattern is not None  # noqa: S101 - there are secrets
+    text = match[0].decode("utf-8", "surrogateescape")
+    return _pattern.sub(STAND_IN, text).encode("utf-8", "surrogateescape")
 
 
 class _Factory:

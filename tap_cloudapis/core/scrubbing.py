@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 # api.key, apiKey), and endings that show that it only holds something about one
 # (repository_credentials_id, apitoken-last-used, tokenName).
 _SECRET_NAME = re.compile(
-    r"token|secret|passw|passphrase|pwd|hmac|credential|ciphertext|authorization"
+    # What stands in for a token, [secret], makes no name one of a secret.
+    r"token|secret(?!\])|passw|passphrase|pwd|hmac|credential|ciphertext|authorization"
     r"|(?:private|api|access|signing|ssh)[\W_]*key"
     r"|encrypt(?:ed|ion)[\W_]*(?:key|salt)|key[\W_]*material|accept[\W_]*invite[\W_]*url",
     re.IGNORECASE,

@@ -38,11 +38,12 @@ SERVICES = ["dbt", "pulumi"]
 def _own_secrets(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Forget behind a test what was secret in it, and have the log whole."""
     monkeypatch.setattr("tap_cloudapis.core.connection.FIRST_WAIT", 0.001)
-    secrets, pattern = set(redaction._secrets), redaction._pattern
+    secrets = set(redaction._secrets)
     forget()
     yield
-    redaction._secrets |= secrets
-    redaction._pattern = pattern
+    forget()
+    if secrets:
+        keep_secret(secrets)
 
 
 @pytest.fixture
@@ -59,6 +60,7 @@ def printed() -> Iterator[io.StringIO]:
 def forget() -> None:
     redaction._secrets.clear()
     redaction._pattern = None
+    redaction._in_bodies = ()
 
 
 def forms(token: str) -> list[str]:
