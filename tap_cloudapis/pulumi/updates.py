@@ -15,7 +15,7 @@ from tap_cloudapis.core.marks import MarkedStream
 from tap_cloudapis.core.normalizing import to_timestamp
 from tap_cloudapis.core.numbered_pages import NumberedPages
 from tap_cloudapis.core.paging import as_object
-from tap_cloudapis.core.scrubbing import SCALAR_TYPES, is_secret
+from tap_cloudapis.core.scrubbing import is_secret
 from tap_cloudapis.pulumi.client import SIGNATURE_KEY, PulumiStream, snake_keys
 from tap_cloudapis.pulumi.stacks import STACK_KEY, Stacks
 from tap_cloudapis.pulumi.update_marks import OpenUpdate, StackMark, UpdateMarks, UpdatesBookmark
@@ -319,13 +319,16 @@ def _is_open(info: Row) -> bool:
 def _hide_secret_config(config: Any) -> None:
     """Null what is secret in a configuration, at any depth; the keys and the marks stay."""
     if not isinstance(config, dict):
+        _without_secrets(config, ())
         return
     for name, entry in config.items():
-        # The usual one: marked as plain, with nothing inside that could be marked otherwise.
-        if (
-            entry.__class__ is not dict
-            or entry.get("secret") is not False
-            or not SCALAR_TYPES.issuperset(map(type, entry.values()))
+        # The usual one is seen at a glance: {"string": "...", "secret": false, "object": false}.
+        if not (
+            entry.__class__ is dict
+            and len(entry) == 3  # noqa: PLR2004
+            and entry.get("secret") is False
+            and entry.get("string").__class__ is str
+            and entry.get("object").__class__ is bool
         ):
             config[name] = _without_secrets(entry, (name,))
 
