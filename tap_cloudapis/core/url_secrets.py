@@ -27,11 +27,12 @@ _PASSWORD = rf"(?:[^\s\"\\/?#@]|{_SPELLED}|\\++(?![nrtfbu\"/]))"
 _ODD = rf"(?:{_SLASH}|[?#]|\\++u00(?:23|2[fF]|3[cCeEfF]|5[cC]))"
 _PORT = rf"\d{{1,5}}(?:[?#\"\s]|{_SLASH}|\\++[\"nrtfb]|\\++u00(?:[01]|2[023fF]|3[fF])|$)"
 _USER_INFO = (
-    rf"(?:(?P<user>{_USER}*){_COLON}(?!{_PORT})"
+    rf"(?:(?P<user>{_USER}*(?:{_AT}{_USER}*)*){_COLON}(?!{_PORT})"
     # A tag of an image stands between a colon and an @, too: docker://alpine:3.18@sha256:...
-    rf"(?P<password>{_PASSWORD}*(?:{_AT}{_PASSWORD}*)*"
-    rf"|(?:{_PASSWORD}|{_ODD}){{1,100}}?(?:{_AT}{_PASSWORD}*)*){_AT}(?!sha\d+:)"
-    rf"|{_LONE_USER}+{_AT})"
+    rf"(?P<password>{_PASSWORD}*(?:{_AT}{_PASSWORD}*)*){_AT}(?!sha\d+:)"
+    rf"|(?P<plain_user>{_USER}*){_COLON}(?!{_PORT})"
+    rf"(?:{_PASSWORD}|{_ODD}){{1,100}}?(?:{_AT}{_PASSWORD}*)*{_AT}(?!sha\d+:)"
+    rf"|(?P<lone_user>{_LONE_USER}+){_AT})"
 )
 _PATH = rf"(?::\d+)?{_SLASH}"
 #: Who knows one of these URLs can post to a channel or start a workflow.
@@ -97,10 +98,13 @@ def hide_secret_urls(text: str) -> str:
 
 
 def _hide_user_info(match: re.Match[str]) -> str:
-    user, password = match["user"], match["password"]
-    if password is None:
+    if match["lone_user"] is not None:
         scheme = match.string[max(0, match.start() - 5) : match.start()]
         # The user of ssh://git@host is no secret; that of a URL without a password for http is.
         return f"{match['slashes']}***@" if _HTTP.search(scheme) else match[0]
-    shown = "***" if password.lower() in _NO_PASSWORD else f"{user}:***"
+    user, password = match["user"], match["password"]
+    if user is None:
+        shown = f"{match['plain_user']}:***"
+    else:
+        shown = "***" if password.lower() in _NO_PASSWORD else f"{user}:***"
     return f"{match['slashes']}{shown}@"

@@ -24,7 +24,9 @@ HIDDEN = [
     ("HTTPS://u:PW@h/", "HTTPS://u:***@h/"),
     ("https://user%40corp:PW@h/", "https://user%40corp:***@h/"),
     ("mongodb+srv://ü:pässword@h1,h2/x", "mongodb+srv://ü:***@h1,h2/x"),
+    ("https://me@corp.example:PW@h/", "https://me@corp.example:***@h/"),
     # The user is the secret.
+    ("https://ghp_abc@host:8080/x", "https://***@host:8080/x"),
     ("https://ghp_abc@host", "https://***@host"),
     ("http://ghp_abc@host:80/x", "http://***@host:80/x"),
     ("git+https://ghp_abc@host/x", "git+https://***@host/x"),
@@ -67,6 +69,8 @@ HIDDEN = [
 KEPT = [
     "ssh://git@github.com/org/repo",
     "git@github.com:org/repo.git",
+    "git+ssh://git@github.com:org/repo.git@main",
+    "ssh://git@host:7999/org/repo@main",
     "postgres://app@db/app",
     "someone@example.com",
     "mailto:someone@example.com",
