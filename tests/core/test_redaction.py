@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 import pytest
 from hypothesis import example, given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from singer_sdk.logging import ConsoleFormatter, StructuredFormatter
 
@@ -204,6 +205,7 @@ def test_arguments_that_do_not_fit_hold_no_token() -> None:
 ODD_TEXTS = st.text(min_size=6, max_size=30).filter(lambda text: len(text.strip()) >= 6)
 
 
+@hypothesis_settings(deadline=None)
 @given(ODD_TEXTS)
 @example("a b c d e")
 @example('"quoted\\"')
