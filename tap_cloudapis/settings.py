@@ -68,10 +68,26 @@ COMMON = (
     ),
     th.Property(
         "request_timeout_seconds",
-        th.IntegerType(minimum=1),
+        th.IntegerType(minimum=1, maximum=86_400),
         default=120,
         title="Request timeout (seconds)",
         description="How long to wait for a connection, and for each part of an answer.",
+    ),
+    th.Property(
+        "request_time_limit_seconds",
+        th.IntegerType(minimum=1, maximum=864_000),
+        title="Request time limit (seconds)",
+        description=(
+            "How long one answer may take in all, to its last byte; a list with one that takes "
+            "longer fails. Default: five times the request timeout."
+        ),
+    ),
+    th.Property(
+        "max_answer_megabytes",
+        th.IntegerType(minimum=1, maximum=100_000),
+        default=64,
+        title="Largest answer (megabytes)",
+        description="How large one answer may be, unpacked; a list with a larger one fails.",
     ),
     th.Property(
         "rate_limit_patience_seconds",

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 #: Lists of a stream that fail after every retry, one after another, before it is given up.
 UNAVAILABLE_IN_A_ROW = 3
+TOO_DEEP = "a value is nested too deep"
 
 
 @dataclass
@@ -213,6 +214,8 @@ class ContainedStream(EmittingStream):
             except (AbortedSyncFailedException, AbortedSyncPausedException, OSError):
                 # A dry run ends, or nobody reads the output: not a failure of this stream.
                 raise
+            except RecursionError:
+                report.fail(self.name, self._hinted(f"{self.describe(context)}{TOO_DEEP}"))
             except Exception as exc:
                 # Unexpected data in one stream must not end the others.
                 outcome.failed += 1

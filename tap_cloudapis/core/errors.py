@@ -39,6 +39,14 @@ class UnavailableError(TapError):
     """A request failed for good, after every retry."""
 
 
+class TooSlowError(UnavailableError):
+    """An answer did not end within its time; none would the next time."""
+
+
+class TooLargeError(TapError):
+    """An answer is larger than it may be, and would be so the next time."""
+
+
 class ResponseError(TapError, FatalAPIError):
     """An answer that ends the request: no retry would change it."""
 

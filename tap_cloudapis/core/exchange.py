@@ -16,9 +16,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
-from tap_cloudapis.core.errors import BadRequestError, RefusedError, TapError
-from tap_cloudapis.core.paging import NO_ROW
-from tap_cloudapis.core.redaction import redact_body
+from tap_cloudapis.core.connection import Trial
+from tap_cloudapis.core.errors import BadRequestError, TapError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -30,8 +29,6 @@ if TYPE_CHECKING:
     from tap_cloudapis.core.paging import Page, PageLimit, Paginator, Params, PendingPage, Row
     from tap_cloudapis.core.report import StreamReport
 
-#: Tries to get an answer that can be decoded.
-MAX_DECODE_TRIES = 4
 #: Smaller sizes that a page is tried with, when the reason of a 400 does not speak of its size.
 MAX_GUESSES = 2
 
@@ -70,10 +67,12 @@ class Sender:
     validate: Callable[[requests.Response], None]
     report: StreamReport
 
-    def submit(self, request: requests.PreparedRequest) -> Future[bytes | None]:
-        """Send a request in a thread."""
+    def submit(self, request: requests.PreparedRequest, trial: Trial) -> Future[bytes | None]:
+        """Send a request in a thread; it goes on where its trial is."""
         connection = self.connection
-        return connection.pool.submit(lambda: connection.send(request, self.validate, self.report))
+        return connection.pool.submit(
+            lambda: connection.send(request, self.validate, self.report, trial)
+        )
 
 
 class Exchange:
@@ -87,24 +86,31 @@ class Exchange:
     def __init__(self, sender: Sender, request: requests.PreparedRequest) -> None:
         self._sender = sender
         self._request = request
-        self._future = sender.submit(request)
+        self._trial = Trial()
+        self._future = sender.submit(request, self._trial)
 
     def body(self) -> Any:
-        """Wait for the answer and decode it; an empty or cut one is asked for again."""
+        """Wait for the answer and decode it; what is no JSON is a failure like any other.
+
+        Raises:
+            TapError: When it cannot be had, or not be decoded.
+        """
         connection = self._sender.connection
-        for attempt in range(MAX_DECODE_TRIES):
-            if attempt:
-                self._future = self._sender.submit(self._request)
-                self._sender.report.count(retries=1)
+        while True:
             content = connection.pool.result(self._future)
+            if content is None:
+                return None
             try:
-                return None if content is None else decode_body(content)
+                decoded = decode_body(content)
             except ValueError:
-                continue
-        msg = (
-            f"{connection.host} answered something that is not JSON; check {connection.url_setting}"
-        )
-        raise TapError(msg)
+                connection.refused_by_decoder(self._trial)
+                self._future = self._sender.submit(self._request, self._trial)
+            except (RecursionError, MemoryError):
+                msg = f"{connection.host} answered values that are nested too deep, or too large"
+                raise TapError(msg) from None
+            else:
+                connection.health.decoded()
+                return decoded
 
     def cancel(self) -> None:
         """Give the request up, if it was not sent yet."""

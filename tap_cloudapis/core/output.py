@@ -89,9 +89,10 @@ class BufferedSingerWriter(GenericSingerWriter[bytes, Message]):
         buffer += before
         try:
             _encoder.encode_into(record, buffer, -1)
-        except (ValueError, TypeError, msgspec.MsgspecError):
-            del buffer[begin + len(before) :]
-            buffer += encode(record)
+        except (ValueError, TypeError, RecursionError, msgspec.MsgspecError):
+            # Half a line must not stay, even if this fails again.
+            del buffer[begin:]
+            buffer += before + encode(record)
         buffer += after
         self.bytes_written += len(buffer) - begin
         if len(buffer) >= BUFFER_BYTES:

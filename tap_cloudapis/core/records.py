@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 #: The Python types of a key's JSON types; keys are of no other.
 _KEY_TYPES = {"integer": int, "string": str}
+TOO_DEEP = "that is nested too deep"
 
 
 class RecordShape:
@@ -56,11 +57,8 @@ class RecordShape:
         replace_secret: Callable[[dict[str, Any]], Any] | None,
         note: Callable[[str], None],
     ) -> None:
-        self._note = note
-        # Of a key that cannot be read, the error tells that its record is left out.
-        self._told = set(keys)
-        handling = Handling(self._tell, Scrubber(replace_secret).scrub, replace_secret)
-        shape = Shaper(schema, handling, dropped=dropped, untouched=untouched, keys=keys).shape
+        scrubber = Scrubber(schema, replace=replace_secret, untouched=untouched)
+        cleanse = _compile_cleansing(scrubber.scrub, compile_timestamps(schema))
         columns, fixed = tuple(context_columns.items()), tuple(constants.items())
         properties = schema.get("properties", {})
         # What comes from the context is there, and right.
@@ -91,7 +89,7 @@ class RecordShape:
                 ):
                     shown = "null" if value is None else redact(repr(value))[:60]
                     return f"whose {name} is {shown}"
-            return ""
+            return cleanse(record)
 
         self._keys = tuple(keys)
         self.finish = finish
@@ -110,19 +108,30 @@ class RecordShape:
 
     def contradiction(self, record: Row, other: Row) -> str:
         """Why one of two records with the same key has to be left out; "" where they are equal."""
-        if other == record:
-            return ""
+        try:
+            if other == record:
+                return ""
+        except RecursionError:
+            return TOO_DEEP
         values = ", ".join(f"{name} {record[name]!r:.60}" for name in self._keys)
         return f"which comes twice with different content: {values}"
 
 
-def _is_text(value: str) -> bool:
-    """Whether UTF-8 can hold a text: half a surrogate pair has no place in a URL or a table."""
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+def _compile_cleansing(
+    scrub: Callable[[Row], None], timestamps: Callable[[Row], None] | None
+) -> Callable[[Row], str]:
+    """Put together what walks through the values of a record; it tells what is wrong with them."""
+
+    def cleanse(record: Row) -> str:
+        try:
+            scrub(record)
+            if timestamps is not None:
+                timestamps(record)
+        except RecursionError:
+            return TOO_DEEP
+        return ""
+
+    return cleanse
 
 
 def _same(given: Any, value: Any) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tap_cloudapis.core.connection import Connection
+from tap_cloudapis.core.sending import Bounds
 from tap_cloudapis.core.urls import normalize_url
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ class Service:
             url_hint="" if chosen else self.url_hint,
             headers=self.headers(self.token(settings)),
             concurrency=settings["concurrency"],
-            timeout=settings["request_timeout_seconds"],
+            bounds=Bounds.from_settings(settings),
             requests_per_minute=settings.get(f"{self.key}_requests_per_minute"),
             patience=settings["rate_limit_patience_seconds"],
             before_wait=before_wait,

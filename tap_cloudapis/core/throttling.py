@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -25,6 +26,25 @@ MARGIN = 0.95
 SAMPLE = 6000
 TELLING = 5
 UNLIMITED = 1000.0
+#: The longest that a thread sleeps at once, and the longest wait that is told apart from others,
+#: in seconds; the clocks of a system have no room for any number that a header may hold.
+LONGEST_SLEEP = 3600.0
+LONGEST_ASKED = 1e9
+
+
+@dataclass(frozen=True)
+class Entry:
+    """How a request passed the gate.
+
+    Attributes:
+        moment: When it was let through.
+        waited: Seconds that it waited because a service asked for it; not those of a budget.
+        beyond: Seconds that it would have to wait beyond its patience; zero if it was let through.
+    """
+
+    moment: float
+    waited: float = 0.0
+    beyond: float = 0.0
 
 
 class Gate:
@@ -54,21 +74,31 @@ class Gate:
         self._growth = PROBING_GROWTH
         self._next_at = 0.0
 
-    def enter(self) -> float:
+    def enter(self, patience: float) -> Entry:
         """Wait until a request may be sent, and count it.
 
-        Returns:
-            The moment it was let through, to be told to :meth:`throttled`.
+        Args:
+            patience: Seconds that it may wait because a service asks for it, whichever request
+                was told so.
         """
-        while (delay := self._reserve()) > 0 and not self._stopped.is_set():
-            self._stopped.wait(delay)
-        return time.monotonic()
+        waited = 0.0
+        while not self._stopped.is_set():
+            delay, is_asked = self._reserve()
+            if delay <= 0:
+                break
+            if is_asked and waited + delay > patience:
+                return Entry(time.monotonic(), waited, beyond=delay)
+            began = time.monotonic()
+            self._stopped.wait(min(delay, LONGEST_SLEEP))
+            if is_asked:
+                waited += time.monotonic() - began
+        return Entry(time.monotonic(), waited)
 
     def throttled(self, entered: float, retry_after: float | None) -> float:
         """Close the gate after a 429; requests of one burst count as one.
 
         Args:
-            entered: What :meth:`enter` gave for the request.
+            entered: When :meth:`enter` let the request through.
             retry_after: Seconds that the answer asks to wait; ``None`` when it does not say.
 
         Returns:
@@ -77,6 +107,9 @@ class Gate:
         with self._lock:
             now = time.monotonic()
             if entered < self._episode_began:
+                if retry_after is not None:
+                    until = max(self._episode_began, now + retry_after)
+                    self._episode_began = self._next_at = until
                 return max(0.0, self._episode_began - now)
             if retry_after is not None:
                 self._cool_down = max(0.1, retry_after)
@@ -127,25 +160,29 @@ class Gate:
             return None
         return self._pace * growth
 
-    def _reserve(self) -> float:
-        """Take a place, or say how many seconds to wait before trying again."""
+    def _reserve(self) -> tuple[float, bool]:
+        """Take a place, or say how many seconds to wait before trying again.
+
+        Returns:
+            The seconds, and whether the service asked for them.
+        """
         with self._lock:
             now = time.monotonic()
             if now < self._episode_began:
-                return self._episode_began - now
+                return self._episode_began - now, True
             pace = self._pace_at(now)
             if pace is not None:
                 if now < self._next_at:
-                    return self._next_at - now
+                    return self._next_at - now, False
                 self._next_at = now + 1 / pace
             if self._sent is None:
-                return 0.0
+                return 0.0, False
             if len(self._sent) == self._sent.maxlen:
                 free_at = self._sent[0] + BUDGET_WINDOW
                 if now < free_at:
-                    return free_at - now
+                    return free_at - now, False
             self._sent.append(now)
-            return 0.0
+            return 0.0, False
 
 
 def parse_retry_after(value: str | None) -> float | None:
@@ -160,12 +197,12 @@ def parse_retry_after(value: str | None) -> float | None:
     if not value:
         return None
     text = value.strip()
-    if text.isdecimal():
-        return float(text)
     try:
+        if text.isdecimal():
+            return min(LONGEST_ASKED, float(text))
         moment = parsedate_to_datetime(text)
-    except ValueError:
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=UTC)
+        return min(LONGEST_ASKED, max(0.0, (moment - datetime.now(UTC)).total_seconds()))
+    except (ArithmeticError, LookupError, TypeError, ValueError):
         return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - datetime.now(UTC)).total_seconds())

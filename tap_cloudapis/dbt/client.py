@@ -118,7 +118,7 @@ class DbtStream(CloudStream):
         """The message of an error envelope."""
         try:
             text = _message(response.json())
-        except (ValueError, AttributeError, TypeError):
+        except (ValueError, AttributeError, TypeError, RecursionError):
             text = ""
         return text or super().error_text(response)
 

@@ -114,6 +114,6 @@ class PulumiStream(CloudStream):
         """The message of an error; some edges answer in plain text."""
         try:
             message = response.json()["message"]
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             return super().error_text(response)
         return shortened(str(message))

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_cloudapis.core.exchange import MAX_DECODE_TRIES
+from tap_cloudapis.core.connection import MAX_FIRST_TRIES
 from tap_cloudapis.core.throttling import parse_retry_after
 from tests.core.syncing import KINDS, NAMES, Outcome, assert_true, family, settings, sync
 from tests.scripted_server import Reply, ScriptedServer
@@ -212,7 +212,7 @@ def test_a_host_that_is_no_api(body: bytes) -> None:
     assert_plain(outcome)
     assert outcome.code == 1
     assert outcome.logged("ERROR", "not JSON", "dbt_url")
-    assert set(asked.values()) == {MAX_DECODE_TRIES}
+    assert set(asked.values()) == {MAX_FIRST_TRIES}
 
 
 @pytest.mark.parametrize("total", [3, 500])

@@ -1,0 +1,69 @@
+"""A server on loopback that writes to the socket itself, for answers that are hardly HTTP."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Self
+
+
+def http(body: bytes, *headers: str, status: str = "200 OK") -> bytes:
+    """An answer as it should be; its length is added if no header is about that."""
+    lines = [f"HTTP/1.1 {status}", *headers]
+    if not any(h.lower().startswith(("content-length", "transfer-enc")) for h in headers):
+        lines.append(f"Content-Length: {len(body)}")
+    return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+class RawServer:
+    """Answers each request with pieces of bytes, and closes the connection; a context manager.
+
+    Args:
+        answer: Gives the pieces for a path; each is sent when it is taken.
+
+    Attributes:
+        url: The base URL.
+        asked: The paths that were asked for, in order.
+    """
+
+    def __init__(self, answer: Callable[[str], Iterable[bytes]]) -> None:
+        self._answer = answer
+        self.asked: list[str] = []
+        self.heads: list[bytes] = []
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._accept, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._listener.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        with connection:
+            head = b""
+            try:
+                while b"\r\n\r\n" not in head:
+                    if not (part := connection.recv(65536)):
+                        return
+                    head += part
+                path = head.split()[1].decode()
+                self.heads.append(head)
+                self.asked.append(path)
+                for piece in self._answer(path):
+                    connection.sendall(piece)
+            except OSError:
+                return
