@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def http(body: bytes, *headers: str, status: str = "200 OK") -> bytes:
     """An answer as it should be; its length is added if no header is about that."""
-    lines = [f"HTTP/1.1 {status}", *headers]
+    lines = [f"HTTP/1.1 {status}", "Connection: close", *headers]
     if not any(h.lower().startswith(("content-length", "transfer-enc")) for h in headers):
         lines.append(f"Content-Length: {len(body)}")
     return "\r\n".join([*lines, "", ""]).encode() + body
