@@ -91,12 +91,7 @@ class Connection:
         self.gate = Gate(requests_per_minute, self.health.stopped)
         self.pool = FetchPool(concurrency, service, before_wait)
         self._transport = Transport(
-            url,
-            url_setting=url_setting,
-            host=self.host,
-            headers=headers,
-            concurrency=concurrency,
-            bounds=bounds,
+            url, host=self.host, headers=headers, concurrency=concurrency, bounds=bounds
         )
         self.session = self._transport.session
 

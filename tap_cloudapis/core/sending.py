@@ -20,6 +20,7 @@ import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 from requests.utils import get_environ_proxies, requote_uri
+from singer_sdk.exceptions import RetriableAPIError
 
 from tap_cloudapis.core.bodies import TooManyBytesError, read_beginning, read_body
 from tap_cloudapis.core.errors import TapError, TooLargeError, TooSlowError
@@ -156,7 +157,6 @@ class Transport:
 
     Args:
         url: The base URL.
-        url_setting: The setting that holds it, for error messages.
         host: The host, as error messages name it.
         headers: Headers of every request, the authorization among them.
         concurrency: How many connections to keep.
@@ -166,11 +166,10 @@ class Transport:
         session: What every request is prepared with.
     """
 
-    def __init__(  # noqa: PLR0913 - a record of settings
+    def __init__(
         self,
         url: str,
         *,
-        url_setting: str,
         host: str,
         headers: dict[str, str],
         concurrency: int,
@@ -178,7 +177,6 @@ class Transport:
     ) -> None:
         self.session = _new_session(url, headers, concurrency)
         self._adapter = self.session.get_adapter(url)
-        self._url_setting = url_setting
         self._host = host
         self._bounds = bounds
         self._timeouts = (min(CONNECT_TIMEOUT, bounds.timeout), bounds.timeout)
@@ -231,7 +229,9 @@ class Transport:
         goes on to other hosts without the token.
 
         Raises:
-            TapError: When a redirect leads nowhere, or to where the token must not be sent.
+            RetriableAPIError: When a redirect leads to where the token must not be sent, as
+                services that are down do for a while.
+            TapError: When it leads nowhere.
         """
         session = self.session
         for _ in range(MAX_REDIRECTS + 1):
@@ -263,11 +263,8 @@ class Transport:
             raise TapError(msg) from None
         if is_elsewhere:
             there = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"[:100]
-            msg = (
-                f"{self._host} redirects to {there}, where the token is not sent; check "
-                f"{self._url_setting}"
-            )
-            raise TapError(msg)
+            msg = f"{self._host} redirects to {there}, where the token is not sent"
+            raise RetriableAPIError(msg, response)
         redirected = request.copy()
         redirected.url = target
         return redirected

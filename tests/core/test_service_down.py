@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import subprocess
+import time
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
 from tests.core.syncing import (
+    BY_DEFAULT,
+    EXECUTABLE,
     NAMES,
+    NO_TOKENS,
     Outcome,
     assert_true,
     latest,
     records_of,
+    run_tap,
     settings,
     sync,
 )
@@ -23,6 +30,7 @@ from tests.simulator_process import END_OF_HISTORY, Simulator
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from tap_cloudapis.tap import TapCloudAPIs
 
@@ -264,6 +272,52 @@ def test_pulumi_dies_while_a_thousand_stacks_are_read(after: int, still: Simulat
             assert len(resumed.records("pulumi_stack_updates")) < len(
                 again.rows("pulumi_stack_updates")
             )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("after", [200, 2500])
+def test_a_process_ends_soon_when_its_service_dies(
+    after: int, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    """As users see it: the real waits, the real exit code, and the next sync on the saved state."""
+    world: dict[str, Any] = {
+        "now": END_OF_HISTORY,
+        "seed": 5,
+        "pulumi_stacks": 1000,
+        "pulumi_updates": 3,
+    }
+    config = tmp_path / "config.json"
+    lines: list[bytes] = []
+    with Simulator(**world) as mortal:
+        config.write_text(json.dumps(settings(mortal, "pulumi")))
+        with (tmp_path / "log").open("wb") as log:
+            process = subprocess.Popen(
+                [EXECUTABLE, "--config", config], stdout=subprocess.PIPE, stderr=log, env=NO_TOKENS
+            )
+            assert process.stdout is not None
+            with process.stdout as output:
+                for line in output:
+                    lines.append(line)
+                    if len(lines) == after:
+                        os.kill(mortal.pid, signal.SIGKILL)
+                        died = time.monotonic()
+            code = process.wait()
+    record_property("seconds", time.monotonic() - died)
+    cut = Outcome(code, lines, (tmp_path / "log").read_text().splitlines())
+    assert code == 1
+    assert not cut.logged("Traceback")
+    assert 1 <= len(cut.logged("ERROR")) <= 12, cut.log
+    reason = "in a row failed, so the rest of Pulumi Cloud is not read: no answer from 127.0.0.1"
+    assert any(reason in line for line in cut.log[-12:]), cut.log
+    assert "[FAILED]" in cut.log[-1]
+    with Simulator(**world) as again:
+        resumed = run_tap(
+            config=settings(again, "pulumi"), folder=tmp_path, state=cut.state if cut.states else {}
+        )
+        assert resumed.code == 0, resumed.logged("ERROR")
+        messages = [*cut.messages, *resumed.messages]
+        by_default = [name for name in PULUMI if name in BY_DEFAULT]
+        assert_true(lambda name: latest(records_of(messages, name), name), again, by_default)
 
 
 def test_what_was_given_up_comes_with_the_next_sync(still: Simulator) -> None:

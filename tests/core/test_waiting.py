@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
+from tap_cloudapis.core.health import Health
+from tap_cloudapis.core.throttling import Gate
 from tests.core.syncing import Outcome, assert_true, settings, sync
 from tests.core.toys import Shop, ToyStream, shape, toy_tap
 from tests.scripted_server import Reply, ScriptedServer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from tests.simulator_process import Simulator
 
@@ -74,8 +78,6 @@ def shop_of(answer: Any, **answers: Any) -> Shop:
 @pytest.fixture
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """How long the gate was told to stay closed; it stays so for a hundredth of that."""
-    from tap_cloudapis.core.throttling import Gate  # noqa: PLC0415
-
     told: list[float] = []
     throttled, pause = Gate.throttled, Gate.pause
 
@@ -105,8 +107,9 @@ def test_a_wait_in_seconds_is_kept(status: int, waits: list[float]) -> None:
 
 
 @pytest.mark.parametrize("status", [429, 503])
-def test_a_wait_until_a_date_is_kept(status: int, waits: list[float]) -> None:
-    until = format_datetime(datetime.now(UTC) + timedelta(seconds=60), usegmt=True)
+@pytest.mark.parametrize("zone", [" GMT", "", " +0000"])
+def test_a_wait_until_a_date_is_kept(zone: str, status: int, waits: list[float]) -> None:
+    until = format_datetime(datetime.now(UTC) + timedelta(seconds=60)).replace(" +0000", zone)
     shop = shop_of(first(1, asking(status, until), [{"id": 1}]))
     with shop.server:
         outcome = shop.sync()
@@ -148,7 +151,11 @@ def test_tries_are_told_while_they_go_on(monkeypatch: pytest.MonkeyPatch) -> Non
     assert all(" of 4)" in line for line in lines)
 
 
-@pytest.mark.parametrize("retry_after", ["0", "-5", "soon", "", None], ids=repr)
+@pytest.mark.parametrize(
+    "retry_after",
+    ["0", "-5", "soon", "", "1e400", "Wed, 21 Oct 2015 07:28:00", "Thu, 32 Foo 99999", None],
+    ids=repr,
+)
 @pytest.mark.parametrize("times", [1, 3])
 def test_no_wait_that_makes_sense_is_the_taps_own(
     times: int, retry_after: str | None, waits: list[float]
@@ -171,7 +178,9 @@ def test_503_without_a_wait_is_tried_a_few_times_only(retry_after: str | None) -
 
 
 @pytest.mark.parametrize("status", [429, 503])
-@pytest.mark.parametrize("wait", ["99999", "Fri, 31 Dec 2099 23:59:59 GMT"])
+@pytest.mark.parametrize(
+    "wait", ["99999", "9" * 400, "Fri, 31 Dec 2099 23:59:59 GMT", "Fri, 31 Dec 9999 23:59:59"]
+)
 def test_a_wait_beyond_the_patience_ends_the_service_at_once(wait: str, status: int) -> None:
     shop = shop_of(asking(status, wait))
     with shop.server:
@@ -192,11 +201,12 @@ def assert_gave_up(outcome: Outcome, status: int, patience: int) -> None:
     assert f"rate_limit_patience_seconds is {patience}" in errors[0]
 
 
-def test_nobody_waits_behind_a_gate_that_stays_closed() -> None:
+@pytest.mark.parametrize("wait", ["99999", "9" * 400])
+def test_nobody_waits_behind_a_gate_that_stays_closed(wait: str) -> None:
     """Requests that are on their way when another one is asked for too much patience."""
     boxes = [{"id": number} for number in range(40)]
     things: dict[str, Any] = {f"/boxes/{number}/things": [{"id": 1}] for number in range(40)}
-    things["/boxes/5/things"] = asking(429, "99999")
+    things["/boxes/5/things"] = asking(429, wait)
     shop = Shop(toy_tap(Boxes, Things, Lids), {"/boxes": boxes, "/lids": [{"id": 7}], **things})
     with shop.server:
         outcome = shop.sync()
@@ -214,6 +224,108 @@ def test_patience_is_spent_by_waits_that_add_up(waits: list[float]) -> None:
         assert len(shop.asked()) == 1
     assert_gave_up(outcome, 429, 39)
     assert waits == [40]
+
+
+def test_many_are_told_to_wait_at_once(waits: list[float]) -> None:
+    """All of a burst are answered 429: the first with a short wait, the others with a long one."""
+    told: list[str] = []
+
+    def things(_query: dict[str, str]) -> Reply:
+        told.append("2" if not told else "99999")
+        return asking(429, told[-1])
+
+    boxes = [{"id": number} for number in range(8)]
+    many = {f"/boxes/{number}/things": things for number in range(8)}
+    shop = Shop(toy_tap(Boxes, Things), {"/boxes": boxes, **many})
+    shop.server.seconds = 0.1
+    with shop.server:
+        outcome = shop.sync()
+        assert len(told) <= 8
+    assert waits
+    assert_gave_up(outcome, 429, 900)
+    assert "asks for a wait of 99999 s" in outcome.logged("ERROR")[0]
+
+
+def gate(budget: int | None = None) -> Gate:
+    return Gate(budget, threading.Event())
+
+
+def test_waiting_at_the_gate_is_waiting_whoever_was_told_to() -> None:
+    closed = gate()
+    closed.throttled(closed.enter(0).moment, 0.2)
+    entry = closed.enter(60)
+    assert entry.waited >= 0.19
+    assert entry.beyond == 0
+
+
+def test_the_gate_is_left_at_once_where_the_patience_is_too_short() -> None:
+    closed = gate()
+    closed.throttled(closed.enter(0).moment, 1000)
+    entry = closed.enter(900)
+    assert entry.waited == 0
+    assert 900 < entry.beyond <= 1000
+
+
+def test_patience_ends_at_the_gate_that_is_closed_again() -> None:
+    closed = gate()
+    moment = closed.enter(0).moment
+    closed.throttled(moment, 0.2)
+    threading.Timer(0.1, closed.pause, [1000]).start()
+    entry = closed.enter(900)
+    assert entry.waited >= 0.19
+    assert entry.beyond > 900
+
+
+def test_a_budget_is_no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tap_cloudapis.core.throttling.BUDGET_WINDOW", 0.2)
+    spent = gate(1)
+    before = spent.enter(0).moment
+    entry = spent.enter(0)
+    assert entry.moment - before >= 0.19
+    assert (entry.waited, entry.beyond) == (0, 0)
+
+
+def test_one_request_gives_up_for_all_that_wait_behind_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Boxes are refused for a while; what waits at the gate meanwhile spends its own patience."""
+    monkeypatch.setattr("tap_cloudapis.core.health.SECONDS_BETWEEN_LINES", 0.0)
+    boxes = [{"id": number} for number in range(4)]
+    things = {f"/boxes/{number}/things": asking(429, "1") for number in range(4)}
+    shop = Shop(toy_tap(Boxes, Things), {"/boxes": boxes, **things})
+    with shop.server:
+        outcome = shop.sync(config={"rate_limit_patience_seconds": 3})
+    assert_gave_up(outcome, 429, 3)
+    assert "gave up after waiting 2 s: 127.0.0.1" in outcome.logged("ERROR")[0]
+
+
+@pytest.fixture
+def dropping() -> Iterator[str]:
+    """The address of a host that answers no packet: its backlog is full."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
+        full = [socket.socket() for _ in range(6)]
+        for each in full:
+            each.setblocking(False)
+            each.connect_ex(listener.getsockname())
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        for each in full:
+            each.close()
+
+
+def test_a_host_that_drops_packets_is_tried_three_times(dropping: str) -> None:
+    config = {"toy_token": FAKE, "toy_url": dropping, "request_timeout_seconds": 1}
+    outcome = sync(config, tap_class=toy_tap(Boxes))
+    (error,) = outcome.logged("ERROR")
+    assert "no answer from 127.0.0.1" in error
+    assert "(timed out); check toy_url (3 tries)" in error
+
+
+def test_lines_about_waiting_keep_their_distance() -> None:
+    said: list[str] = []
+    health = Health("Toy Cloud", said.append)
+    for number in range(5):
+        health.say(f"line {number}")
+    assert said == ["line 0"]
 
 
 def test_no_patience_at_all() -> None:

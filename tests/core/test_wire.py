@@ -180,7 +180,14 @@ def test_the_token_goes_to_no_other_host(host: str) -> None:
             error = error_of(sync_of(server))
     assert f"redirects to {elsewhere}, where the token is not sent; check toy_url" in error
     assert other.asked == []
-    assert len(server.asked) == 1
+
+
+def test_a_page_of_another_host_is_waited_out() -> None:
+    answers = iter([moved("https://status.example.com/"), moved("//example.com"), GOOD])
+    with RawServer(lambda _path: next(answers)) as server:
+        outcome = sync_of(server)
+    assert outcome.code == 0, outcome.log
+    assert len(outcome.records("toy_boxes")) == 1
 
 
 @pytest.mark.parametrize(
