@@ -204,6 +204,9 @@ class Connection:
             UnavailableError: When there is none.
         """
         most = MAX_TRIES if self.health.reached else most_at_first
+        if self.health.is_failing:
+            # Another request has waited all that time in vain, and nothing was answered since.
+            most = min(most, MAX_FIRST_TRIES)
         if trial.tries >= most:
             check = "" if self.health.reached else f"; check {self.url_setting}"
             msg = f"{failure}{check} ({trial.tries} tries)"

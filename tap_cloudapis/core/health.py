@@ -65,6 +65,11 @@ class Health:
             self.unusable = self.unusable or reason
         self.stopped.set()
 
+    @property
+    def is_failing(self) -> bool:
+        """Whether a request has failed for good, and none has succeeded since."""
+        return bool(self._exhausted)
+
     def answered(self, *, properly: bool) -> None:
         """Note an answer that looks right.
 

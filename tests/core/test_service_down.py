@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import time
+from collections import Counter
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
@@ -183,6 +184,22 @@ def test_a_service_that_is_gone(passed: int) -> None:
 
     toys.server._server.handle_error = lambda *_: None  # type: ignore[method-assign]
     assert_cut_off(toys, dying)
+
+
+def test_not_every_request_waits_as_long_as_the_first_that_failed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One at a time, the waits of three requests would add up."""
+    monkeypatch.setattr("tap_cloudapis.core.connection.MAX_TRIES", 9)
+    toys = shop()
+    for name in toys.answers:
+        toys.answers[name] = toys.answers[name] if name == "/boxes" else BROKEN
+    with toys.server:
+        outcome = toys.sync(config={"concurrency": 1})
+        asked = Counter(toys.asked())
+    assert outcome.code == 1
+    assert outcome.logged("3 requests in a row failed")
+    assert sorted(asked.values()) == [1, 6, 6, 9]
 
 
 def assert_cut_off(toys: MortalShop, dying: Callable[[str, dict[str, str]], Any]) -> None:
