@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import requests
@@ -63,6 +63,9 @@ class Connection:
         patience: Seconds that one request may wait for rate limits to pass.
         before_wait: See :class:`FetchPool`.
         log: Logs a line about waiting; called in worker threads.
+
+    Attributes:
+        closed: Why nothing can be read of an account or organization, by its id.
     """
 
     def __init__(  # noqa: PLR0913 - a record of settings
@@ -85,6 +88,7 @@ class Connection:
         self.url_hint = url_hint
         self.timeout = bounds.timeout
         self.patience = patience
+        self.closed: dict[Any, str] = {}
         self._service = service
         self._parts = urlsplit(url)
         self.health = Health(service, log)
@@ -107,7 +111,12 @@ class Connection:
     @property
     def reached(self) -> bool:
         """Whether any request has succeeded, so that the token is one of this service."""
-        return self._reached
+        return self.health.reached
+
+    @property
+    def date(self) -> str:
+        """The time of the latest answer, as the server tells it; empty if it does not."""
+        return self._transport.date
 
     @property
     def hostname(self) -> str:

@@ -215,7 +215,8 @@ class ContainedStream(EmittingStream):
                 # A dry run ends, or nobody reads the output: not a failure of this stream.
                 raise
             except RecursionError:
-                report.fail(self.name, self._hinted(f"{self.describe(context)}{TOO_DEEP}"))
+                outcome.failed += 1
+                self.failed(TapError(TOO_DEEP), context)
             except Exception as exc:
                 # Unexpected data in one stream must not end the others.
                 outcome.failed += 1

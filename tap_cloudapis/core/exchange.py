@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 import msgspec
 
 from tap_cloudapis.core.connection import Trial
-from tap_cloudapis.core.errors import BadRequestError, TapError
+from tap_cloudapis.core.errors import BadRequestError, RefusedError, TapError
+from tap_cloudapis.core.paging import NO_ROW
+from tap_cloudapis.core.redaction import redact_body
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -57,8 +57,11 @@ class RecordShape:
         replace_secret: Callable[[dict[str, Any]], Any] | None,
         note: Callable[[str], None],
     ) -> None:
-        scrubber = Scrubber(schema, replace=replace_secret, untouched=untouched)
-        cleanse = _compile_cleansing(scrubber.scrub, compile_timestamps(schema))
+        self._note = note
+        # Of a key that cannot be read, the error tells that its record is left out.
+        self._told = set(keys)
+        handling = Handling(self._tell, Scrubber(replace_secret).scrub, replace_secret)
+        shape = Shaper(schema, handling, dropped=dropped, untouched=untouched, keys=keys).shape
         columns, fixed = tuple(context_columns.items()), tuple(constants.items())
         properties = schema.get("properties", {})
         # What comes from the context is there, and right.
@@ -69,7 +72,10 @@ class RecordShape:
         ]
 
         def finish(record: Row, context: Context) -> str:
-            shape(record)
+            try:
+                shape(record)
+            except RecursionError:
+                return TOO_DEEP
             for column, key in columns:
                 value, given = context[key], record.get(column)
                 if given is None or given == value:
@@ -89,7 +95,7 @@ class RecordShape:
                 ):
                     shown = "null" if value is None else redact(repr(value))[:60]
                     return f"whose {name} is {shown}"
-            return cleanse(record)
+            return ""
 
         self._keys = tuple(keys)
         self.finish = finish
@@ -117,21 +123,13 @@ class RecordShape:
         return f"which comes twice with different content: {values}"
 
 
-def _compile_cleansing(
-    scrub: Callable[[Row], None], timestamps: Callable[[Row], None] | None
-) -> Callable[[Row], str]:
-    """Put together what walks through the values of a record; it tells what is wrong with them."""
-
-    def cleanse(record: Row) -> str:
-        try:
-            scrub(record)
-            if timestamps is not None:
-                timestamps(record)
-        except RecursionError:
-            return TOO_DEEP
-        return ""
-
-    return cleanse
+def _is_text(value: str) -> bool:
+    """Whether UTF-8 can hold a text: half a surrogate pair has no place in a URL or a table."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _same(given: Any, value: Any) -> bool:

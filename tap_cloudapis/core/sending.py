@@ -164,6 +164,7 @@ class Transport:
 
     Attributes:
         session: What every request is prepared with.
+        date: The time of the latest answer, as the server tells it; empty if it does not.
     """
 
     def __init__(
@@ -176,6 +177,7 @@ class Transport:
         bounds: Bounds,
     ) -> None:
         self.session = _new_session(url, headers, concurrency)
+        self.date = ""
         self._adapter = self.session.get_adapter(url)
         self._host = host
         self._bounds = bounds
@@ -201,6 +203,7 @@ class Transport:
         _clock.deadline = time.monotonic() + bounds.seconds
         try:
             response = self._send(request)
+            self.date = response.headers.get("Date", "")
             raw = response.raw
             if response.status_code >= REDIRECTS_FROM:
                 response.raw = io.BytesIO(read_beginning(raw))

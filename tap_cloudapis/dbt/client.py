@@ -105,7 +105,7 @@ class DbtStream(CloudStream):
         """Tell a refusal of this machine's address from one of the token."""
         try:
             denied = response.json()["data"]["account_access_denied"] is True
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             denied = False
         if not denied:
             return super().advice(response, reason)
