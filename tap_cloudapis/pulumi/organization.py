@@ -154,6 +154,8 @@ class Organizations(PulumiStream):
             if self.connection.unusable is not None:
                 raise
             return exc
+        if body is None:
+            return {}  # older servers say so where they know nothing
         return body if isinstance(body, dict) else self._misshapen()
 
     def _misshapen(self) -> TapError:
