@@ -31,6 +31,11 @@ PULUMI = {name for name in WHOLE if name.startswith("pulumi_")}
 BELOW_PROJECTS = family("dbt_projects") & WHOLE
 
 
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tap_cloudapis.core.connection.FIRST_WAIT", 0.001)
+
+
 def activated(outcome: Outcome) -> set[str]:
     """The streams that were activated; each once, behind its schema and all of its records."""
     found: set[str] = set()

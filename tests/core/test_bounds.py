@@ -154,6 +154,18 @@ def sleeping(seconds: int) -> Iterator[bytes]:
         (b" " * 900_000 + ROW + b" " * 1000, []),
         (CHUNKS, ["Transfer-Encoding: chunked"]),
     ],
+    ids=[
+        "plain",
+        "gzip",
+        "GZIP",
+        "twice",
+        "deflate",
+        "members",
+        "blanks",
+        "rest",
+        "long",
+        "chunks",
+    ],
 )
 def test_an_answer_within_its_bytes(body: bytes, headers: list[str]) -> None:
     outcome, asked = raw_sync(lambda: [http(body, *headers)], max_answer_megabytes=1)

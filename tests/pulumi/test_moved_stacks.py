@@ -33,6 +33,11 @@ OPEN = ("in-progress", "not-started")
 DAY = 86_400
 
 
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tap_cloudapis.core.connection.FIRST_WAIT", 0.001)
+
+
 @pytest.fixture
 def simulator() -> Iterator[Simulator]:
     with Simulator(now=END_OF_HISTORY, dbt_accounts=1, dbt_runs=1, pulumi_stacks=12) as simulator:
