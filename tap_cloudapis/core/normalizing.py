@@ -23,6 +23,7 @@ _TIMESTAMP = re.compile(
 _DURATION = re.compile(
     r"(?:(-?\d{1,9})(?: days?,?)? )?(-)?(\d{1,9}):([0-5]\d):([0-5]\d(?:[.,]\d{1,9})?)", re.ASCII
 )
+_USUAL_DURATION = re.compile(r"(\d{1,9}):([0-5]\d):([0-5]\d)", re.ASCII)
 _SECONDS = re.compile(r"-?\d{1,15}(?:\.\d{1,9})?", re.ASCII)
 
 # Numbers above these are milliseconds and microseconds: as seconds they would lie
@@ -105,6 +106,8 @@ def to_seconds(value: Any) -> int | None:
 
 @lru_cache(maxsize=1 << 16)
 def _parse_duration(text: str) -> int | None:
+    if usual := _USUAL_DURATION.fullmatch(text):
+        return int(usual[1]) * 3600 + int(usual[2]) * 60 + int(usual[3])
     text = text.strip()
     if _SECONDS.fullmatch(text):
         return int(Decimal(text))

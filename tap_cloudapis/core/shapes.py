@@ -95,9 +95,11 @@ class Shaper:
             for name, definition in self._properties.items()
             if name not in self._untouched
         }
-        self._plans: dict[tuple[Any, ...], _Plan] = {}
+        #: By the names of an object, and by the types of its values.
+        self._shapes: dict[tuple[str, ...], dict[tuple[type, ...], _Plan]] = {}
         self._remembered = 0
-        # Of the last object: most are of the same shape as the one before.
+        # Of the last object: most have the same names as the one before, and many the same types.
+        self._plans: dict[tuple[type, ...], _Plan] = {}
         self._names: list[str] = []
         self._types: list[type] = []
         self._plan = _Plan([], [], [], [], [])
@@ -158,14 +160,19 @@ class Shaper:
 
     def _recall(self, record: dict[str, Any], types: list[type]) -> None:
         """Find the plan for another shape, or make one."""
-        self._types, self._names = types, [*record]
-        shape = (*self._names, *types)
+        names = [*record]
+        if names != self._names:
+            self._names = names
+            self._plans = self._shapes.setdefault((*names,), {})
+        self._types = types
+        shape = (*types,)
         plan = self._plans.get(shape)
         if plan is None:
-            self._remembered += len(record)
+            self._remembered += len(names)
             if self._remembered > _REMEMBERED_NAMES:
-                self._plans.clear()
-                self._remembered = len(record)
+                self._shapes = {(*names,): {}}
+                self._plans = self._shapes[*names,]
+                self._remembered = len(names)
             plan = self._plans[shape] = self._make_plan(record)
         self._plan = plan
 

@@ -322,13 +322,12 @@ def _hide_secret_config(config: Any) -> None:
         _without_secrets(config, ())
         return
     for name, entry in config.items():
-        # The usual one is seen at a glance: {"string": "...", "secret": false, "object": false}.
+        # The usual one is seen at a glance: {"string": "...", "secret": false}.
         if not (
             entry.__class__ is dict
-            and len(entry) == 3  # noqa: PLR2004
             and entry.get("secret") is False
             and entry.get("string").__class__ is str
-            and entry.get("object").__class__ is bool
+            and len(entry) == 2 + (entry.get("object").__class__ is bool)
         ):
             config[name] = _without_secrets(entry, (name,))
 
