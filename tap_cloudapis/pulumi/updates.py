@@ -148,6 +148,8 @@ class StackUpdates(MarkedStream, PulumiStream):
 
     def _is_early(self, info: Row) -> bool:
         """Whether an update started before the start date."""
+        if not self._since:
+            return False
         return str(to_timestamp(info.get("startTime")) or "9") < self._since
 
     def lists(self, context: Context | None) -> Iterator[list[Row]]:
@@ -232,6 +234,8 @@ class StackUpdates(MarkedStream, PulumiStream):
         A server that begins to give ids has none for what was emitted before.
         """
         still_open = self._before.open
+        if not still_open:
+            return None
         return still_open.get(_ref(row)) or still_open.get(f"#{_version(row)}")
 
     def _is_new(self, row: Row) -> bool:
