@@ -170,8 +170,7 @@ class ContainedStream(EmittingStream):
 
     def note_of(self, context: Context | None, what: str) -> None:
         """Note and log what is not wrong, but may be a mistake."""
-        where = self.place(context)
-        self.tap.report.note(self.name, f"{where}: {what}" if where else what)
+        self.tap.report.note(self.name, what, self.place(context))
 
     def skip(self, why: str, where: str = "", *, in_full: str = "") -> None:
         """Note and log what is left out; see :meth:`SyncReport.skip`."""

@@ -179,7 +179,8 @@ class AskedPage:
                 self._size = min(self._size // 2, self._limit.value)
                 self._exchange = self._ask()
             except (KeyError, TypeError, AttributeError) as exc:
-                msg = f"{self._host} answered in a shape that is not its API's ({exc!r})"
+                what = f"without {exc}" if isinstance(exc, KeyError) else exc
+                msg = f"{self._host} answered in a shape that is not its API's ({what})"
                 raise TapError(msg) from exc
             else:
                 if rejection is not None and self._limit is not None:

@@ -53,7 +53,7 @@ class StreamReport:
         seconds: Time spent in the stream, its children excluded.
         skipped: What was left out: why, in few words, and of which lists.
         failures: What should have been there and is not: what happened, and in which lists.
-        notes: What else a reader of the summary should know.
+        notes: What else a reader of the summary should know, and of which lists.
         left_out: Records that are left out because they cannot be told from others.
         begun: Whether any of its lists was to be read.
         unchanged: Lists that had nothing new to read, by what their parent says.
@@ -68,7 +68,7 @@ class StreamReport:
     seconds: float = 0.0
     skipped: dict[str, Places] = field(default_factory=dict)
     failures: dict[str, Places] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
+    notes: dict[str, Places] = field(default_factory=dict)
     left_out: int = 0
     begun: bool = False
     unchanged: int = 0
@@ -180,10 +180,12 @@ class SyncReport:
             more = _and_more(report.left_out)
             self._logger.error("%s: left out a record, %s%s", stream, text, more)
 
-    def note(self, stream: str, what: str) -> None:
-        """Warn of something that is valid but may be a mistake."""
-        self[stream].notes.append(what)
-        self._logger.warning("%s: %s", stream, what)
+    def note(self, stream: str, what: str, where: str = "") -> None:
+        """Warn of something that is valid but may be a mistake; see :meth:`fail`."""
+        places = self[stream].notes.setdefault(what, Places())
+        if places.add(where) and len(places) <= NAMED:
+            text = f"{where}: {what}" if where else what
+            self._logger.warning("%s: %s%s", stream, text, _and_more(len(places)))
 
     def fail(self, stream: str, what: str, where: str = "") -> None:
         """Note and log what went wrong; of many lists the first few are named.
@@ -207,15 +209,13 @@ class SyncReport:
         """Note that a list was not read as its service cannot be used; say why, but once."""
         self[stream].cut_off = True
         told = [
-            f"{place}: {text}" for name in self.streams for place, text in self.failures_of(name)
+            f"{place}: {text}"
+            for report in self.streams.values()
+            for text, place in report.failures.items()
         ]
         if why not in self._told and not any(why in text for text in told):
             self._told.add(why)
             self._logger.error("%s", why)
-
-    def failures_of(self, stream: str) -> list[tuple[str, str]]:
-        """The lists of a stream that failed, and what happened, by what happened."""
-        return [(str(places), what) for what, places in self[stream].failures.items()]
 
     def progress(self) -> None:
         """Log a line about the running stream when the last one is long enough ago."""

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import logging
     from collections.abc import Collection, Mapping
 
-    from tap_cloudapis.core.report import SyncReport
+    from tap_cloudapis.core.report import Places, SyncReport
 
 #: The most errors that are repeated below the summary.
 REPEATED = 20
@@ -30,11 +30,11 @@ def log_summary(
         streams: Streams that should have been read; those that were not are named, too.
         reasons: Why a stream was not read, or not to its end.
     """
-    for name in streams:
-        _note_unread(report[name], reasons.get(name, ""))
+    unread = {name: _unread(report[name], reasons.get(name, "")) for name in streams}
     width = max(map(len, report.streams), default=0)
     for name, figures in report.streams.items():
-        logger.info("%s", _line(name.ljust(width), figures, _notes(figures)))
+        notes = [*_notes(figures), *filter(None, [unread.get(name)])]
+        logger.info("%s", _line(name.ljust(width), figures, notes))
     number = len({*streams, *report.streams})
     failed = [name for name, figures in report.streams.items() if figures.failed]
     skipped = [name for name, figures in report.streams.items() if figures.skipped]
@@ -45,35 +45,32 @@ def log_summary(
         notes.append(f"INCOMPLETE: {len(skipped)} of {number} streams")
     logger.info("%s", _line("total".ljust(width), _total(report), notes))
     if skipped:
-        told = "; ".join(f"{name}: {', '.join(_skips(report[name]))}" for name in skipped)
+        told = "; ".join(f"{name}: {', '.join(_told(report[name].skipped))}" for name in skipped)
         logger.warning("INCOMPLETE: %d of %d streams (%s)", len(skipped), number, told)
     _repeat_errors(logger, report)
 
 
-def _note_unread(figures: StreamReport, reason: str) -> None:
-    """Say of a stream that it was not read, or not to its end, and why."""
+def _unread(figures: StreamReport, reason: str) -> str:
+    """Say of a stream that it was not read, or not to its end, and why; "" where it was."""
     why = f": {reason}" if reason else ""
     told = figures.skipped or figures.failures
     if not (figures.begun or told) and figures.unchanged:
-        figures.notes.append("nothing new")
-    elif not (figures.begun or told) or (figures.cut_off and not figures.requests):
-        figures.notes.append(f"not read{why}")
-    elif figures.cut_off and not figures.failures:
-        figures.notes.append(f"not read to its end{why}")
+        return "nothing new"
+    if not (figures.begun or told) or (figures.cut_off and not figures.requests):
+        return f"not read{why}"
+    return f"not read to its end{why}" if figures.cut_off and not figures.failures else ""
 
 
 def _notes(figures: StreamReport) -> list[str]:
     notes = ["FAILED: see the error below"] if figures.failures else []
     if figures.left_out:
         notes.append(f"FAILED: {figures.left_out:,} records left out")
-    return [*notes, *(f"skipped: {text}" for text in _skips(figures)), *figures.notes]
+    return [*notes, *(f"skipped: {text}" for text in _told(figures.skipped)), *_told(figures.notes)]
 
 
-def _skips(figures: StreamReport) -> list[str]:
-    return [
-        f"{names}: {why}" if (names := str(places)) else why
-        for why, places in figures.skipped.items()
-    ]
+def _told(what: Mapping[str, Places]) -> list[str]:
+    """What is to be said of lists, each with their names."""
+    return [f"{names}: {text}" if (names := str(places)) else text for text, places in what.items()]
 
 
 def _line(name: str, figures: StreamReport, notes: Collection[str]) -> str:
@@ -97,9 +94,9 @@ def _total(report: SyncReport) -> StreamReport:
 def _repeat_errors(logger: logging.Logger, report: SyncReport) -> None:
     """Repeat what went wrong, so that nobody has to look for it above the summary."""
     errors = [
-        f"{name}: {place}: {what}" if place else f"{name}: {what}"
-        for name in report.streams
-        for place, what in report.failures_of(name)
+        f"{name}: {text}"
+        for name, figures in report.streams.items()
+        for text in _told(figures.failures)
     ]
     errors += [
         f"{name}: {figures.left_out:,} records left out"
