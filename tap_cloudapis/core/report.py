@@ -102,7 +102,6 @@ class SyncReport:
         self.faults: list[str] = []
         self._logger = logger
         self._running: list[str] = []
-        self._told: set[str] = set()
         self._since = time.monotonic()
         self._next_progress = self._since + PROGRESS_INTERVAL
 
@@ -213,9 +212,8 @@ class SyncReport:
             for report in self.streams.values()
             for text, place in report.failures.items()
         ]
-        if why not in self._told and not any(why in text for text in told):
-            self._told.add(why)
-            self._logger.error("%s", why)
+        if why not in self.faults and not any(why in text for text in told):
+            self.fault(why)
 
     def progress(self) -> None:
         """Log a line about the running stream when the last one is long enough ago."""

@@ -327,7 +327,7 @@ def test_a_process_ends_soon_when_its_service_dies(
     reason = "in a row failed, so the rest of Pulumi Cloud is not read: no answer from 127.0.0.1"
     assert any(reason in line for line in cut.log[-12:]), cut.log
     assert "[FAILED: " in cut.logged(" total ")[-1]
-    assert any(reason in line for line in cut.repeated)
+    assert any(reason in line for line in cut.repeated), cut.log[-14:]
     with Simulator(**world) as again:
         resumed = run_tap(
             config=settings(again, "pulumi"), folder=tmp_path, state=cut.state if cut.states else {}
