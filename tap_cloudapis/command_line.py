@@ -28,6 +28,11 @@ if TYPE_CHECKING:
     from tap_cloudapis.core.report import SyncReport
 
 
+#: What to give instead of a file that cannot be used.
+_INSTEAD = {
+    "--state": "; give the last STATE that a target gave back, or none to read everything",
+    "--catalog": "; make it anew with --discover",
+}
 #: What the operating system says where output cannot be written, of which click knows one.
 _NO_OUTPUT = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EPIPE)
 
@@ -257,9 +262,9 @@ def read_json(file: Any, option: str) -> dict[str, Any] | None:
     try:
         content: Any = load_json(file.read())
     except (ValueError, RecursionError) as exc:
-        msg = f"{option}: the file is not JSON ({exc})"
+        msg = f"{option}: the file is not JSON ({exc}){_INSTEAD.get(option, '')}"
         raise TapError(msg) from None
     if not isinstance(content, dict):
-        msg = f"{option}: the file does not hold a JSON object"
+        msg = f"{option}: the file does not hold a JSON object{_INSTEAD.get(option, '')}"
         raise TapError(msg)
     return content

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
+    from singer_sdk.singerlib.catalog import CatalogEntry
     from singer_sdk.streams import Stream
 
     from tap_cloudapis.core.service import Service
@@ -47,11 +48,25 @@ class Plan:
         """The streams that will be read: selected ones of services with a token."""
         return [name for service in self._configured.values() for name in self.selected(service)]
 
-    def log(self, catalog: Collection[str], *, drops: bool) -> None:
+    def _log_columns(self, catalog: Mapping[str, CatalogEntry]) -> None:
+        """Warn of columns that only a catalog knows: one that is mistyped is not deselected."""
+        for stream in self._streams.values():
+            entry = catalog.get(stream.tap_stream_id)
+            spoken_of = {crumb[1] for crumb in entry.metadata if crumb[1:]} if entry else set()
+            unknown = sorted(spoken_of - stream.schema.get("properties", {}).keys())
+            if unknown:
+                self._logger.warning(
+                    "%s: the catalog speaks of columns that are not declared, and may be mistyped: "
+                    "%s",
+                    stream.name,
+                    ", ".join(unknown[:_NAMED]),
+                )
+
+    def log(self, catalog: Mapping[str, CatalogEntry], *, drops: bool) -> None:
         """Say what will not be read, though somebody may expect it.
 
         Args:
-            catalog: The ids of the streams of the catalog; empty for no catalog.
+            catalog: The entries of the catalog by the ids of their streams; empty for no catalog.
             drops: Whether targets are to drop what a full table does not bring.
         """
         if drops:
@@ -69,6 +84,7 @@ class Plan:
                 ", ".join(unknown[:_NAMED]),
                 f" and {more} more" if more > 0 else "",
             )
+        self._log_columns(catalog)
         for service in self._services:
             streams = self.selected(service)
             if service.key in self._configured:

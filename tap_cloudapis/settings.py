@@ -24,11 +24,13 @@ if TYPE_CHECKING:
 
 #: JSON types in the words of an error message.
 _TYPE_WORDS = {
-    "array": 'a JSON array, like ["a", "b"]',
+    "array": 'a JSON array, like ["a", "b"] or [1, 2]',
     "integer": "a whole number",
     "object": "a JSON object",
     "string": "text",
 }
+
+_BOUND_WORDS = {"minimum": "least", "maximum": "most"}
 
 #: Whole numbers as people and templates write them, few enough digits for a float to be exact.
 _WHOLE = re.compile(r"[+-]?\d{1,15}(\.0*)?")
@@ -156,6 +158,8 @@ def explain(error: ValidationError, schema: Mapping[str, Any]) -> list[str]:
         return [f"{name} must be {' or '.join(words)}"]
     if error.validator == "anyOf":
         return [f"{name} is none of the values that it can have"]
+    if error.validator in ("minimum", "maximum"):
+        return [f"{name} must be at {_BOUND_WORDS[error.validator]} {expected:,}"]
     return [f"{name} is not valid: {error.validator} {expected}"]
 
 

@@ -239,12 +239,12 @@ class TapCloudAPIs(CommandLineTap):
             self.check_settings()
             self._begin_state()
             drops = bool(self.config.get("emit_activate_version_messages"))
-            self._plan.log(self.input_catalog or (), drops=drops)
+            self._plan.log(self.input_catalog or {}, drops=drops)
             self.sync_all()
             self.judge()
             remember(self._cloud_streams)
         except Terminated as exc:
-            self.logger.warning("Ended by signal %d, behind a last STATE message", exc.signum)
+            self.report.interrupted(exc.signum)
             code = 128 + exc.signum
         except TapError as exc:
             self.logger.error("%s", exc)  # noqa: TRY400 - a line for a user, no traceback

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.core.syncing import BY_DEFAULT, NAMES, Record, catalog_of, command, settings, sync
+from tests.core.syncing import (
+    BY_DEFAULT,
+    NAMES,
+    Record,
+    catalog_of,
+    command,
+    discover,
+    settings,
+    sync,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -127,7 +136,7 @@ READ: dict[str, Record] = {
     "key of nothing": runs_entry(lambda e: e.update(key_properties=[])),
     "a longer key": runs_entry(lambda e: e.update(key_properties=["dbt_host", "id", "account_id"])),
     "facts of null": runs_entry(
-        with_metadata({"breadcrumb": ["properties", "x"], "metadata": None})
+        with_metadata({"breadcrumb": ["properties", "id"], "metadata": None})
     ),
     "unknown columns": runs_entry(lambda e: e["schema"]["properties"].update(x={"type": "string"})),
 }
@@ -164,3 +173,16 @@ def test_the_taps_own_catalog_is_taken_as_it_is(still: Simulator) -> None:
     outcome = sync(settings(still), catalog=catalog_of(NAMES))
     assert outcome.code == 0
     assert set(outcome.schemas) >= set(BY_DEFAULT)
+
+
+def test_a_column_that_is_mistyped_is_not_deselected_in_silence(still: Simulator) -> None:
+    crumb = {"breadcrumb": ["properties", "user_emial"], "metadata": {"selected": False}}
+    catalog = discover()
+    for entry in catalog["streams"]:
+        if entry["tap_stream_id"] == "pulumi_organization_members":
+            entry["metadata"].append(crumb)
+    outcome = sync(settings(still, "pulumi"), catalog=catalog)
+    assert outcome.code == 0
+    (warning,) = outcome.logged("WARNING")
+    assert "pulumi_organization_members" in warning
+    assert "user_emial" in warning

@@ -210,8 +210,11 @@ class ContainedStream(EmittingStream):
             except TapError as exc:
                 outcome.failed += 1
                 self.failed(exc, context)
-            except (AbortedSyncFailedException, AbortedSyncPausedException, OSError):
-                # A dry run ends, or nobody reads the output: not a failure of this stream.
+            except (AbortedSyncFailedException, AbortedSyncPausedException):
+                outcome.read += 1  # a dry run has its record, and ends
+                raise
+            except OSError:
+                # Nobody reads the output: not a failure of this stream.
                 raise
             except RecursionError:
                 outcome.failed += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 import time
 from contextlib import contextmanager
@@ -95,11 +96,13 @@ class SyncReport:
     Attributes:
         streams: By name, in the order in which they were first met.
         faults: What went wrong that is not of one stream alone.
+        ended: What ended the sync before its end, such as a signal; empty for nothing.
     """
 
     def __init__(self, logger: logging.Logger) -> None:
         self.streams: dict[str, StreamReport] = {}
         self.faults: list[str] = []
+        self.ended = ""
         self._logger = logger
         self._running: list[str] = []
         self._since = time.monotonic()
@@ -203,6 +206,16 @@ class SyncReport:
         """Note and log what went wrong, where it is not of one stream alone."""
         self.faults.append(what)
         self._logger.error("%s", what)
+
+    def interrupted(self, signum: int) -> None:
+        """Note and log that a signal ended the sync."""
+        self.ended = f"ended by signal {signum}, before all was read"
+        self._logger.warning(
+            "Ended by signal %d (%s); the last STATE is written, and the next sync goes on from "
+            "the last one that a target gives back",
+            signum,
+            signal.Signals(signum).name,
+        )
 
     def cut_off(self, stream: str, why: str) -> None:
         """Note that a list was not read as its service cannot be used; say why, but once."""

@@ -215,7 +215,7 @@ class Transport:
         except _TimeIsUpError:
             msg = (
                 f"{self._host} took more than {bounds.seconds:.0f} s for one answer "
-                "(request_time_limit_seconds)"
+                "(request_time_limit_seconds); raise that setting if the service is so slow"
             )
             raise TooSlowError(msg) from None
         except TooManyBytesError:
@@ -313,7 +313,8 @@ def reason_of(exc: BaseException) -> str:
     if isinstance(exc, requests.exceptions.ProxyError):
         return "the proxy of the environment refused"
     if isinstance(exc, (requests.exceptions.Timeout, urllib3.exceptions.TimeoutError)):
-        return "timed out"
+        is_late = not isinstance(exc, requests.exceptions.ConnectTimeout)
+        return "timed out, see request_timeout_seconds" if is_late else "no connection in time"
     if isinstance(exc, urllib3.exceptions.DecodeError):
         return "its answer cannot be unpacked"
     text = str(exc)

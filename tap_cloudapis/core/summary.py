@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
     from tap_cloudapis.core.report import Places, SyncReport
 
+#: How the reason ends why a stream was not read that had nothing to read.
+NO_ROW = "has no row"
 #: The most errors that are repeated below the summary.
 REPEATED = 20
 
@@ -35,19 +37,30 @@ def log_summary(
     for name, figures in report.streams.items():
         notes = [*_notes(figures), *filter(None, [unread.get(name)])]
         logger.info("%s", _line(name.ljust(width), figures, notes))
-    number = len({*streams, *report.streams})
-    failed = [name for name, figures in report.streams.items() if figures.failed]
-    skipped = [name for name, figures in report.streams.items() if figures.skipped]
+    names = [*streams] or [*report.streams]
+    failed = [name for name in names if report[name].failed]
+    missing = {
+        name: text
+        for name in names
+        if name not in failed
+        and (text := ", ".join(_told(report[name].skipped)) or _if_missing(unread.get(name, "")))
+    }
     notes = []
     if report.failed:
-        notes.append(f"FAILED: {len(failed)} of {number} streams" if failed else "FAILED")
-    if skipped:
-        notes.append(f"INCOMPLETE: {len(skipped)} of {number} streams")
+        notes.append(f"FAILED: {len(failed)} of {len(names)} streams" if failed else "FAILED")
+    if missing:
+        notes.append(f"INCOMPLETE: {len(missing)} of {len(names)} streams")
+    notes += filter(None, [report.ended])
     logger.info("%s", _line("total".ljust(width), _total(report), notes))
-    if skipped:
-        told = "; ".join(f"{name}: {', '.join(_told(report[name].skipped))}" for name in skipped)
-        logger.warning("INCOMPLETE: %d of %d streams (%s)", len(skipped), number, told)
+    if missing:
+        told = "; ".join(f"{name}: {text}" for name, text in missing.items())
+        logger.warning("INCOMPLETE: %d of %d streams (%s)", len(missing), len(names), told)
     _repeat_errors(logger, report)
+
+
+def _if_missing(unread: str) -> str:
+    """What is said of a stream that was not read, if there was anything to read."""
+    return unread if unread.startswith("not read: ") and not unread.endswith(NO_ROW) else ""
 
 
 def _unread(figures: StreamReport, reason: str) -> str:

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tap_cloudapis.core.errors import ClosedError
 from tap_cloudapis.core.stream import CloudStream
+from tap_cloudapis.core.summary import NO_ROW
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -117,7 +119,7 @@ def remember(streams: Iterable[CloudStream]) -> None:
 
 
 def why_unread(stream: CloudStream, report: SyncReport) -> str:
-    """Why a stream was not read, or not to its end; empty for no reason that is known.
+    """Why a stream was not read, or not to its end.
 
     Args:
         stream: The stream.
@@ -125,15 +127,17 @@ def why_unread(stream: CloudStream, report: SyncReport) -> str:
     """
     connection = stream.connection
     if connection.unusable is not None:
-        return str(connection.unusable)
+        told = str(connection.unusable)
+        is_closed = isinstance(connection.unusable, ClosedError)
+        return told.partition("; ")[0] if is_closed else told
     if stream.report.cut_off:
         return "; ".join(connection.closed.values())
     parent = stream.parent
     if not isinstance(parent, CloudStream):
-        return ""
+        return "the sync was ended before"
     above = report.streams.get(parent.name)
     if above is None or not above.begun or not parent.in_catalog:
         return why_unread(parent, report)
     if above.failures or above.skipped:
         return f"{parent.name} {'failed' if above.failures else 'was skipped'}"
-    return f"{parent.name} has no row"
+    return f"{parent.name} {NO_ROW}"

@@ -88,7 +88,8 @@ class Accounts(DbtStream):
 
     def refused(self, exc: RefusedError, context: Context | None, rows: int) -> None:  # noqa: ARG002
         """Without the list of accounts there is nothing to read: never a mere skip."""
-        self.tap.report.fail(self.name, f"{exc}; check dbt_url, or name the account")
+        text = f"{exc}; check dbt_url, or name the account in dbt_account_ids"
+        self.tap.report.fail(self.name, text)
 
     def child_context(self, record: Row, context: Context) -> dict[str, Any]:  # noqa: ARG002
         """Lists of an account need its id."""

@@ -46,11 +46,14 @@ class DbtFilters:
 
 
 def _ids(settings: Mapping[str, Any], name: str) -> frozenset[int]:
-    try:
-        return frozenset(int(value) for value in settings.get(name) or ())
-    except ValueError:
-        msg = f"{name} holds something that is not an id: ids are whole numbers"
-        raise TapError(msg) from None
+    ids = set()
+    for value in settings.get(name) or ():
+        try:
+            ids.add(int(value))
+        except ValueError:
+            msg = f"{name} holds {value!r:.60}, which is not an id: ids are whole numbers"
+            raise TapError(msg) from None
+    return frozenset(ids)
 
 
 #: The form of a filter's name in the state.

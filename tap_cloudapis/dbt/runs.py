@@ -304,7 +304,9 @@ class Runs(MarkedStream, RunListStream):
         for run_filter in self._filters:
             found = [progress.marks[run_filter.key] for progress in self._accounts.values()]
             if run_filter.key and not any(mark.get("last_id") for mark in found):
-                self.tap.report.note(self.name, f"no run matches {run_filter.key}; check the id")
+                self.tap.report.note(
+                    self.name, f"no run of {run_filter.words} is there; check the id"
+                )
 
     def _look_back_from(self, finished_at: str, least: timedelta) -> str:
         moment = msgspec.convert(finished_at, datetime)

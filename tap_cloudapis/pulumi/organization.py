@@ -32,7 +32,14 @@ class Organizations(PulumiStream):
     primary_keys = ("org_name",)
     context_columns: ClassVar[Mapping[str, str]] = {}
     records_key = "organizations"
-    facts = Facts(row="an organization", requests="one, and two per organization")
+    facts = Facts(
+        row="an organization",
+        requests="one, and two per organization",
+        permission=(
+            "the permission to read details of the organization, of which its row tells the name "
+            "alone then; its lists are read"
+        ),
+    )
 
     def lists(self, context: Context | None) -> Iterator[list[Row]]:  # noqa: ARG002
         """One row per organization: its metadata and its public face, two requests each.
@@ -46,7 +53,7 @@ class Organizations(PulumiStream):
             (name, self._ask_organization(name, "/metadata"), self._ask_organization(name))
             for name in configured or self._discover()
         ]
-        answers = [(name, [self._answer(e) for e in exchanges]) for name, *exchanges in pending]
+        answers = [self._answers(name, *exchanges) for name, *exchanges in pending]
         self._check_token([answer for _, some in answers for answer in some])
         seen: set[str] = set()
         for name, some in answers:
@@ -98,6 +105,22 @@ class Organizations(PulumiStream):
         request = self.prepare(None, {})
         request.url = f"{self.url_base}/api/orgs/{self._url_encode(name)}{suffix}"
         return self.send(request)
+
+    def _answers(self, name: str, *exchanges: Exchange) -> tuple[str, list[Row | TapError]]:
+        """What the pages of an organization answer, and its name as the service spells it.
+
+        A server to whom another spelling is another name is asked again.
+        """
+        found = [self._answer(exchange) for exchange in exchanges]
+        if all(isinstance(answer, RefusedError) for answer in found):
+            spelling = self._spelling(name)
+            if spelling != name:
+                again = (
+                    self._ask_organization(spelling, "/metadata"),
+                    self._ask_organization(spelling),
+                )
+                return spelling, [self._answer(exchange) for exchange in again]
+        return name, found
 
     def _check_token(self, answers: list[Row | TapError]) -> None:
         """End the service if no organization accepts the token."""

@@ -147,7 +147,7 @@ def test_a_signal_ends_the_sync_between_two_records(
     assert all(line.endswith(b"\n") for line in outcome.lines)
     assert outcome.messages[-1]["type"] == "STATE"
     assert b"Traceback" not in errors
-    assert b"behind a last STATE message" in errors
+    assert b"the last STATE is written" in errors
     still.settings(page_cap=None, latency_ms=0)
     resumed = sync(config, state=outcome.state)
     everything = [*outcome.messages, *resumed.messages]

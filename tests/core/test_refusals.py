@@ -290,6 +290,18 @@ def test_what_was_not_read_says_why(shop: Shop) -> None:
     assert "[not read: toy_boxes failed]" in outcome.logged("INFO", "toy_things ")[0]
 
 
+def test_what_is_lost_with_its_parent_is_counted(shop: Shop) -> None:
+    shop.answers.update({f"/kids/{kid}/boxes": REFUSED for kid in CHILDREN})
+    outcome = shop.sync()
+    assert outcome.code == 0
+    (line,) = outcome.repeated
+    assert line.startswith("WARNING INCOMPLETE: 2 of 4 streams (toy_boxes: ")
+    assert line.endswith("; toy_things: not read: toy_boxes was skipped)")
+    alone = shop.sync(select=["toy_things"], config={"toy_names": []})
+    assert alone.code == 1, "nothing at all was read"
+    assert "INCOMPLETE: 1 of 1 streams (toy_things: " in alone.repeated[0]
+
+
 # A dry run
 
 
@@ -303,6 +315,7 @@ def test_a_dry_run_never_passes_where_a_stream_was_refused(shop: Shop, tmp_path:
     refused = command("--config", path, "--test", tap_class=TapKids)
     assert not any("passed" in line for line in refused.log)
     assert any("INCOMPLETE: 1 of 4 streams" in line for line in refused.log)
+    assert refused.code == 0, "as a sync would end"
     for kid in CHILDREN:
         close(shop, kid, REFUSED)
     assert command("--config", path, "--test", tap_class=TapKids).code == 1

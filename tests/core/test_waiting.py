@@ -318,7 +318,7 @@ def test_a_host_that_drops_packets_is_tried_three_times(dropping: str) -> None:
     outcome = sync(config, tap_class=toy_tap(Boxes))
     (error,) = outcome.logged("ERROR")
     assert "no answer from 127.0.0.1" in error
-    assert "(timed out); check toy_url (3 tries)" in error
+    assert "(no connection in time); check toy_url (3 tries)" in error
 
 
 def test_lines_about_waiting_keep_their_distance() -> None:

@@ -172,3 +172,14 @@ def test_a_role_that_hides_all_stacks_is_few_lines() -> None:
     strict = read(cloud, on_forbidden="fail")
     assert strict.code == 1
     assert strict.logged("ERROR", "organization acme: every list was refused (30 of 30)")
+
+
+def test_a_server_to_whom_another_spelling_is_another_name() -> None:
+    cloud = Cloud([Stack("acme/web/prod", "one", [update(1)])], ["acme"])
+    for page in ("", "/metadata"):
+        cloud.answers[f"/api/orgs/ACME{page}"] = refusal(404)
+    outcome = read(cloud, pulumi_organizations=["ACME", "acme"])
+    assert outcome.code == 0
+    assert not outcome.logged("WARNING")
+    (row,) = outcome.records("pulumi_organizations")
+    assert row["org_name"] == "acme"
