@@ -43,11 +43,15 @@ class Outcome:
     Attributes:
         read: Lists that were read to their end.
         refused: Lists that the token may not read.
+        gone: Lists of what is not there any more, or not shown to the token.
+        unchanged: Lists with nothing new, by what their parent says.
         failed: Lists that failed, or of which records had to be left out.
     """
 
     read: int = 0
     refused: int = 0
+    gone: int = 0
+    unchanged: int = 0
     failed: int = 0
 
 
@@ -128,11 +132,19 @@ class ContainedStream(EmittingStream):
             why = f"answered {exc.response.status_code}"
             self.skip(why, where, in_full=f"{where}: {text}" if where else text)
 
-    def named_refused(self, context: Context | None, read: Read, exc: RefusedError) -> None:
-        """Report a refused list that the settings name; the other lists of the context go on."""
+    def named_failed(self, context: Context | None, read: Read, exc: TapError) -> None:
+        """Report a list that the settings name; the other lists of the context go on.
+
+        Raises:
+            TapError: Where none of them can be read either.
+        """
+        if isinstance(exc, ClosedError) or self.connection.unusable is not None:
+            raise exc
+        self.outcomes[self.owner_of(context)].failed += 1
+        is_refused = isinstance(exc, RefusedError)
+        text = f"{exc}; check the id, and what the token may read" if is_refused else str(exc)
         where = ", ".join(filter(None, (self.place(context), read.named)))
-        text = f"{exc}; check the id, and what the token may read"
-        self.tap.report.fail(self.name, text, where)
+        self.tap.report.fail(self.name, self._hinted(text), where)
 
     def must_be_allowed(self, rows: int) -> bool:
         """Whether a refusal is a failure, after so many records of the context."""

@@ -200,10 +200,10 @@ class Read:
         paginator: How it is paged.
         params: Its query parameters beyond the stream's own.
         purpose: Tells the lists of a context apart.
-        optional: What to say when the API does not know the list (400), which then counts as
+        optional: What to say when the API does not give the list (400, 403), which then counts as
             empty; without it, that is an error.
-        named: What of the settings the list is asked for ("job 7 of dbt_job_ids"): when it is
-            refused, the lists of the others are read all the same.
+        named: What of the settings the list is asked for ("job 7 of dbt_job_ids"): when it cannot
+            be read, the lists of the others are read all the same.
     """
 
     paginator: Paginator
@@ -236,7 +236,7 @@ class Reading:
         ask_page: Asks for a page.
         ahead: The most pages to keep asked for.
         note: Told of a list that the API does not know.
-        refused: Told of a refused list that the settings name.
+        failed: Told of a list that the settings name and that cannot be read; may raise.
     """
 
     def __init__(
@@ -245,10 +245,10 @@ class Reading:
         ask_page: AskPage,
         ahead: int,
         note: Callable[[str], None],
-        refused: Callable[[Read, RefusedError], None],
+        failed: Callable[[Read, TapError], None],
     ) -> None:
         self._note = note
-        self._refused = refused
+        self._failed = failed
         self._coming = iter(reads)
         self._ask_page = ask_page
         self._ahead = ahead
@@ -257,21 +257,25 @@ class Reading:
 
     def __iter__(self) -> Iterator[tuple[Read, list[Row]]]:
         """Give the lists' rows in batches, each with its list."""
+        lost: set[str] = set()
         try:
             while self._waiting:
                 read, first = self._waiting.popleft()
                 submit = self._submitter(read)
                 try:
-                    for rows in read.paginator.walk(submit, first, self._ahead):
-                        yield read, rows
-                except BadRequestError as exc:
-                    if not read.optional:
+                    if read.named and read.named in lost:
+                        first.cancel()
+                    else:
+                        for rows in read.paginator.walk(submit, first, self._ahead):
+                            yield read, rows
+                except TapError as exc:
+                    if read.optional and isinstance(exc, (BadRequestError, RefusedError)):
+                        self._note(f"{read.optional} ({exc})")
+                    elif read.named:
+                        lost.add(read.named)
+                        self._failed(read, exc)
+                    else:
                         raise
-                    self._note(f"{read.optional} ({exc})")
-                except RefusedError as exc:
-                    if not read.named:
-                        raise
-                    self._refused(read, exc)
                 self._look_ahead()
         finally:
             self.cancel()

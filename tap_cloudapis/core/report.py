@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import threading
 import time
@@ -105,6 +106,7 @@ class SyncReport:
         self.ended = ""
         self._logger = logger
         self._running: list[str] = []
+        self._kinds: dict[tuple[str, str], str] = {}
         self._since = time.monotonic()
         self._next_progress = self._since + PROGRESS_INTERVAL
 
@@ -197,7 +199,10 @@ class SyncReport:
             what: What happened, and what to do.
             where: The list ("account 7").
         """
-        places = self[stream].failures.setdefault(what, Places())
+        # What differs in numbers and names alone is the same: the first one stands for all.
+        kind = stream, _kind(what, where)
+        first = self._kinds.setdefault(kind, what)
+        places = self[stream].failures.setdefault(first, Places())
         if places.add(where) and len(places) <= NAMED:
             text = f"{where}: {what}" if where else what
             self._logger.error("%s: %s%s", stream, text, _and_more(len(places)))
@@ -238,6 +243,12 @@ class SyncReport:
         self._logger.info(
             "%s: %s rows, %s requests so far", name, f"{report.rows:,}", f"{report.requests:,}"
         )
+
+
+def _kind(text: str, where: str) -> str:
+    """A text without its numbers, ids, and the names of the list that it is about."""
+    names = [re.escape(name) for name in re.findall(r"[\w.-]{2,}", where)]
+    return re.sub(r"|".join([*names, r"[\w-]*\d[\w-]*"]), "#", text)
 
 
 def _and_more(count: int) -> str:

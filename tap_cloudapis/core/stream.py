@@ -196,8 +196,8 @@ class CloudStream(RowStream):
                 resizable=resizable,
             )
 
-        note, refused = partial(self.note_of, context), partial(self.named_refused, context)
-        return Reading(self.reads(context), ask_page, self.ahead, note, refused)
+        note, failed = partial(self.note_of, context), partial(self.named_failed, context)
+        return Reading(self.reads(context), ask_page, self.ahead, note, failed)
 
     def prefetch(self, context: Context) -> None:
         """Ask for the first pages of a context that will be synced soon."""

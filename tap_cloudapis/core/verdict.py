@@ -20,9 +20,8 @@ if TYPE_CHECKING:
     from tap_cloudapis.core.report import SyncReport
     from tap_cloudapis.core.service import Service
 
-#: Lists of one stream that are refused, and none that is read, before that is no exception: one
-#: may be gone, or not for this token.
-MOST_EXCEPTIONS = 2
+#: Lists of one stream that are not there any more, before that is no exception.
+MOST_GONE = 2
 
 
 def judge(
@@ -51,13 +50,19 @@ def judge(
             f"{_refused(outcomes)}); check what {service.key}_token may read"
         )
         return
-    named = {str(owner).casefold() for owner in settings.get(service.owner_setting) or ()}
+    named = {_plain(owner) for owner in settings.get(service.owner_setting) or ()}
     for owner, some in lists.items():
-        if str(owner).casefold() in named and _all_refused(some):
+        if _plain(owner) in named and _all_refused(some):
             report.fault(
                 f"{streams[0].owner} {owner} of {service.owner_setting}: every list was refused "
                 f"({_refused(some)} of {_refused(some)}); check what {service.key}_token may read"
             )
+
+
+def _plain(owner: Any) -> str:
+    """An id or a name, however the settings write it."""
+    text = str(owner).strip().casefold()
+    return str(int(text)) if text.isdecimal() else text
 
 
 def _judge_stream(stream: CloudStream, report: SyncReport, *, must: bool) -> None:
@@ -70,49 +75,60 @@ def _judge_stream(stream: CloudStream, report: SyncReport, *, must: bool) -> Non
     """
     for owner, outcome in stream.outcomes.items():
         before = owner in stream.read_whole
-        if not _all_refused([outcome]) or outcome.refused <= MOST_EXCEPTIONS:
+        if stream.report.failures or not (before or must):
             continue
-        if before or (must and not stream.report.failures):
+        # A stack can be deleted while it is read; most of them are not.
+        hidden = outcome.gone > max(MOST_GONE, outcome.read)
+        if hidden or (_all_refused([outcome]) and outcome.refused):
+            number = outcome.refused + outcome.gone
             why = ", and they were read before" if before else ""
             report.fail(
                 stream.name,
-                f"every list was refused ({outcome.refused:,} of {outcome.refused:,}){why}: give "
-                "the token the right to read them, or deselect the stream",
+                f"{number:,} lists were refused, {outcome.read:,} were read{why}: give the token "
+                "the right to read them, or deselect the stream",
                 f"{stream.owner} {owner}",
             )
 
 
 def _by_owner(streams: Iterable[CloudStream]) -> dict[Any, list[Outcome]]:
-    """The outcomes by account or organization, but for the lists of these themselves."""
+    """What became of what is selected, but for the lists of accounts or organizations themselves.
+
+    The lists of a stream that is not selected are read for others alone.
+    """
     found: dict[Any, list[Outcome]] = {}
     for stream in streams:
+        if stream.parent is None and stream.owner_key:
+            continue
         for owner, outcome in stream.outcomes.items():
-            if stream.parent is not None or not stream.owner_key:
+            if stream.selected or outcome.refused:
                 found.setdefault(owner, []).append(outcome)
     return found
 
 
 def _all_refused(outcomes: Collection[Outcome]) -> bool:
-    nothing_else = not any(outcome.read or outcome.failed for outcome in outcomes)
-    return nothing_else and any(outcome.refused for outcome in outcomes)
+    nothing_else = not any(o.read or o.failed or o.unchanged for o in outcomes)
+    gone = sum(outcome.gone for outcome in outcomes)
+    return nothing_else and (any(outcome.refused for outcome in outcomes) or gone > MOST_GONE)
 
 
 def _refused(outcomes: Collection[Outcome]) -> int:
-    return sum(outcome.refused for outcome in outcomes)
+    return sum(outcome.refused + outcome.gone for outcome in outcomes)
 
 
 def remember(streams: Iterable[CloudStream]) -> None:
     """Note in the state of which accounts or organizations each stream was read whole.
 
-    A refusal there is a failure from then on. A stream that is deselected forgets.
+    A refusal there is a failure from then on. A stream that is not wanted any more forgets.
     """
     for stream in streams:
         whole = {
             owner
             for owner, outcome in stream.outcomes.items()
-            if owner is not None and outcome.read and not (outcome.refused or outcome.failed)
+            if owner is not None
+            and outcome.read
+            and not (outcome.refused or outcome.gone or outcome.failed)
         }
-        if not stream.selected:
+        if not (stream.selected or stream.has_selected_descendents):
             stream.stream_state.pop("read_whole", None)
         elif whole - set(stream.read_whole):
             stream.stream_state["read_whole"] = sorted({*stream.read_whole, *whole}, key=str)

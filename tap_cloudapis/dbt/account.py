@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from tap_cloudapis.core.errors import ClosedError, RefusedError, TapError, UnavailableError
+from tap_cloudapis.core.errors import (
+    AuthenticationError,
+    ClosedError,
+    RefusedError,
+    TapError,
+)
 from tap_cloudapis.core.exchange import Read
 from tap_cloudapis.core.facts import Facts
 from tap_cloudapis.core.offset_pages import OffsetPages
@@ -15,10 +20,12 @@ if TYPE_CHECKING:
 
     from singer_sdk.helpers.types import Context
 
+    from tap_cloudapis.core.exchange import Exchange
     from tap_cloudapis.core.paging import Paginator, Row
 
 #: The value of ``state`` for what was deleted.
 DELETED = 2
+NOT_FOUND = 404
 
 
 class Accounts(DbtStream):
@@ -50,41 +57,43 @@ class Accounts(DbtStream):
                 missing -= {row["id"] for row in accounts if has_id(row)}
                 found += len(accounts)
                 yield accounts
-        except RefusedError:
+        except (RefusedError, ClosedError):
             if not wanted:
                 raise
-        for account_id in sorted(missing):
-            account = self._account(account_id)
-            if account is not None:
-                yield [account]
+        yield from self._named(sorted(missing))
         if not found and not wanted:
             msg = f"{self.connection.host} shows this token no account; check dbt_url"
             raise TapError(msg)
 
-    def _account(self, account_id: int) -> Row | None:
-        """Read one account by its id; a refusal is a failure, as the configuration names it."""
-        request = self.prepare(None, {})
-        request.url = f"{self.url_base}/v2/accounts/{account_id}/"
-        where = f"account {account_id} of dbt_account_ids"
+    def _named(self, ids: list[int]) -> Iterator[list[Row]]:
+        """Accounts by their own addresses; one that cannot be read is a failure, as it is named."""
+        pending = []
+        for account_id in ids:
+            request = self.prepare(None, {})
+            request.url = f"{self.url_base}/v2/accounts/{account_id}/"
+            pending.append((account_id, self.send(request)))
+        answers = [(account_id, self._answer(exchange)) for account_id, exchange in pending]
+        refusals = [answer for _, answer in answers if isinstance(answer, AuthenticationError)]
+        if refusals and len(refusals) == len(answers) and not self.connection.reached:
+            raise refusals[0]
+        for account_id, answer in answers:
+            if not isinstance(answer, TapError):
+                yield [answer]
+                continue
+            what = answer.narrow if isinstance(answer, ClosedError) else str(answer)
+            if isinstance(answer, RefusedError):
+                what += "; tokens belong to one account: check the id, the token and dbt_url"
+            self.tap.report.fail(self.name, what, f"account {account_id} of dbt_account_ids")
+
+    def _answer(self, exchange: Exchange) -> Row | TapError:
         try:
-            return dict(self.send(request).body()["data"].items())
+            return dict(exchange.body()["data"].items())
         except (KeyError, TypeError, AttributeError):
-            why = f"{self.connection.host} answered in a shape that is not its API's"
-        except RefusedError as exc:
-            why = (
-                f"it cannot be read: {exc}; "
-                "tokens belong to one account: check the id, the token and dbt_url"
-            )
-        except ClosedError as exc:
-            if not self.connection.reached:
-                raise
-            why = exc.narrow
-        except UnavailableError as exc:
+            return TapError(f"{self.connection.host} answered in a shape that is not its API's")
+        except TapError as exc:
             if self.connection.unusable is not None:
                 raise
-            why = str(exc)
-        self.tap.report.fail(self.name, why, where)
-        return None
+            return exc
 
     def refused(self, exc: RefusedError, context: Context | None, rows: int) -> None:  # noqa: ARG002
         """Without the list of accounts there is nothing to read: never a mere skip."""
@@ -141,7 +150,10 @@ class ProjectList(DbtStream):
 
     def refused(self, exc: RefusedError, context: Context | None, rows: int) -> None:
         """A deleted project may answer that it is not there: nothing is missing then."""
-        if not (context and context["project_state"] == DELETED):
+        is_gone = exc.response.status_code == NOT_FOUND and not rows
+        if is_gone and context and context["project_state"] == DELETED:
+            self.report.unlisted = True  # what there was of it may still be in a target
+        else:
             super().refused(exc, context, rows)
 
 

@@ -66,12 +66,15 @@ class RunsByIds(OffsetPages):
 
     Attributes:
         ids: The runs that are asked for.
-        alone: Gives runs by their own addresses, without those that are not there.
+        alone: Gives runs by their own addresses, without those that are not there, and the ids of
+            those that cannot be read.
         gone: The runs that are not there.
     """
 
     ids: frozenset[int] = frozenset()
-    alone: Callable[[Collection[int]], list[Row]] = field(default=lambda _ids: [], repr=False)
+    alone: Callable[[Collection[int]], tuple[list[Row], set[int]]] = field(
+        default=lambda _ids: ([], set()), repr=False
+    )
     gone: frozenset[int] = field(default=frozenset(), init=False)
 
     def walk(self, submit: Submit, first: PendingPage, ahead: int) -> Iterator[list[Row]]:
@@ -84,8 +87,8 @@ class RunsByIds(OffsetPages):
             missing -= here
             yield rows
         if missing:
-            rows = self.alone(missing)
-            self.gone = missing.difference(row["id"] for row in rows)
+            rows, unreadable = self.alone(missing)
+            self.gone = missing.difference(unreadable, (row["id"] for row in rows))
             yield rows
 
 
@@ -150,11 +153,15 @@ class RunListStream(DbtStream):
             asked_for = purpose, run_filter, None
             yield Read(pages, {"pk__in": some}, asked_for, named=run_filter.words)
 
-    def one_by_one(self, context: Context | None, ids: Collection[int]) -> list[Row]:
+    def one_by_one(
+        self, context: Context | None, ids: Collection[int]
+    ) -> tuple[list[Row], set[int]]:
         """Read runs by their own addresses; those that have vanished are left out.
 
+        Returns:
+            The runs, and the ids of those that the token may not read, which is reported.
+
         Raises:
-            RefusedError: When the token may not read one of them.
             TapError: When an answer is no run.
         """
         pending = []
@@ -162,17 +169,22 @@ class RunListStream(DbtStream):
             request = self.prepare(context, {})
             request.url = str(request.url).replace("/runs/", f"/runs/{run_id}/")
             pending.append((run_id, self.send(request)))
-        rows = []
+        rows: list[Row] = []
+        refused: set[int] = set()
         for run_id, exchange in pending:
             try:
                 row = as_object(as_object(exchange.body()).get("data"))
             except RefusedError as exc:
                 if exc.response.status_code != NOT_FOUND:
-                    raise
+                    refused.add(run_id)
+                    self.outcomes[self.owner_of(context)].failed += 1
+                    self.tap.report.fail(
+                        self.name, str(exc), f"{self.place(context)}, run {run_id}"
+                    )
             else:
                 if row.get("id") != run_id:
                     host = self.connection.host
                     msg = f"{host} answered in a shape that is not its API's (run {run_id})"
                     raise TapError(msg)
                 rows.append(row)
-        return rows
+        return rows, refused

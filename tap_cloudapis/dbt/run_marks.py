@@ -35,7 +35,7 @@ class RunMark(TypedDict):
     last_id: NotRequired[RowId | None]
     finished_at: Moment
     open: list[RowId]
-    since: NotRequired[Start | None]
+    since: Start
 
 
 class AccountMarks(TypedDict):

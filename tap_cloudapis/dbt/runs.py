@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 
-from tap_cloudapis.core.errors import RefusedError
 from tap_cloudapis.core.facts import Facts
 from tap_cloudapis.core.marks import MarkedStream
 from tap_cloudapis.core.normalizing import to_seconds, to_timestamp
@@ -49,6 +48,7 @@ if TYPE_CHECKING:
 
     from singer_sdk.helpers.types import Context
 
+    from tap_cloudapis.core.errors import TapError
     from tap_cloudapis.core.exchange import Read
     from tap_cloudapis.core.paging import Row
     from tap_cloudapis.dbt.filters import RunFilter
@@ -196,14 +196,11 @@ class Runs(MarkedStream, RunListStream):
         """Whether a run that no list has brought is not there; lists may lack it for a moment."""
         if run_id is None:
             return False
-        try:
-            return not self.one_by_one(context, {run_id})
-        except RefusedError:
-            return False  # this token cannot tell
+        return not any(self.one_by_one(context, {run_id}))
 
-    def named_refused(self, context: Context | None, read: Read, exc: RefusedError) -> None:
-        """Report a filter that is refused; its mark stays where it is."""
-        super().named_refused(context, read, exc)
+    def named_failed(self, context: Context | None, read: Read, exc: TapError) -> None:
+        """Report a filter that cannot be read; its mark stays where it is."""
+        super().named_failed(context, read, exc)
         _, run_filter, _ = read.purpose
         self._progress(context).refused.add(run_filter.key)
 

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
     from singer_sdk.helpers.types import Context
 
-    from tap_cloudapis.core.errors import RefusedError
+    from tap_cloudapis.core.errors import RefusedError, TapError
     from tap_cloudapis.core.exchange import Read
     from tap_cloudapis.core.paging import Paginator, Row
 
@@ -314,9 +314,9 @@ class EndedRuns(CarrierStream, RunListStream):
         tags = {_FILTER: run_filter.key, _WAITED: purpose is Purpose.WAITING}
         return [{**row, **tags} for row in wanted]
 
-    def named_refused(self, context: Context | None, read: Read, exc: RefusedError) -> None:
-        """Report a filter that is refused; the runs that it was waiting for are not gone."""
-        super().named_refused(context, read, exc)
+    def named_failed(self, context: Context | None, read: Read, exc: TapError) -> None:
+        """Report a filter that cannot be read; the runs that it was waiting for are not gone."""
+        super().named_failed(context, read, exc)
         _, run_filter, _ = read.purpose
         self._vanished.pop(run_filter.key, None)
 

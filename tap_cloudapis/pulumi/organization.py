@@ -41,7 +41,7 @@ class Organizations(PulumiStream):
         ),
     )
 
-    def lists(self, context: Context | None) -> Iterator[list[Row]]:  # noqa: ARG002
+    def lists(self, context: Context | None) -> Iterator[list[Row]]:
         """One row per organization: its metadata and its public face, two requests each.
 
         Names are taken without regard to case, as the service does; its own spelling counts. What
@@ -64,13 +64,15 @@ class Organizations(PulumiStream):
             outcome = self.outcomes[row["org_name"]]
             failures = [a for a in some if isinstance(a, TapError)]
             outcome.read += not failures
-            if all(isinstance(failure, RefusedError) for failure in failures):
+            is_refused = all(isinstance(failure, RefusedError) for failure in failures)
+            context = self.child_context(row, {})
+            if is_refused and not (failures and self.was_read(context)):
                 yield [row]
                 continue
-            outcome.failed += 1
-            # The row would take away what was loaded of the part that failed.
+            outcome.failed += not is_refused
+            # The row would take away what was loaded of the part that is missing.
             if self.ABORT_AT_RECORD_COUNT is None:
-                self._sync_children(self.child_context(row, {}))
+                self._sync_children(context)
 
     def _configured(self) -> list[str]:
         """The organizations in the settings, each once."""
@@ -142,17 +144,19 @@ class Organizations(PulumiStream):
                 f"organization {name}",
             )
             return None
-        if refusals:
-            super().refused(refusals[0], {"org_name": name}, 0)
         row: Row = {}
         for answer in answers:
             if not isinstance(answer, TapError):
                 row.update(answer)
-            elif not isinstance(answer, RefusedError):
-                self.failed(answer, {"org_name": name})
         # Where all of it is refused, the name still leads to the lists of the organization.
         login = row.pop("githubLogin", None)
         row["org_name"] = login if login and isinstance(login, str) else self._spelling(name)
+        context = self.child_context(row, {})
+        if refusals:
+            super().refused(refusals[0], context, 0)
+        for answer in answers:
+            if isinstance(answer, TapError) and not isinstance(answer, RefusedError):
+                self.failed(answer, context)
         return row
 
     def _spelling(self, name: str) -> str:

@@ -6,7 +6,7 @@ A stack that is renamed or transferred keeps its id, so it goes on where it was.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypedDict
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, Required, TypedDict
 
 import msgspec
 
@@ -83,7 +83,7 @@ class StoredMark(msgspec.Struct, array_like=True):
 class UpdatesBookmark(TypedDict, total=False):
     """The bookmark of the stream."""
 
-    since: Start
+    since: Required[Start]
     stacks: dict[str, StoredMark]
     missed: dict[str, Count]
 

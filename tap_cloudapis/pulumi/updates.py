@@ -114,8 +114,10 @@ class StackUpdates(MarkedStream, PulumiStream):
         return told_now or self.marks.tell_last_update
 
     def was_read(self, context: Context | None) -> bool:
-        """Whether the stack has a mark."""
-        return context is not None and self.marks.get(context["stack_id"]) is not None
+        """Whether the stack has a mark, and all of its organization was read."""
+        if context is None or self.marks.get(context["stack_id"]) is None:
+            return False
+        return self.owner_of(context) in self.read_whole
 
     def base_params(self, context: Context | None) -> dict[str, Any]:  # noqa: ARG002
         """The shape that tells who ran an update, and its id."""
@@ -157,14 +159,37 @@ class StackUpdates(MarkedStream, PulumiStream):
         context = context or {}
         self._begin(context, self.marks.get(context["stack_id"]))
         yield from super().lists(context)
-        if self._listed < self._before.newest or self._is_another:
+        lacks = self._listed < self._before.newest
+        if lacks and not self._is_another and self._has_newest(context):
+            # The list lacks for a moment what is there: it is read again, and nothing is forgotten.
+            self._now.last_update = None
+            numbers = (update.version for update in self._before.open.values())
+            self._missing = frozenset(filter(None, numbers))
+        elif lacks or self._is_another:
             # Another stack under the same names, on a server that gives stacks no ids, or since
             # the list of stacks was read.
             self.marks.drop(context["stack_id"])
             self._begin(context, None)
             yield from super().lists(context)
-        elif self._missing:
+            return
+        if self._missing:
             yield self._each_alone(context)
+
+    def _has_newest(self, context: Context) -> bool:
+        """Whether the newest update that was emitted is at its own address."""
+        version = self._before.newest
+        request = self.prepare(context, {})
+        request.url = f"{self.get_url(context)}/{version}"
+        try:
+            row = self.send(request).body()
+        except ResponseError:
+            return False
+        known_by = self._before.known_by
+        return (
+            isinstance(row, dict)
+            and _version(row) == version
+            and (not known_by or short_hash(_identity(row)) == known_by)
+        )
 
     def _each_alone(self, context: Context) -> list[Row]:
         """Ask for the updates that were open, and that the list lacks, at their own addresses.
@@ -283,8 +308,8 @@ class StackUpdates(MarkedStream, PulumiStream):
 
         If it has been moved, the next sync goes on at its mark; else it forgets the mark.
         """
-        if context and exc.response.status_code == NOT_FOUND:
-            self.outcomes[self.owner_of(context)].refused += 1
+        if context and exc.response.status_code == NOT_FOUND and not rows:
+            self.outcomes[self.owner_of(context)].gone += 1
             self.skip(GONE, self.place(context))
             return
         super().refused(exc, context, rows)
