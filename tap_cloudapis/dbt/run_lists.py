@@ -154,12 +154,17 @@ class RunListStream(DbtStream):
             yield Read(pages, {"pk__in": some}, asked_for, named=run_filter.words)
 
     def one_by_one(
-        self, context: Context | None, ids: Collection[int]
+        self, context: Context | None, ids: Collection[int], *, quiet: bool = False
     ) -> tuple[list[Row], set[int]]:
         """Read runs by their own addresses; those that have vanished are left out.
 
+        Args:
+            context: The account.
+            ids: The runs.
+            quiet: Whether a refusal tells nothing; otherwise it is reported.
+
         Returns:
-            The runs, and the ids of those that the token may not read, which is reported.
+            The runs, and the ids of those that the token may not read.
 
         Raises:
             TapError: When an answer is no run.
@@ -177,10 +182,8 @@ class RunListStream(DbtStream):
             except RefusedError as exc:
                 if exc.response.status_code != NOT_FOUND:
                     refused.add(run_id)
-                    self.outcomes[self.owner_of(context)].failed += 1
-                    self.tap.report.fail(
-                        self.name, str(exc), f"{self.place(context)}, run {run_id}"
-                    )
+                    if not quiet:
+                        self._report_refused_run(context, run_id, exc)
             else:
                 if row.get("id") != run_id:
                     host = self.connection.host
@@ -188,3 +191,7 @@ class RunListStream(DbtStream):
                     raise TapError(msg)
                 rows.append(row)
         return rows, refused
+
+    def _report_refused_run(self, context: Context | None, run_id: int, exc: RefusedError) -> None:
+        self.outcomes[self.owner_of(context)].failed += 1
+        self.tap.report.fail(self.name, str(exc), f"{self.place(context)}, run {run_id}")

@@ -196,7 +196,7 @@ class Runs(MarkedStream, RunListStream):
         """Whether a run that no list has brought is not there; lists may lack it for a moment."""
         if run_id is None:
             return False
-        return not any(self.one_by_one(context, {run_id}))
+        return not any(self.one_by_one(context, {run_id}, quiet=True))
 
     def named_failed(self, context: Context | None, read: Read, exc: TapError) -> None:
         """Report a filter that cannot be read; its mark stays where it is."""

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from singer_sdk.helpers.types import Context
 
     from tap_cloudapis.core.errors import RefusedError
-    from tap_cloudapis.core.exchange import Read
+    from tap_cloudapis.core.exchange import Exchange, Read
     from tap_cloudapis.core.paging import PageLimit, Row
 
 #: The results of an update that has not ended.
@@ -177,19 +177,17 @@ class StackUpdates(MarkedStream, PulumiStream):
 
     def _has_newest(self, context: Context) -> bool:
         """Whether the newest update that was emitted is at its own address."""
-        version = self._before.newest
+        version, known_by = self._before.newest, self._before.known_by
+        with suppress(ResponseError):
+            row = as_object(self._ask_alone(context, version).body())
+            is_known = not known_by or short_hash(_identity(row)) == known_by
+            return _version(row) == version and is_known
+        return False
+
+    def _ask_alone(self, context: Context, version: int) -> Exchange:
         request = self.prepare(context, {})
         request.url = f"{self.get_url(context)}/{version}"
-        try:
-            row = self.send(request).body()
-        except ResponseError:
-            return False
-        known_by = self._before.known_by
-        return (
-            isinstance(row, dict)
-            and _version(row) == version
-            and (not known_by or short_hash(_identity(row)) == known_by)
-        )
+        return self.send(request)
 
     def _each_alone(self, context: Context) -> list[Row]:
         """Ask for the updates that were open, and that the list lacks, at their own addresses.
@@ -197,11 +195,9 @@ class StackUpdates(MarkedStream, PulumiStream):
         A list may lack an update for a moment; only its own address tells that it is gone.
         """
         still_open = {update.version: (ref, update) for ref, update in self._before.open.items()}
-        pending = []
-        for version in sorted(self._missing):
-            request = self.prepare(context, {})
-            request.url = f"{self.get_url(context)}/{version}"
-            pending.append((version, self.send(request)))
+        pending = [
+            (version, self._ask_alone(context, version)) for version in sorted(self._missing)
+        ]
         rows = []
         for version, exchange in pending:
             try:
@@ -222,23 +218,15 @@ class StackUpdates(MarkedStream, PulumiStream):
     def _begin(self, context: Context, mark: StackMark | None) -> None:
         self._before = mark or StackMark("", None)
         # The time is told in seconds: another update may begin in the one that was told.
-        told = None if self._is_fresh(context["last_update"]) else context["last_update"]
+        told = (
+            None
+            if _is_fresh(context["last_update"], self.connection.date)
+            else context["last_update"]
+        )
         self._now = StackMark(context["org_name"], told, self._before.newest, self._before.known_by)
         self._missing = frozenset()
         self._is_another = False
         self._left_out = self.report.left_out
-
-    def _is_fresh(self, last_update: Any) -> bool:
-        """Whether a stack was updated just now, by the server's clock or this computer's."""
-        clocks = [datetime.now(UTC)]
-        with suppress(TypeError, ValueError):
-            clocks.append(parsedate_to_datetime(self.connection.date))
-        told = str(to_timestamp(last_update) or "")
-        return any(
-            f"{now - LAG:%Y-%m-%dT%H:%M:%S}" < told < f"{now + AHEAD:%Y-%m-%dT%H:%M:%S}"
-            for now in clocks
-            if now.year < MAXYEAR
-        )
 
     def sift(self, read: Read, rows: list[Row], context: Context | None) -> list[Row]:
         """Keep the updates that are new or were open."""
@@ -269,7 +257,7 @@ class StackUpdates(MarkedStream, PulumiStream):
         return not version or version > self._before.newest
 
     def to_record(self, row: Row, context: Context) -> Row | None:
-        """Flatten either shape of an update into one record."""
+        """An update that is new or was open, under the names it was emitted with."""
         info, version, ref = _info(row), _version(row), _ref(row)
         emitted_open = self._emitted_open(row)
         is_open = _is_open(info)
@@ -281,16 +269,7 @@ class StackUpdates(MarkedStream, PulumiStream):
                 self._now.newest, self._now.known_by = version, short_hash(_identity(row))
             if is_open:
                 self._now.open[ref] = update._replace(version=version)
-        record = snake_keys(info)
-        record.update(snake_keys({k: v for k, v in row.items() if k != "info"}))
-        if version is not None:
-            record["version"] = version
-        record.update(update.names)
-        record["requested_by_login"] = as_object(record.get("requested_by")).get("githubLogin")
-        if str(record.get("requested_by_token") or "").startswith("pul-"):
-            record["requested_by_token"] = None
-        _hide_secret_config(record.get("config"))
-        return record
+        return _flattened(row, version, update.names)
 
     def context_done(self, context: Context | None) -> None:
         """Mark the stack: all that it had to say was written."""
@@ -313,6 +292,33 @@ class StackUpdates(MarkedStream, PulumiStream):
             self.skip(GONE, self.place(context))
             return
         super().refused(exc, context, rows)
+
+
+def _is_fresh(last_update: Any, server_date: str) -> bool:
+    """Whether a stack was updated just now, by the server's clock or this computer's."""
+    clocks = [datetime.now(UTC)]
+    with suppress(TypeError, ValueError):
+        clocks.append(parsedate_to_datetime(server_date))
+    told = str(to_timestamp(last_update) or "")
+    return any(
+        f"{now - LAG:%Y-%m-%dT%H:%M:%S}" < told < f"{now + AHEAD:%Y-%m-%dT%H:%M:%S}"
+        for now in clocks
+        if now.year < MAXYEAR
+    )
+
+
+def _flattened(row: Row, version: int | None, names: Mapping[str, str]) -> Row:
+    """An update of either shape as one record."""
+    record = snake_keys(_info(row))
+    record.update(snake_keys({k: v for k, v in row.items() if k != "info"}))
+    if version is not None:
+        record["version"] = version
+    record.update(names)
+    record["requested_by_login"] = as_object(record.get("requested_by")).get("githubLogin")
+    if str(record.get("requested_by_token") or "").startswith("pul-"):
+        record["requested_by_token"] = None
+    _hide_secret_config(record.get("config"))
+    return record
 
 
 def _info(row: Row) -> Row:

@@ -79,7 +79,10 @@ def test_a_spoiled_mark_is_its_stacks_alone(mark: Any, still: Simulator) -> None
 
 def test_thousands_of_spoiled_marks_are_one_line(servers: Record) -> None:
     stacks = {f"id-{number}": "x" for number in range(5_000)}
-    bookmarks = {"pulumi_stack_updates": {"stacks": stacks}, "dbt_runs": {"partitions": [5]}}
+    bookmarks = {
+        "pulumi_stack_updates": {"since": "", "stacks": stacks},
+        "dbt_runs": {"partitions": [5]},
+    }
     state = {"version": VERSION, "bookmarks": bookmarks}
     (other, line) = sorted(sync(servers, state=state).logged("WARNING"))
     assert "dbt_runs" in other

@@ -425,4 +425,4 @@ class TestMissingOnce:
         dbt.answers["/api/v2/accounts/1/runs/1001/"] = Reply({"status": {}}, status=403)
         second, left = self.sync(dbt, first.state)
         assert left == {"1001": []}
-        assert second.logged("WARNING", "answered 403")
+        assert second.logged("ERROR", "account 1, run 1001: ", "answered 403")
