@@ -248,7 +248,7 @@ class SyncReport:
 def _kind(text: str, where: str) -> str:
     """A text without its numbers, ids, and the names of the list that it is about."""
     names = [re.escape(name) for name in re.findall(r"[\w.-]{2,}", where)]
-    return re.sub(r"|".join([*names, r"[\w-]*\d[\w-]*"]), "#", text)
+    return re.sub("|".join([r"[\w-]*\d[\w-]*", *names]), "#", text)
 
 
 def _and_more(count: int) -> str:

@@ -191,6 +191,12 @@ def test_an_owner_that_the_settings_name_fails_if_nothing_of_it_is_read(shop: Sh
     assert kids_of(outcome, "toy_boxes") == {1, 2}
 
 
+@pytest.mark.parametrize("spelled", [" 3 ", "03"])
+def test_however_the_settings_spell_an_owner(spelled: str, shop: Shop) -> None:
+    close(shop, 3, REFUSED)
+    assert shop.sync(config={"toy_names": [spelled]}).code == 1
+
+
 def test_an_owner_that_the_settings_name_may_lack_a_list(shop: Shop) -> None:
     shop.answers["/kids/3/balls"] = REFUSED
     assert shop.sync(config={"toy_names": ["3"]}).code == 0
@@ -215,6 +221,24 @@ def test_the_only_stream_that_is_selected_is_refused(shop: Shop) -> None:
     shop.answers.update({f"/kids/{kid}/balls": REFUSED for kid in CHILDREN})
     assert shop.sync(select=["toy_kids", "toy_balls"]).code == 1
     assert shop.sync(select=["toy_kids", "toy_balls", "toy_boxes"]).code == 0
+
+
+def test_what_is_read_for_others_alone_does_not_count(shop: Shop) -> None:
+    """The boxes can be read, and nobody wants them."""
+    shop.answers.update({f"/boxes/{box}/things": REFUSED for box in BOXES})
+    assert shop.sync(select=["toy_things"]).code == 1
+    assert shop.sync(select=["toy_things", "toy_boxes"]).code == 0
+
+
+def test_failures_that_differ_in_ids_alone_are_one(shop: Shop) -> None:
+    for box in BOXES:
+        body = {"message": f"no thing of box {box}, request 8f3a-{box}"}
+        shop.answers[f"/boxes/{box}/things"] = Reply(body, status=418)
+    outcome = shop.sync()
+    assert outcome.code == 1
+    assert len(outcome.logged("ERROR", "toy_things: box ")) == 3
+    (line,) = outcome.repeated[-1:]
+    assert " and 27 more: " in line
 
 
 # What was read before
@@ -275,6 +299,23 @@ def test_whatever_the_state_says_of_it(stored: Any, shop: Shop) -> None:
     outcome = shop.sync()
     assert outcome.code == 0
     assert not outcome.logged("unexpected")
+
+
+def test_the_only_list_below_one_that_was_read(shop: Shop) -> None:
+    shop.answers["/kids/2/boxes"] = [{"id": 2}]
+    shop.sync()
+    shop.answers["/boxes/2/things"] = REFUSED
+    outcome = shop.sync()
+    assert outcome.code == 1
+    assert outcome.logged("ERROR", "toy_things: child 2: 1 lists were refused", "read before")
+
+
+def test_a_parent_that_nobody_selects_is_remembered_for_its_children(shop: Shop) -> None:
+    shop.sync(select=["toy_things"])
+    shop.answers["/kids/2/boxes"] = REFUSED
+    outcome = shop.sync(select=["toy_things"])
+    assert outcome.code == 1
+    assert outcome.logged("ERROR", "toy_boxes: child 2", "read before")
 
 
 # The reasons of what was not read

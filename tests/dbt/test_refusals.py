@@ -139,3 +139,109 @@ def test_a_named_account_whose_own_address_fails_for_ever(
     assert outcome.code == 1
     assert outcome.logged("ERROR", "account 999 of dbt_account_ids: ", "500")
     assert {row["account_id"] for row in outcome.records("dbt_runs")} == {account}
+
+
+# Lists of a filter, and others beside the usual ones
+
+
+@pytest.mark.parametrize("status", [400, 410, 403])
+def test_a_named_job_that_cannot_be_read_is_named_and_the_others_are_read(status: int) -> None:
+    company = Company(
+        lambda _path, query: (
+            Reply({"status": {"user_message": "no"}}, status=status)
+            if query.get("job_definition_id") == "31"
+            else None
+        )
+    )
+    outcome = read(company, dbt_job_ids=[30, 31, 32])
+    assert outcome.code == 1
+    assert runs_of(outcome) == {30, 32}
+    (error,) = outcome.logged("ERROR")
+    assert "account 1, job 31 of dbt_job_ids: " in error
+    company.refused = refusing_job()
+    assert runs_of(read(company, outcome.state, dbt_job_ids=[31])) == {31}
+    assert "read_whole" not in outcome.state["bookmarks"]["dbt_runs"]
+
+
+def test_an_open_run_from_before_the_start_is_read_when_it_can_be() -> None:
+    """Its list is asked for at the first sync of a filter alone, which this is not yet."""
+    refused = [True]
+    company = Company(
+        lambda _path, query: NOT_FOUND if refused[0] and "status__in" in query else None
+    )
+    company.runs[0] = run_row(1, 3, job_definition_id=31, project_id=11)
+    more: Record = {"dbt_job_ids": [31], "start_date": "2026-06-01T09:05:00Z"}
+    first = read(company, **more)
+    assert first.code == 1
+    refused[0] = False
+    second = read(company, first.state, **more)
+    assert second.code == 0
+    assert 1 in {record["id"] for record in second.records("dbt_runs")}
+
+
+def test_one_open_run_that_is_refused_holds_up_no_other() -> None:
+    company = Company(lambda _path, _query: None)
+    company.runs[-1] = run_row(12, 3, job_definition_id=30, project_id=10)
+    state = read(company).state
+    whole = list(company.runs)
+
+    def hiding(path: str, query: dict[str, str]) -> Reply | None:
+        company.runs = whole[:-1] if "pk__in" in query else [*whole, run_row(13)]
+        return Reply({"status": {}}, status=403) if path.endswith("/runs/12/") else None
+
+    company.refused = hiding
+    outcome = read(company, state)
+    assert outcome.code == 1
+    assert outcome.logged("ERROR", "dbt_runs: account 1, run 12: ", "403")
+    assert 13 in {record["id"] for record in outcome.records("dbt_runs")}
+    mark = outcome.state["bookmarks"]["dbt_runs"]["partitions"][0]["marks"][""]
+    assert 12 in mark["open"]
+
+
+@pytest.mark.parametrize("status", [400, 403])
+def test_system_jobs_that_are_not_enabled_are_no_reason_to_fail(status: int) -> None:
+    reply = Reply({"status": {"user_message": "System jobs are not enabled"}}, status=status)
+    company = Company(lambda _path, query: reply if "is_system" in query else None)
+    outcome = read(company)
+    assert outcome.code == 0, outcome.log
+    assert outcome.logged("WARNING", "dbt_jobs", "does not list system jobs", "not enabled")
+
+
+@pytest.mark.parametrize("closed", [[4000], [4000, 4242]])
+def test_named_accounts_of_which_some_say_401(closed: list[int]) -> None:
+    company = Company(lambda _path, _query: None)
+
+    def answer(path: str, query: dict[str, str]) -> Any:
+        if path == "/api/v3/accounts/":
+            return Reply({}, status=403)
+        if any(f"/{account}/" in path for account in closed):
+            return Reply({"status": {"user_message": "Invalid token."}}, status=401)
+        if path == "/api/v2/accounts/4242/":
+            return company.envelope({"id": 4242, "name": "Acme"})
+        return company(path, query)
+
+    with ScriptedServer(answer) as server:
+        config = {"dbt_token": FAKE, "dbt_url": server.url, "dbt_account_ids": [4000, 4242]}
+        outcome = sync(config, select=["dbt_accounts", "dbt_runs"])
+    assert outcome.code == 1
+    read_ids = {record["account_id"] for record in outcome.records("dbt_runs")}
+    assert read_ids == {4000, 4242} - set(closed)
+    (error,) = outcome.logged("ERROR")
+    whole = "does not accept the value of dbt_token" in error
+    assert whole is (len(closed) == 2)
+    assert whole or "account 4000 of dbt_account_ids" in error
+
+
+@pytest.mark.parametrize(("status", "rows"), [(404, True), (403, False)])
+def test_environments_of_a_deleted_project(status: int, rows: bool, still: Simulator) -> None:
+    """Only that they are not there means that nothing is missing; and no version is activated."""
+    project = still.rows("dbt_projects")[0]
+    deleted = [row for row in still.rows("dbt_projects") if row["state"] == 2]
+    assert deleted, project
+    path = f"/projects/{deleted[0]['id']}/environments/"
+    still.faults([{"path": path, "status": status, "times": 9}])
+    more = {"on_forbidden": "fail", "emit_activate_version_messages": True}
+    outcome = sync(settings(still, "dbt", **more))
+    assert (outcome.code == 0) is rows
+    activated = {m["stream"] for m in outcome.messages if m["type"] == "ACTIVATE_VERSION"}
+    assert "dbt_environments" not in activated

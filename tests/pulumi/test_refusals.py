@@ -183,3 +183,34 @@ def test_a_server_to_whom_another_spelling_is_another_name() -> None:
     assert not outcome.logged("WARNING")
     (row,) = outcome.records("pulumi_organizations")
     assert row["org_name"] == "acme"
+
+
+def test_new_stacks_that_are_refused_do_not_make_the_others_refused() -> None:
+    cloud = stacks(10)
+    state = read(cloud).state
+    for n in range(3):
+        cloud.stacks.append(Stack(f"acme/web/new{n}", f"new{n}", [update(1)]))
+        cloud.answers[f"/api/stacks/acme/web/new{n}/updates"] = refusal(403)
+    for _ in range(2):
+        outcome = read(cloud, state)
+        assert outcome.code == 0, outcome.log
+        state = outcome.state
+
+
+def test_most_stacks_that_are_hidden_are_no_stacks_that_are_gone() -> None:
+    cloud = stacks(30)
+    for n in range(29):
+        cloud.answers[f"/api/stacks/acme/web/s{n}/updates"] = refusal(404)
+    assert read(cloud).code == 0
+    assert read(cloud, on_forbidden="fail").code == 1
+
+
+def test_a_page_that_is_refused_now_takes_nothing_out_of_the_row() -> None:
+    cloud = two()
+    cloud.answers["/api/orgs/acme/metadata"] = {"memberCount": 7}
+    first = read(cloud)
+    cloud.answers["/api/orgs/acme/metadata"] = refusal(403)
+    second = read(cloud, first.state)
+    assert second.code == 1
+    assert organizations(second, "pulumi_organizations") == {"labs"}
+    assert organizations(second) == {"acme", "labs"}

@@ -145,6 +145,21 @@ class TestOpenForEver:
         assert [entry[:2] for entry in found] == [("labs/www/live", 301), (PLACE, 3)]
         assert syncs.sync() == []
 
+    @pytest.mark.parametrize("lacking", ["the newest", "all"])
+    def test_the_newest_that_a_list_lacks_once_is_followed_to_its_end(self, lacking: str) -> None:
+        stack = history(5, 5)
+        cloud = Cloud([stack])
+        syncs = Syncs(cloud)
+        syncs.sync()
+        whole = stack.updates
+        cloud.answers[f"/api/stacks/{PLACE}/updates/5"] = whole[0]
+        stack.updates = whole[1:] if lacking == "the newest" else []
+        assert versions(syncs.sync()) == [5]
+        stack.updates = [ended(whole[0]), *whole[1:]]
+        cloud.answers.clear()
+        assert [entry[3] for entry in syncs.sync()] == ["succeeded"]
+        assert syncs.sync() == []
+
     def test_another_stack_under_the_same_names_is_read_whole(self) -> None:
         stack = history(300, 3)
         stack.id = ""
