@@ -246,9 +246,9 @@ class SyncReport:
 
 
 def _kind(text: str, where: str) -> str:
-    """A text without its numbers, ids, and the names of the list that it is about."""
+    """A text without its numbers but the status, ids, and the names of the list it is about."""
     names = [re.escape(name) for name in re.findall(r"[\w.-]{2,}", where)]
-    return re.sub("|".join([r"[\w-]*\d[\w-]*", *names]), "#", text)
+    return re.sub("|".join([r"(?<!answered )(?<![\w-])[\w-]*\d[\w-]*", *names]), "#", text)
 
 
 def _and_more(count: int) -> str:
