@@ -46,7 +46,7 @@ COMMON = (
         th.DateTimeType,
         title="Start date",
         description=(
-            "Read runs created and updates started from then on, and older ones that are "
+            "Read runs created and updates started from then on, and older runs that are "
             "still open. Moving it back reads the earlier history at the next sync. "
             "Default: everything."
         ),

@@ -29,6 +29,15 @@ _SECONDS = re.compile(r"-?\d{1,15}(?:\.\d{1,9})?", re.ASCII)
 # Numbers above these are milliseconds and microseconds: as seconds they would lie
 # beyond the year 5000.
 _MILLISECONDS_FROM = 10**11
+#: But for the year 9999, which stands for "never ends".
+_YEAR_9999 = range(253_370_764_800, 253_402_300_800)
+#: The widest offset from UTC that there is, in hours.
+_MOST_HOURS = 14
+#: Seconds since 1970, or parts of them, in digits; fewer of them may be a year or a day.
+_EPOCH_DIGITS = re.compile(r"0|\d{9,19}", re.ASCII)
+_BASIC_TIMESTAMP = re.compile(
+    r"((?:19|20|99)\d{2})([01]\d)([0-3]\d)(?:T?(\d{2})(\d{2})(\d{2})Z?)?", re.ASCII
+)
 _MICROSECONDS_FROM = 10**14
 
 
@@ -54,8 +63,7 @@ def to_timestamp(value: Any) -> Any:
 def _parse_timestamp(text: str) -> Any:
     match = _TIMESTAMP.fullmatch(text.strip())
     if match is None:
-        stripped = text.strip()
-        return _from_epoch(int(stripped)) if stripped.isdecimal() else (text if stripped else None)
+        return _parse_digits(text)
     date, minutes, seconds, fraction, zone = match.groups()
     micros = f"{fraction or '0':0<6.6}"
     try:
@@ -64,12 +72,28 @@ def _parse_timestamp(text: str) -> Any:
     except ValueError:
         return text
     if zone and zone[0] in "+-":
-        offset = timedelta(hours=int(zone[1:3]), minutes=int(zone[-2:]))
+        hours, minutes_off = int(zone[1:3]), int(zone[-2:])
+        if hours > _MOST_HOURS or minutes_off >= 60:  # noqa: PLR2004
+            return text
+        offset = timedelta(hours=hours, minutes=minutes_off)
         try:
             moment -= offset if zone[0] == "+" else -offset
         except OverflowError:
             return None if moment.year <= 1 else text
     return None if moment.year <= 1 else f"{moment.isoformat(timespec='microseconds')}Z"
+
+
+def _parse_digits(text: str) -> Any:
+    """Read a time without dashes and colons, or the seconds since 1970 in digits."""
+    stripped = text.strip()
+    if match := _BASIC_TIMESTAMP.fullmatch(stripped):
+        year, month, day, *clock = match.groups()
+        extended = f"{year}-{month}-{day}" + (f"T{':'.join(clock)}" if clock[0] else "")
+        found = _parse_timestamp(extended)
+        return text if found == extended else found
+    if _EPOCH_DIGITS.fullmatch(stripped):
+        return _from_epoch(int(stripped))
+    return text if stripped else None
 
 
 def _from_epoch(number: Any) -> Any:
@@ -78,7 +102,7 @@ def _from_epoch(number: Any) -> Any:
     try:
         if abs(number) >= _MICROSECONDS_FROM:
             moment = EPOCH + timedelta(microseconds=int(number))
-        elif abs(number) >= _MILLISECONDS_FROM:
+        elif abs(number) >= _MILLISECONDS_FROM and number not in _YEAR_9999:
             moment = EPOCH + timedelta(milliseconds=int(number))
         else:
             moment = EPOCH + timedelta(microseconds=int(number * 1_000_000))

@@ -247,7 +247,7 @@ class SyncReport:
 
 def _kind(text: str, where: str) -> str:
     """A text without its numbers but the status, ids, and the names of the list it is about."""
-    names = [re.escape(name) for name in re.findall(r"[\w.-]{2,}", where)]
+    names = [rf"(?<![\w-]){re.escape(name)}(?![\w-])" for name in re.findall(r"[\w.-]{2,}", where)]
     return re.sub("|".join([r"(?<!answered )(?<![\w-])[\w-]*\d[\w-]*", *names]), "#", text)
 
 

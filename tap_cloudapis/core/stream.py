@@ -15,6 +15,7 @@ from urllib.parse import quote, urlencode
 from singer_sdk.streams.rest import HTTPRequest, PageContext
 
 from tap_cloudapis.core.children import context_key
+from tap_cloudapis.core.errors import TapError
 from tap_cloudapis.core.exchange import AskedPage, Exchange, Read, Reading, Sender, decode_body
 from tap_cloudapis.core.paging import (
     NO_ROW,
@@ -94,7 +95,8 @@ class CloudStream(RowStream):
         """The URL for a context; no setting is ever put into a path."""
         path: str = self.path
         for key, value in (context or {}).items():
-            path = path.replace(f"{{{key}}}", self._url_encode(value))
+            if (name := f"{{{key}}}") in path:
+                path = path.replace(name, self._url_encode(value))
         return self.url_base + path
 
     def get_url_params(self, context: Context | None, next_page_token: Any) -> dict[str, Any]:
@@ -163,8 +165,13 @@ class CloudStream(RowStream):
                 method=request.method, url=request.url, headers=request.headers
             )
         prepared = copy(self._template)
-        query = urlencode(self.get_url_params(context, params))
-        url = self.get_url(context)
+        try:
+            query = urlencode(self.get_url_params(context, params))
+            url = self.get_url(context)
+        except UnicodeEncodeError:
+            # Half a surrogate pair, such as in a continuation token.
+            msg = f"{self.connection.host} gave a value that cannot be put into a URL"
+            raise TapError(msg) from None
         prepared.url = f"{url}?{query}" if query else url
         return prepared
 

@@ -54,7 +54,7 @@ SETTINGS = (
     ),
     th.Property(
         "dbt_requests_per_minute",
-        th.IntegerType(minimum=1),
+        th.IntegerType(minimum=1, maximum=1_000_000),
         default=3000,
         title="dbt Cloud requests per minute",
         description=(

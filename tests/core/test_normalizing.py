@@ -69,7 +69,28 @@ def test_any_moment_survives_in_any_zone(moment: datetime, separator: str) -> No
 def test_whole_seconds_since_1970(seconds: int) -> None:
     moment = EPOCH + timedelta(seconds=seconds)
     assert to_timestamp(seconds) == moment.strftime("%Y-%m-%dT%H:%M:%S.000000Z")
-    assert to_timestamp(str(seconds)) == to_timestamp(seconds)
+    if seconds >= 10**8:  # fewer digits may be a year, or a day
+        assert to_timestamp(str(seconds)) == to_timestamp(seconds)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("20240527", "2024-05-27T00:00:00.000000Z"),
+        ("20240527104216", "2024-05-27T10:42:16.000000Z"),
+        ("20240527T104216Z", "2024-05-27T10:42:16.000000Z"),
+        ("2024", "2024"),
+        ("20241399", "20241399"),
+        ("2024-05-27T10:00+25:00", "2024-05-27T10:00+25:00"),
+        ("2024-05-27T10:00+05:99", "2024-05-27T10:00+05:99"),
+        (253402300799, "9999-12-31T23:59:59.000000Z"),
+        ("9" * 5000, "9" * 5000),
+        ("0", None),
+    ],
+    ids=lambda value: f"{value!r:.30}",
+)
+def test_what_looks_like_another_time(given: Any, expected: Any) -> None:
+    assert to_timestamp(given) == expected
 
 
 json_values = st.recursive(
