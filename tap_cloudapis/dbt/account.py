@@ -125,7 +125,7 @@ class Projects(DbtStream):
     )
     facts = Facts(
         row="a project",
-        requests="one per 100 projects",
+        requests="per account, one per 100 projects",
         permission="the permission to read projects",
     )
 
@@ -195,7 +195,7 @@ class Connections(DbtStream):
     dropped_fields = frozenset({"config"})
     facts = Facts(
         row="a connection to a warehouse",
-        requests="one per 100 connections",
+        requests="per account, one per 100 connections",
         permission="the permission to read connections (Account Viewer does not have it)",
     )
 
@@ -219,7 +219,7 @@ class Jobs(DbtStream):
     )
     facts = Facts(
         row="a job",
-        requests="one per 100 jobs, deleted ones among them, and one per 100 system jobs",
+        requests="per account, one per 100 jobs, deleted ones among them, and one per 100 system jobs",
         permission="the permission to read jobs",
     )
 

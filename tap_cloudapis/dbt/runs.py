@@ -101,7 +101,10 @@ class Runs(MarkedStream, RunListStream):
     )
     facts = Facts(
         row="a run, open or ended",
-        requests="one per 100 runs that are new, open, or ended within the look-back",
+        requests=(
+            "per account, one per 100 runs that are new, open, or ended within the look-back, and "
+            "one for runs that are seen late"
+        ),
         permission="the permission to read runs",
     )
 
