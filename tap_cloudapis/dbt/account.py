@@ -219,7 +219,9 @@ class Jobs(DbtStream):
     )
     facts = Facts(
         row="a job",
-        requests="per account, one per 100 jobs, deleted ones among them, and one per 100 system jobs",
+        requests=(
+            "per account, one per 100 jobs, deleted ones among them, and one per 100 system jobs"
+        ),
         permission="the permission to read jobs",
     )
 
