@@ -37,7 +37,16 @@ _secrets: set[str] = set()
 _pattern: re.Pattern[str] | None = None
 #: The secrets as a JSON body has them; none that holds another one.
 _in_bodies: tuple[bytes, ...] = ()
-_JSON_TEXT = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+#: All of them as a body has them, the longest first.
+_body_pattern: re.Pattern[bytes] | None = None
+#: A text, or what begins as one: neither needs memory for each character of it.
+_JSON_TEXT = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\Z)', re.DOTALL)
+#: A printable character of ASCII that is spelled by its number, as JSON has it.
+_NUMBERED = re.compile(r"(?<!\\)(\\++)u00(?!20|22|5[cC]|7[fF])([2-7][0-9a-fA-F])", re.ASCII)
+#: The same, but those that some writers always spell so, for HTML: & ' < >.
+_ODDLY_NUMBERED = re.compile(
+    br"\\u00(?!2[0267]|3[cCeE]|5[cC]|7[fF])[2-7][0-9a-fA-F]", re.ASCII
+)
 
 
 def keep_secret(values: Iterable[str]) -> None:
@@ -48,7 +57,7 @@ def keep_secret(values: Iterable[str]) -> None:
             write a line break or another odd character in a form of its own; and each of these
             as it stands in a URL, in JSON and in a message of Python's.
     """
-    global _pattern, _in_bodies  # noqa: PLW0603 - as the logging module, one for the process
+    global _pattern, _in_bodies, _body_pattern  # noqa: PLW0603 - as the logging module, one for the process
     for value in values:
         pieces = [value.strip(), *re.split(r"[^!-~]+", value)]
         _secrets.update(
@@ -60,21 +69,28 @@ def keep_secret(values: Iterable[str]) -> None:
     if _secrets:
         longest_first = sorted(_secrets, key=len, reverse=True)
         _pattern = re.compile("|".join(map(re.escape, longest_first)))
-        found: list[str] = []
-        for form in reversed(longest_first):
+        spelled = [form.encode("utf-8", "surrogatepass") for form in longest_first]
+        _body_pattern = re.compile(b"|".join(map(re.escape, spelled)))
+        found: list[bytes] = []
+        for form in reversed(spelled):
             if not any(shorter in form for shorter in found):
                 found.append(form)
-        _in_bodies = tuple(form.encode("utf-8", "surrogatepass") for form in found)
+        _in_bodies = tuple(found)
     _install()
 
 
 def _forms(piece: str) -> set[str]:
+    in_html = json.dumps(piece)[1:-1]
+    for character in "&'<>":
+        in_html = in_html.replace(character, f"\\u{ord(character):04x}")
     return {
         piece,
         quote(piece, safe="", errors="replace"),
         quote_plus(piece, errors="replace"),
         json.dumps(piece)[1:-1],
         json.dumps(piece)[1:-1].replace("/", "\\/"),
+        in_html,
+        in_html.replace("\\u003c", "\\u003C").replace("\\u003e", "\\u003E"),
         repr(piece)[1:-1],
     }
 
@@ -90,23 +106,64 @@ def _spell(character: str) -> str:
 
 def redact(text: str) -> str:
     """Replace the secrets in a text, those of its URLs among them."""
+    if "\\u00" in text:
+        # Spelled by their numbers, characters of a secret hide it.
+        plain = _NUMBERED.sub(_by_itself, text)
+        if (shown := _redact(plain)) != plain:
+            return shown
+    return _redact(text)
+
+
+def _redact(text: str) -> str:
     return hide_secret_urls(text if _pattern is None else _pattern.sub(STAND_IN, text))
+
+
+def _by_itself(match: re.Match[str]) -> str:
+    r"""Give the character itself for what spells it in JSON, or in JSON text within JSON text.
+
+    The backslash stands there twice, four times and so on for each level, behind those that spell
+    themselves.
+    """
+    length = len(match[1])
+    return match[1][length & -length :] + chr(int(match[2], 16))
 
 
 def redact_body(body: bytes) -> bytes:
     """Replace the secrets in the keys and values of a JSON body; most bodies are only searched."""
+    if b"\\" in body and _ODDLY_NUMBERED.search(body):
+        body = _in_texts(body, _redact_numbered)
     for secret in _in_bodies:
         if secret in body:
             # Within its texts: a token of digits alone must not break a number.
-            body = _JSON_TEXT.sub(_redact_text, body)
+            body = _in_texts(body, _redact_text)
             break
     return without_secret_urls(body)
 
 
-def _redact_text(match: re.Match[bytes]) -> bytes:
-    assert _pattern is not None  # noqa: S101 - there are secrets
-    text = match[0].decode("utf-8", "surrogateescape")
-    return _pattern.sub(STAND_IN, text).encode("utf-8", "surrogateescape")
+def _in_texts(body: bytes, replace: Callable[[bytes], bytes]) -> bytes:
+    """Have the texts of a body replaced; those that stay take no memory of their own."""
+    pieces: list[bytes] = []
+    done = 0
+    for match in _JSON_TEXT.finditer(body):
+        text = match[0]
+        shown = replace(text)
+        if shown is not text:
+            pieces += (body[done : match.start()], shown)
+            done = match.end()
+    return b"".join((*pieces, body[done:])) if pieces else body
+
+
+def _redact_numbered(text: bytes) -> bytes:
+    if not _ODDLY_NUMBERED.search(text):
+        return text
+    plain = text.decode("utf-8", "surrogateescape")
+    shown = redact(plain)
+    return text if shown == plain else shown.encode("utf-8", "surrogateescape")
+
+
+def _redact_text(text: bytes) -> bytes:
+    assert _body_pattern is not None  # noqa: S101 - there are secrets
+    return _body_pattern.sub(STAND_IN.encode(), text)
 
 
 class _Factory:

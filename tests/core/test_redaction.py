@@ -62,6 +62,7 @@ def forget() -> None:
     redaction._secrets.clear()
     redaction._pattern = None
     redaction._in_bodies = ()
+    redaction._body_pattern = None
 
 
 def forms(token: str) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -60,6 +61,29 @@ def test_a_token_with_a_slash_that_is_escaped() -> None:
     rows = [run_row(1, git_sha=f"Token {ODD}")]
     outcome = read(rows, ODD, lambda text: text.replace("/", "\\/").encode())
     assert outcome.records(RUNS)[0]["git_sha"] == "Token [secret]"
+
+
+@pytest.mark.parametrize("token", TOKENS)
+@pytest.mark.parametrize("spelled", ["d", "u_", "0123456789", "/+=", "&'", "dbtu_"])
+@pytest.mark.parametrize("form", ["04x", "04X"])
+def test_a_token_with_characters_spelled_by_their_numbers(
+    token: str, spelled: str, form: str
+) -> None:
+    def numbered(text: str, backslashes: str) -> str:
+        return re.sub(f"[{spelled}]", lambda found: f"{backslashes}u{ord(found[0]):{form}}", text)
+
+    def spell(text: str) -> bytes:
+        once = json.dumps(token)[1:-1]
+        twice = json.dumps(json.dumps(token))[1:-1]
+        text = text.replace("ONCE", numbered(once, "\\"))
+        return text.replace("TWICE", numbered(twice, "\\\\")).encode()
+
+    rows = [run_row(1, git_sha="Token ONCE", more={"KEY ONCE": "TWICE"})]
+    (row,) = read(rows, token, spell).records(RUNS)
+    assert row["git_sha"] == "Token [secret]"
+    assert next(iter(row["more"])) == "KEY [secret]"
+    if token is PLAIN:
+        assert json.loads(row["more"]["KEY [secret]"]) == "[secret]"
 
 
 def test_a_token_of_digits_breaks_no_number() -> None:
