@@ -44,9 +44,7 @@ _JSON_TEXT = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\Z)', re.DOTALL)
 #: A printable character of ASCII that is spelled by its number, as JSON has it.
 _NUMBERED = re.compile(r"(?<!\\)(\\++)u00(?!20|22|5[cC]|7[fF])([2-7][0-9a-fA-F])", re.ASCII)
 #: The same, but those that some writers always spell so, for HTML: & ' < >.
-_ODDLY_NUMBERED = re.compile(
-    br"\\u00(?!2[0267]|3[cCeE]|5[cC]|7[fF])[2-7][0-9a-fA-F]", re.ASCII
-)
+_ODDLY_NUMBERED = re.compile(rb"\\u00(?!2[0267]|3[cCeE]|5[cC]|7[fF])[2-7][0-9a-fA-F]", re.ASCII)
 
 
 def keep_secret(values: Iterable[str]) -> None:

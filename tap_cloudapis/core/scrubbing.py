@@ -11,22 +11,25 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 # Words that make a name look like it holds a secret, however they are joined (api_key, api-key,
-# api.key, apiKey), and endings that show that it only holds something about one
+# api.key, apiKey), and what shows that it only holds something about one
 # (repository_credentials_id, apitoken-last-used, tokenName).
 _SECRET_NAME = re.compile(
-    # What stands in for a token, [secret], makes no name one of a secret.
-    r"token|secret(?!\])|passw|passphrase|pwd|hmac|credential|ciphertext|authorization"
-    r"|(?:private|api|access|signing|ssh)[\W_]*key"
-    r"|encrypt(?:ed|ion)[\W_]*(?:key|salt)|key[\W_]*material|accept[\W_]*invite[\W_]*url",
-    re.IGNORECASE,
+    r"token(?!i[sz])|secret(?!ar(?:y|ies|ial))|passw(?!ordless)|pass_?phrase|pass_word|pwd|hmac"
+    r"|credential|cipher_?text|authorization|encrypted_?value|kube_?config|connection_?string"
+    r"|(?:private|api|access|signing|ssh|account|master|shared|license|encrypted|encryption)_?key"
+    r"|encrypt(?:ed|ion)_?salt|key_?material|recovery_?codes?"
+    r"|(?:invite|webhook|signed|sas)_?url|(?:^|_)(?:pass|cookies?|jwt|t?otp|dsn)$"
 )
 _ABOUT_A_SECRET = re.compile(
-    r"(?:[\W_](?i:ids?|at|count|name|type|used|failure|enabled|expires)"
-    r"|(?<=[a-z])(?:ids?|IDs?|Ids?|at|At|count|Count|name|Name|type|Type|used|Used"
-    r"|failure|enabled|Enabled|expires|Expires))$"
+    r"_(?:ids?|at|count|name|type|used|failure|enabled|expires|changed|rotation|scope|source|arn)$"
+    r"|(?:token|authorization)_url$|^(?:max|min|num|total)_(?:\w+_)?tokens$|tokens_per_\w+$"
 )
-#: Names of secrets that people make up, and that may be short numbers.
-_MADE_UP = re.compile(r"passw|passphrase|pwd", re.IGNORECASE)
+#: Where a word begins behind another, as in apiKey, DBPass and api.key; not in IDs.
+_NEXT_WORD = re.compile(r"[\W_]+|(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z]{2})")
+#: Names of secrets that people make up, or read, and that may be short numbers.
+_MADE_UP = re.compile(r"passw|pass_?phrase|pass_word|pwd|(?:^|_)t?otp$")
+#: Names of secrets that are texts, and of other things that are none.
+_TEXT = re.compile(r"(?:^|_)dsn$")
 #: Values that tell about a secret: whether there is one, whether one is shown, for how long.
 _ABOUT = frozenset({"", "true", "false", "set", "unset"})
 _SMALL_NUMBER = re.compile(r"\d{1,6}", re.ASCII)
@@ -39,25 +42,33 @@ _REMEMBERED_NAMES = 20_000
 @lru_cache(maxsize=_REMEMBERED_NAMES)
 def looks_secret(name: str) -> bool:
     """Whether a field of this name is likely to hold a secret."""
-    return bool(_SECRET_NAME.search(name)) and not _ABOUT_A_SECRET.search(name)
+    words = _words(name)
+    return bool(_SECRET_NAME.search(words)) and not _ABOUT_A_SECRET.search(words)
+
+
+def _words(name: str) -> str:
+    """The words of a name, joined in one way: apiKey is api_key, and API-KEY, too."""
+    # What stands in for a token makes no name one of a secret.
+    return _NEXT_WORD.sub("_", name.replace("[secret]", "")).lower()
 
 
 def is_secret(name: str, value: Any) -> bool:
     """Whether a value is likely to be a secret, by its name and by what it can be."""
     if value is None or isinstance(value, bool) or not looks_secret(name):
         return False
+    words = _words(name)
     if isinstance(value, (dict, list)):
-        return True
+        return not _TEXT.search(words)
     text = str(value) if isinstance(value, int) and abs(value) < 10**6 else value
     if not isinstance(text, str):
-        return True
+        return not _TEXT.search(words)
     if text.lower() in _ABOUT:
         return False
-    return _SMALL_NUMBER.fullmatch(text) is None or bool(_MADE_UP.search(name))
+    return _SMALL_NUMBER.fullmatch(text) is None or bool(_MADE_UP.search(words))
 
 
 class Scrubber:
-    """Removes fields whose name looks like a secret, at any depth.
+    """Removes fields whose name looks like a secret, at any depth, and values named beside them.
 
     Args:
         replace: Asked for every object; whatever it gives but ``None`` stands in for the object.
@@ -86,6 +97,8 @@ class Scrubber:
     def _scrub_fields(self, record: dict[str, Any]) -> None:
         if not self._harmless.issuperset(record):
             self._remove_secrets(record)
+        if "value" in record:
+            _remove_named_value(record)
         if not SCALAR_TYPES.issuperset(map(type, record.values())):
             for name, value in record.items():
                 if value and isinstance(value, (dict, list)):
@@ -97,3 +110,12 @@ class Scrubber:
                 del record[name]
             elif len(self._harmless) < _REMEMBERED_NAMES and not looks_secret(name):
                 self._harmless.add(name)
+
+
+def _remove_named_value(entry: dict[str, Any]) -> None:
+    """Remove the value of an entry like ``{"name": "DB_PASSWORD", "value": "x"}``."""
+    for field in ("name", "key"):
+        name = entry.get(field)
+        if isinstance(name, str) and is_secret(name, entry["value"]):
+            del entry["value"]
+            return

@@ -51,6 +51,44 @@ SECRET_NAMES = [
     "passphrase",
     "Authorization",
     "DB_PASSWORD",
+    "connection_string",
+    "dsn",
+    "SENTRY_DSN",
+    "account_key",
+    "AccountKey",
+    "master_key",
+    "masterKey",
+    "shared_key",
+    "license_key",
+    "DB_PASS",
+    "dbPass",
+    "DBPass",
+    "smtpPass",
+    "pass",
+    "pass_phrase",
+    "passPhrase",
+    "pass_word",
+    "pass-word",
+    "sas_url",
+    "cookie",
+    "Cookies",
+    "session_token",
+    "jwt",
+    "otp",
+    "TOTP",
+    "recovery_codes",
+    "cipher_text",
+    "cipherText",
+    "encrypted_value",
+    "encryptedValue",
+    "webhook_url",
+    "webhookUrl",
+    "invite_url",
+    "signed_url",
+    "kubeconfig",
+    "ACCESS_TOKEN",
+    "APIKey",
+    "tokens",
 ]
 HARMLESS_NAMES = [
     "credentials_id",
@@ -70,6 +108,31 @@ HARMLESS_NAMES = [
     "key",
     "keyboard",
     "github_token_retrieval_failure",
+    "TOKEN_ID",
+    "TokenID",
+    "tokenIDs",
+    "max_tokens",
+    "maxOutputTokens",
+    "tokens_per_minute",
+    "tokenizer",
+    "tokenized",
+    "secretary",
+    "passwordless",
+    "authorization_url",
+    "token_url",
+    "secret_scope",
+    "password_last_changed",
+    "last_token_rotation",
+    "secrets_manager_arn",
+    "api_key_source",
+    "[secret]",
+    "x [secret]",
+    "passed",
+    "pass_rate",
+    "compass",
+    "cookie_policy",
+    "laptop",
+    "url",
 ]
 
 
@@ -100,8 +163,28 @@ def test_what_people_make_up_can_be_a_short_number(name: str) -> None:
     assert not is_secret(name, "set")
 
 
-names = st.sampled_from(SECRET_NAMES + HARMLESS_NAMES) | st.text(max_size=5)
-leaves = st.text(max_size=3) | st.integers() | st.booleans() | st.none()
+def test_a_short_number_can_be_read_off_a_device_and_a_dsn_is_a_text() -> None:
+    assert is_secret("otp", "123456")
+    assert is_secret("dsn", "https://x")
+    assert not any(is_secret("dsn", value) for value in ({"a": 1}, [1], 1.5, 12345678.5))
+
+
+@pytest.mark.parametrize("field", ["name", "key"])
+def test_a_name_decides_about_the_value_beside_it(field: str) -> None:
+    kept = [{field: "REGION", "value": "x"}, {field: "API_TOKEN", "value": None}, {field: 1}]
+    record = {"env": [{field: "DB_PASSWORD", "value": "x", "id": 1}, *kept]}
+    Scrubber().scrub(record)
+    assert record == {"env": [{field: "DB_PASSWORD", "id": 1}, *kept]}
+
+
+names = st.sampled_from([*SECRET_NAMES, *HARMLESS_NAMES, "value"]) | st.text(max_size=5)
+leaves = (
+    st.text(max_size=3)
+    | st.sampled_from(["DB_PASSWORD", "secret!"])
+    | st.integers()
+    | st.booleans()
+    | st.none()
+)
 objects = st.recursive(
     st.dictionaries(names, leaves, max_size=5),
     lambda inner: st.dictionaries(names, inner | st.lists(inner | leaves, max_size=3), max_size=5),
@@ -115,8 +198,14 @@ def _without_secrets(value: Any) -> Any:
         return [_without_secrets(item) for item in value]
     if not isinstance(value, dict):
         return value
+    called = [value.get(field) for field in ("name", "key")]
     return {
-        name: _without_secrets(inner) for name, inner in value.items() if not is_secret(name, inner)
+        name: _without_secrets(inner)
+        for name, inner in value.items()
+        if not is_secret(name, inner)
+        and not (
+            name == "value" and any(is_secret(it, inner) for it in called if isinstance(it, str))
+        )
     }
 
 
