@@ -21,8 +21,13 @@ _AROUND = r"[\s\"]|(?<!\\)\\++(?:[nrtfb\"]|u00(?:[01]|2[02]))"
 #: After which no digits of a host's colon go on: they are a port.
 _PORT_END = r"(?:\Z|[;,)>\]}|&']|\\++u00(?:2[67]|3[eE]))"
 _START = re.compile(rf":{_SLASH}{_SLASH}")
-_WORD_END = re.compile(rf"{_AROUND}|\Z", re.ASCII)
-_AUTHORITY_END = re.compile(rf"{_AROUND}|[/?#]|(?<!\\)\\++/|\Z", re.ASCII)
+#: Up to the text around a URL; and up to its path, too.
+_WORD = re.compile(
+    r"[^\s\"\\]*+(?:\\++(?:[^nrtfb\"\\u]|u(?!00(?:[01]|2[02])))[^\s\"\\]*+)*+", re.ASCII
+)
+_AUTHORITY = re.compile(
+    r"[^\s\"\\/?#]*+(?:\\++(?:[^nrtfb\"\\u/?#]|u(?!00(?:[01]|2[02])))[^\s\"\\/?#]*+)*+", re.ASCII
+)
 _PORT = re.compile(rf"(?:\d{{1,5}}|(?:\$\{{?|\{{+|<)\w*(?i:port)\w*[}}>]*){_PORT_END}", re.ASCII)
 #: What no user has in its name: it is a placeholder, or text behind a URL in angle brackets.
 _NO_USER = re.compile(r"[<>\[]|\\u003[cCeE]")
@@ -30,8 +35,8 @@ _NO_USER = re.compile(r"[<>\[]|\\u003[cCeE]")
 _LONE_USER = re.compile(r"(?:[\w.~%!$&*+=-]++@)++", re.ASCII)
 _PLACEHOLDER = re.compile(r"\$[A-Z_]+@")
 _FIRST_FOLDER = re.compile(r"[^\s\"\\/?#@]*+\\*+/([^\s\"\\/?#]++)")
-#: An @ that ends user info: in docker://alpine:3.18@sha256:... it does not.
-_AT = re.compile(r"@(?!sha\d+:)", re.ASCII)
+#: An @ that ends no user info, as in docker://alpine:3.18@sha256:...
+_DIGEST = re.compile(r"@sha\d+:", re.ASCII)
 #: Passwords that say that the user is the secret.
 _NO_PASSWORD = ("", "x-oauth-basic")
 
@@ -118,9 +123,9 @@ class _UserInfo:
             if begin < passed:
                 continue
             if self._at < begin:
-                self._at = _next(_AT, text, begin)
+                self._at = _next_at(text, begin)
             if word_end < begin:
-                word_end = _next(_WORD_END, text, begin)
+                word_end = _end(_WORD, text, begin)
             if self._at >= word_end:
                 passed = word_end
                 continue
@@ -133,7 +138,7 @@ class _UserInfo:
 
     def _after(self, colon: int, begin: int) -> tuple[str, int] | None:
         """Find what to show of the user info that begins here, and where its @ is."""
-        stop = _next(_AUTHORITY_END, self._text, begin)
+        stop = _end(_AUTHORITY, self._text, begin)
         authority = self._text[begin:stop]
         user, found, behind = authority.partition(":")
         if found and _PORT.match(behind):
@@ -154,7 +159,7 @@ class _UserInfo:
 
     def _later_at(self) -> int:
         """The last @ of a password that holds what ends an authority."""
-        stop = _next(_AUTHORITY_END, self._text, self._at)
+        stop = _end(_AUTHORITY, self._text, self._at)
         return self._at + _last_at(self._text[self._at : stop])
 
     def _lone_user(self, colon: int, begin: int) -> tuple[str, int] | None:
@@ -172,14 +177,21 @@ class _UserInfo:
         return "***", users.end() - 1
 
 
-def _next(pattern: re.Pattern[str], text: str, begin: int) -> int:
-    found = pattern.search(text, begin)
-    return len(text) if found is None else found.start()
+def _end(pattern: re.Pattern[str], text: str, begin: int) -> int:
+    found = pattern.match(text, begin)
+    return begin if found is None else found.end()
+
+
+def _next_at(text: str, begin: int) -> int:
+    at = text.find("@", begin)
+    while at >= 0 and _DIGEST.match(text, at):
+        at = text.find("@", at + 1)
+    return at if at >= 0 else len(text)
 
 
 def _last_at(authority: str) -> int:
     """Where user info ends; -1 when there is none."""
     at = authority.rfind("@")
-    while at >= 0 and not _AT.match(authority, at):
+    while at >= 0 and _DIGEST.match(authority, at):
         at = authority.rfind("@", 0, at)
     return at
