@@ -37,6 +37,9 @@ _PLACEHOLDER = re.compile(r"\$[A-Z_]+@")
 _FIRST_FOLDER = re.compile(r"[^\s\"\\/?#@]*+\\*+/([^\s\"\\/?#]++)")
 #: An @ that ends no user info, as in docker://alpine:3.18@sha256:...
 _DIGEST = re.compile(r"@sha\d+:", re.ASCII)
+#: The schemes of images, and versions of these: a tag stands where others have a password.
+_IMAGES = ("oci", "docker")
+_VERSION = re.compile(r"v?\d+(?:\.\d+)+(?:[-+][\w.-]+)?", re.ASCII)
 #: Passwords that say that the user is the secret.
 _NO_PASSWORD = ("", "x-oauth-basic")
 
@@ -151,9 +154,10 @@ class _UserInfo:
             return f"{user}:***", self._later_at()
         if not found or len(user) > at:
             return self._lone_user(colon, begin)
-        if _NO_USER.search(user):
-            return None
         password = authority[len(user) + 1 : at]
+        is_tag = _VERSION.fullmatch(password) and self._scheme(colon).endswith(_IMAGES)
+        if is_tag or _NO_USER.search(user):
+            return None
         shown = "***" if password.lower() in _NO_PASSWORD else f"{user}:***"
         return shown, begin + at
 
@@ -164,7 +168,7 @@ class _UserInfo:
 
     def _lone_user(self, colon: int, begin: int) -> tuple[str, int] | None:
         """The user of ssh://git@host is no secret; that of a URL for http may be a token."""
-        if not self._text[max(0, colon - 5) : colon].lower().endswith(("http", "https")):
+        if not self._scheme(colon).endswith(("http", "https")):
             return None
         users = _LONE_USER.match(self._text, begin)
         if users is None:
@@ -175,6 +179,10 @@ class _UserInfo:
         if named_twice or _PLACEHOLDER.fullmatch(users[0]):
             return None
         return "***", users.end() - 1
+
+    def _scheme(self, colon: int) -> str:
+        """The end of what stands in front of a colon, as long as the schemes that matter."""
+        return self._text[max(0, colon - 6) : colon].lower()
 
 
 def _end(pattern: re.Pattern[str], text: str, begin: int) -> int:

@@ -60,6 +60,7 @@ HIDDEN = [
     ("https://u:$PORT@h", "https://u:***@h"),
     ("https://u:" + "p" * 5000 + "/w@h/x", "https://u:***@h/x"),
     ("https://u:" + "p/" * 5000 + "w@h/x", "https://u:***@h/x"),
+    ("https://u:1.0@h", "https://u:***@h"),
     ("docker://u:PW@r.io:3.18@sha256:0123", "docker://u:***@r.io:3.18@sha256:0123"),
     # Within other text.
     (
@@ -124,6 +125,8 @@ KEPT = [
     "https://{host}:{port}/a@b",
     "https://host:<port>/a@b",
     "oci://r:1.0@sha512:0123",
+    "oci://r:1.0@x",
+    "docker://r:v1.2.3-rc.1@x",
     "oci://r:tag@sha256:0123/x@y",
     "https://acme@dev.azure.com/acme/proj/_git/repo",
     "https://acme@bitbucket.org/Acme/repo.git",
