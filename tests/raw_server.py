@@ -24,14 +24,18 @@ class RawServer:
 
     Args:
         answer: Gives the pieces for a path; each is sent when it is taken.
+        keeps: Whether connections are kept for more requests.
 
     Attributes:
         url: The base URL.
         asked: The paths that were asked for, in order.
+        connections: How many connections were made.
     """
 
-    def __init__(self, answer: Callable[[str], Iterable[bytes]]) -> None:
+    def __init__(self, answer: Callable[[str], Iterable[bytes]], *, keeps: bool = False) -> None:
         self._answer = answer
+        self._keeps = keeps
+        self.connections = 0
         self.asked: list[str] = []
         self.heads: list[bytes] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -50,20 +54,26 @@ class RawServer:
                 connection, _ = self._listener.accept()
             except OSError:
                 return
+            self.connections += 1
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _serve(self, connection: socket.socket) -> None:
         with connection:
-            head = b""
             try:
-                while b"\r\n\r\n" not in head:
-                    if not (part := connection.recv(65536)):
-                        return
-                    head += part
-                path = head.split()[1].decode()
-                self.heads.append(head)
-                self.asked.append(path)
-                for piece in self._answer(path):
-                    connection.sendall(piece)
+                while self._answer_one(connection) and self._keeps:
+                    pass
             except OSError:
                 return
+
+    def _answer_one(self, connection: socket.socket) -> bool:
+        head = b""
+        while b"\r\n\r\n" not in head:
+            if not (part := connection.recv(65536)):
+                return False
+            head += part
+        path = head.split()[1].decode()
+        self.heads.append(head)
+        self.asked.append(path)
+        for piece in self._answer(path):
+            connection.sendall(piece)
+        return True

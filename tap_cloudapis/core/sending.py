@@ -12,7 +12,7 @@ import threading
 import time
 from dataclasses import dataclass
 from functools import cache
-from http.client import HTTPException, HTTPResponse
+from http.client import BadStatusLine, HTTPException, HTTPResponse, parse_headers
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urldefrag, urljoin, urlsplit
 
@@ -32,7 +32,10 @@ if TYPE_CHECKING:
 #: The longest wait for a connection, in seconds.
 CONNECT_TIMEOUT = 10
 MAX_REDIRECTS = 5
-NO_CONTENT = 204
+#: The most interim answers (1xx) before an answer.
+MAX_INTERIM = 20
+OK, NO_CONTENT = 200, 204
+SWITCHING_PROTOCOLS = 101
 REDIRECTS_FROM = 300
 MEGABYTE = 1_000_000
 
@@ -128,6 +131,23 @@ class _TimedResponse(HTTPResponse):
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
         self.fp = io.BufferedReader(_TimedReader(self.fp.detach(), sock))
+
+    def _read_status(self) -> tuple[str, int, str]:
+        """Skip interim answers (1xx), of which ``http.client`` takes all but 100 for final.
+
+        The answer proper would then be read as that of the next request on the connection.
+
+        Raises:
+            BadStatusLine: When the server leaves HTTP, which nobody asked for, or never ends.
+        """
+        for _ in range(MAX_INTERIM + 1):
+            found: tuple[str, int, str] = super()._read_status()  # type: ignore[misc]
+            if found[1] >= OK:
+                return found
+            if found[1] == SWITCHING_PROTOCOLS:
+                break
+            parse_headers(self.fp)
+        raise BadStatusLine(str(found[1]))
 
     def _read_next_chunk_size(self) -> int:
         """Refuse a negative size, which would mean "up to the end" to whoever reads it."""

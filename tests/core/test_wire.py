@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import itertools
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -75,7 +76,31 @@ SPOILED: dict[str, list[bytes]] = {
     "many headers": [HEAD + b"X: y\r\n" * 200 + b"\r\n" + ROW],
     "a long status": [b"HTTP/1.1 200 " + b"O" * 100_000 + b"\r\n\r\n" + ROW],
     "headers without end": [HEAD + b"X: y\r\n"],
+    "another protocol": [b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n", *GOOD],
+    "interim answers without end": [b"HTTP/1.1 103 Early Hints\r\n\r\n" * 10_000, *GOOD],
+    "an interim answer alone": [b"HTTP/1.1 102 Processing\r\n\r\n"],
 }
+
+
+@pytest.mark.parametrize("status", ["100 Continue", "102 Processing", "103 Early Hints", "199 X"])
+def test_an_interim_answer_is_no_answer(status: str) -> None:
+    """On connections that are kept, each row comes in the stream that it was asked for."""
+    later = [type(name, (Boxes,), {"name": f"toy_{name}", "path": f"/{name}"}) for name in "abcde"]
+
+    def answer(path: str) -> Iterable[bytes]:
+        yield f"HTTP/1.1 {status}\r\nLink: </x>\r\n\r\n".encode()
+        time.sleep(0.05)
+        name = path.rpartition("/")[2].encode()
+        body = b'[{"id": %d}]' % (name[0] if len(name) == 1 else 1)
+        yield b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+
+    with RawServer(answer, keeps=True) as server:
+        settings = {"toy_token": TOKEN, "toy_url": server.url, "concurrency": 2}
+        outcome = sync(settings, tap_class=toy_tap(Boxes, *later))
+    assert outcome.code == 0, outcome.log
+    for number, name in [(1, "boxes"), *((ord(name), name) for name in "abcde")]:
+        assert [row["id"] for row in outcome.records(f"toy_{name}")] == [number], name
+    assert server.connections < len(server.asked)
 
 
 @pytest.mark.parametrize("spoiled", SPOILED)
