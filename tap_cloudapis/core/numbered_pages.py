@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
-from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from tap_cloudapis.core.errors import IncompleteListError, TapError
-from tap_cloudapis.core.paging import MAX_RESTARTS
+from tap_cloudapis.core.paging import MAX_IDLE_PAGES, MAX_RESTARTS, later_page
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
@@ -57,6 +56,7 @@ class NumberedPages:
     _seen: dict[int, Any] = field(default_factory=dict, init=False, repr=False)
     #: The greatest and the least key of the pages that were read, by number.
     _spans: dict[int, tuple[int, int]] = field(default_factory=dict, init=False, repr=False)
+    _total: int | None = field(default=None, init=False, repr=False)
     _is_wrong: bool = field(default=False, init=False, repr=False)
 
     def first_params(self) -> Params:
@@ -90,7 +90,7 @@ class NumberedPages:
         reached = self._reached(page.rows)
         if not page.rows or whole:
             return bool(page.rows) or not total
-        last = None if total is None else ceil(total / size)
+        last = None if total is None else _ceil(total, size)
         if reached and (yield from self._find(submit, size, last)):
             return True
         pending: deque[PendingPage] = deque()
@@ -98,6 +98,7 @@ class NumberedPages:
         ahead = ahead if self.floor == 0 and total is not None else 1
         number = 2
         unsure = False
+        idle = 0
         try:
             while True:
                 while len(pending) < ahead and (last is None or number <= last):
@@ -107,20 +108,23 @@ class NumberedPages:
                     number += 1
                 if not pending:
                     return total is None or (len(read) >= total and not unsure)
-                page = pending.popleft().result()
+                page = later_page(pending.popleft(), self.what)
                 self._note_span(number - len(pending) - 1, page.rows)
                 known = len(read)
                 read.update(map(self._one, page.rows))
                 self.newest = max([self.newest, *self._keys(page.rows)])
-                if last is None and len(read) == known:
-                    return not unsure
-                yield self._fresh(page.rows)
                 told = self._told(page, full, seen=len(read))
                 # A row that goes moves others to pages that were read; one that comes, while pages
                 # are read out of turn, can leave another out between them.
                 if told is not None and total is not None:
                     unsure = unsure or told < total or (ahead > 1 and told != total)
-                last = None if told is None else ceil(told / size)
+                total = told if total is None else total
+                last = None if told is None else _ceil(told, size)
+                idle = idle + 1 if len(read) == known else 0
+                if not page.rows or idle > (0 if last is None else MAX_IDLE_PAGES):
+                    # The end, however many pages the total would make.
+                    return not unsure and (last is None or len(read) >= (total or 0))
+                yield self._fresh(page.rows)
                 if self._reached(page.rows) and (yield from self._find(submit, size, last)):
                     return not unsure
         finally:
@@ -157,7 +161,7 @@ class NumberedPages:
     def _turn_to(self, submit: Submit, number: int, size: int) -> list[Row]:
         """Read a page out of turn, and give what of it is wanted."""
         asked = {"page": number, self.limit.param: size}
-        rows = submit(asked, resizable=False).result().rows
+        rows = later_page(submit(asked, resizable=False), self.what).rows
         self._note_span(number, rows)
         return self._fresh(rows)
 
@@ -188,10 +192,10 @@ class NumberedPages:
         if not above or (end is not None and end <= above + 1):
             return None
         distance = self._spans[above][1] - key
-        number = above + ceil(distance / size)
+        number = above + _ceil(distance, size)
         if below is not None:
             whole = self._spans[above][1] - self._spans[below][0]
-            number = above + ceil((below - above - 1) * distance / whole)
+            number = above + _ceil((below - above - 1) * distance, whole)
             if tries > MAX_GUESSES:
                 number = (above + below) // 2
         return max(above + 1, number if end is None else min(number, end - 1))
@@ -204,15 +208,17 @@ class NumberedPages:
     def _told(self, page: Page, full: int, *, seen: int) -> int | None:
         """How many rows there are; ``None`` where the API does not say, or says what cannot be.
 
-        Behind a full page there can be more, whatever the total says.
+        A total that was told once stays in force where a page has none; behind a full page there
+        can be more, whatever it says.
 
         Args:
             page: A page.
             full: How many rows a full page has.
             seen: Rows that were read, those of the page among them.
         """
-        self._is_wrong |= page.total is not None and len(page.rows) >= full and seen >= page.total
-        return None if self._is_wrong else page.total
+        total = self._total = self._total if page.total is None else page.total
+        self._is_wrong |= total is not None and len(page.rows) >= full and seen >= total
+        return None if self._is_wrong else total
 
     def identity_of(self, key: int) -> Any:
         """The identity of the row with a key, if a page has brought it."""
@@ -237,8 +243,7 @@ class NumberedPages:
     def _fresh(self, rows: list[Row]) -> list[Row]:
         """Leave out the rows that are known or were given before.
 
-        Rows without a readable key, and those that come twice within a page, are given: what
-        becomes of them is the stream's to decide.
+        Rows without a readable key, and those that come twice within a page, are the stream's.
 
         Raises:
             TapError: When one key stands for two rows.
@@ -264,3 +269,8 @@ class NumberedPages:
                 )
                 raise TapError(msg)
         return fresh
+
+
+def _ceil(rows: int, size: int) -> int:
+    """How many pages of a size hold so many rows, whatever the numbers."""
+    return -(-rows // size)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tap_cloudapis.core.errors import IncompleteListError, TapError
 from tap_cloudapis.core.output import encode
-from tap_cloudapis.core.paging import MAX_IDLE_PAGES, MAX_RESTARTS
+from tap_cloudapis.core.paging import MAX_IDLE_PAGES, MAX_RESTARTS, later_page
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -44,6 +44,8 @@ class OffsetPages:
     closed: bool = field(default=False, init=False)
     _seen: set[Any] = field(default_factory=set, init=False, repr=False)
     _odd: int = field(default=0, init=False, repr=False)
+    #: How many rows the next pass must find, where an earlier one was told.
+    _due: int | None = field(default=None, init=False, repr=False)
 
     def first_params(self) -> Params:
         """Offset 0, behind the last row that was given."""
@@ -75,18 +77,20 @@ class OffsetPages:
         """Read on from offset 0; give back whether the end was reached without a gap."""
         base = self.first_params()
         self._odd = 0
-        page = first.result()
+        page = first.result() if self._due is None else later_page(first, self.what)
         yield self._fresh(page.rows)
         if self.closed:
             return True
-        size, total = len(page.rows), page.total
+        # A total that was told once stays in force, whether the next pass is told one or not.
+        size, total = len(page.rows), self._due if page.total is None else page.total
+        self._note_due(total, size)
         if size == 0 and total is not None:
             return total <= 0
         if total is not None and size < total:
             whole, page, end = yield from self._pass_in_parallel(submit, base, page, total, ahead)
             if not whole or len(page.rows) < size:
                 return whole
-        elif total is None or self._is_full(size):
+        elif page.total is None or self._is_full(size):
             end = size
         else:
             return True
@@ -115,12 +119,13 @@ class OffsetPages:
                     whole = self.ordered or len(self._seen) + self._odd >= total
                     return whole, page, offset + overlap
                 asked, handle = pending.popleft()
-                page = handle.result()
+                page = later_page(handle, self.what)
                 joined = bool(page.rows) and (not overlap or page.rows[0].get(self.key) == last_key)
                 if self.ordered and not joined:
                     return False, page, offset
                 yield self._fresh(page.rows)
                 known, total = total, total if page.total is None else page.total
+                self._note_due(total, asked + len(page.rows))
                 # Where rows have gone and no overlap tells whether others took their places.
                 shrunk = total < known and not (self.ordered and overlap)
                 if shrunk or len(page.rows) < min(size, total - asked):
@@ -129,6 +134,15 @@ class OffsetPages:
         finally:
             for _, handle in pending:
                 handle.cancel()
+
+    def _note_due(self, total: int | None, end: int) -> None:
+        """Remember how many rows there are where the next pass would begin.
+
+        Args:
+            total: How many there are where this pass began, if it was told.
+            end: Where the rows that were given end.
+        """
+        self._due = None if total is None else total - end if self.keyset else total
 
     def _is_full(self, size: int) -> bool:
         """Whether a page has as many rows as were asked for."""
@@ -157,12 +171,16 @@ class OffsetPages:
                 msg = f"{self.what}: the API gives rows again and again; the list has no end"
                 raise TapError(msg)
             previous = rows[0].get(self.key)
-            rows = submit({**base, "offset": offset}).result().rows
+            page = later_page(submit({**base, "offset": offset}), self.what)
+            rows = page.rows
             if rows and rows[0].get(self.key) == previous:
                 # The server knows no offsets, and has given all it has.
                 return True
             offset += len(rows)
             yield self._fresh(rows)
+            if not rows and page.total is not None and page.total > offset:
+                self._note_due(page.total, offset)
+                return False
         return True
 
     def _fresh(self, rows: list[Row]) -> list[Row]:

@@ -8,6 +8,7 @@ with the total that the API announced, where it announces one.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tap_cloudapis.core.errors import TapError
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 Params = dict[str, Any]
 
+#: The most rows that a list can be believed to have.
+MAX_TOTAL = 10**12
 #: How often a list is begun anew when its rows keep moving.
 MAX_RESTARTS = 5
 
@@ -36,12 +39,14 @@ class Page:
         total: How many rows match over all pages, where the API says so.
         size: The page size that the server used, where the API says so.
         token: What to send for the next page, where the API pages by tokens.
+        listed: Whether the answer had the list at all, an empty one perhaps.
     """
 
     rows: list[Row]
     total: int | None = None
     size: int | None = None
     token: Any = None
+    listed: bool = True
 
 
 class PendingPage(Protocol):
@@ -52,6 +57,23 @@ class PendingPage(Protocol):
 
     def cancel(self) -> None:
         """Give the page up."""
+
+
+def later_page(pending: PendingPage, what: str) -> Page:
+    """Wait for a page behind the first one of a list.
+
+    Args:
+        pending: The page.
+        what: The list in the words of an error message.
+
+    Raises:
+        TapError: When it came without the list, which would look like the end of it.
+    """
+    page = pending.result()
+    if not page.listed:
+        msg = f"{what}: a later page came without the list; run the sync again"
+        raise TapError(msg)
+    return page
 
 
 @dataclass
@@ -83,11 +105,20 @@ def as_total(value: Any) -> int | None:
         value: A number, or one written as text.
 
     Returns:
-        The number; ``None`` for anything else, which tells nothing.
+        The number; ``None`` for anything else, which tells nothing, and for what cannot be.
     """
-    if isinstance(value, str) and value.strip().isdecimal():
-        return int(value)
-    return value if type(value) is int else None
+    if type(value) is int:
+        return value if 0 <= value <= MAX_TOTAL else None
+    if not isinstance(value, (Decimal, str)):
+        return None
+    try:
+        number = Decimal(value)
+    except InvalidOperation:
+        return None
+    # Compared first: a few characters can stand for a number that no memory holds.
+    if number.is_finite() and 0 <= number <= MAX_TOTAL and number == int(number):
+        return int(number)
+    return None
 
 
 def as_object(value: Any) -> Row:
@@ -195,5 +226,5 @@ class TokenPages:
             tokens.add(page.token)
             following = submit({self.param: page.token})
             yield page.rows
-            page = following.result()
+            page = later_page(following, self.what)
         yield page.rows

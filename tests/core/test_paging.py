@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from decimal import Decimal
 from functools import partial
 from itertools import cycle
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from tap_cloudapis.core.errors import BadRequestError, IncompleteListError, TapE
 from tap_cloudapis.core.exchange import AskedPage
 from tap_cloudapis.core.numbered_pages import NumberedPages
 from tap_cloudapis.core.offset_pages import OffsetPages
-from tap_cloudapis.core.paging import Page, PageLimit, Params, Row, TokenPages
+from tap_cloudapis.core.paging import Page, PageLimit, Params, Row, TokenPages, as_total
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -471,3 +472,105 @@ def test_offsets_that_go_round_are_an_error() -> None:
     pages = OffsetPages(limit=PageLimit("limit", 10), what="runs")
     with pytest.raises(TapError, match=r"runs: .* no end"):
         list(pages.walk(submit, submit(pages.first_params()), 4))
+
+
+BEHIND_PAGE_ONE = (OffsetPages, NumberedPages, TokenPages)
+
+
+def pages_of(kind: type[Any]) -> Any:
+    if kind is OffsetPages:
+        return OffsetPages(limit=PageLimit("limit", 10), what="a list")
+    return numbered_pages() if kind is NumberedPages else TokenPages(limit=None, what="a list")
+
+
+@pytest.mark.parametrize("total", [25, None])
+@pytest.mark.parametrize("missing", [1, 2])
+@pytest.mark.parametrize("kind", BEHIND_PAGE_ONE)
+def test_a_later_page_without_the_list_is_no_end(
+    kind: type[Any], missing: int, total: int | None
+) -> None:
+    numbers = iter(range(1000))
+
+    def submit(params: Params, *, resizable: bool = True) -> Any:
+        number = next(numbers)
+        begin = params.get("offset", params.get("page", number + 1) * 10 - 10)
+        ids = range(begin + 1, begin + 11)
+        rows = [{"id": i} for i in (ids if kind is OffsetPages else (100 - i for i in ids))]
+        found = Page(rows=rows, total=total, size=10, token=f"t{number}")
+        return Answer(lambda: found if number < missing else Page([], listed=False), at_once=True)
+
+    pages = pages_of(kind)
+    with pytest.raises(TapError, match=r": a later page came without the list"):
+        list(pages.walk(submit, submit(pages.first_params()), 1))
+
+
+@pytest.mark.parametrize("keyset", [None, "id__gt"])
+@pytest.mark.parametrize("ordered", [True, False])
+@pytest.mark.parametrize("told", [{0}, {0, 1}, {2}, set(range(100))], ids=str)
+def test_a_total_that_was_told_once_stays_in_force(
+    told: set[int], ordered: bool, keyset: str | None
+) -> None:
+    """A server that has lost what is behind its twentieth row, and tells no total any more."""
+
+    class Forgetful(Api):
+        def answer(self, params: Params) -> Page:
+            page = super().answer(params)
+            rows = [row for row in page.rows if (row["id"] <= 20 or "page" in params)]
+            rows = [] if params.get("page", 1) > 2 else rows
+            total = page.total if self.answered - 1 in told else None
+            return Page(rows=rows, total=total, size=page.size)
+
+    limit = PageLimit("limit", 10)
+    offsets = OffsetPages(limit, "a list", ordered=ordered, keyset=keyset if ordered else None)
+    for pages in (offsets, numbered_pages()):
+        api = Api(list(range(1, 36)))
+        api = Forgetful(api.ids, cap=10)
+        with pytest.raises(IncompleteListError):
+            walk(pages, api, 1)
+        assert api.answered < 40
+
+
+@pytest.mark.parametrize("behind", ["nothing", "the same"])
+def test_a_total_out_of_all_measure_costs_few_requests(behind: str) -> None:
+    class Boastful(Api):
+        def answer(self, params: Params) -> Page:
+            page = super().answer(
+                {"page": min(params["page"], 3)} if behind != "nothing" else params
+            )
+            return Page(rows=page.rows, total=10**6, size=page.size)
+
+    api = Boastful(list(range(1, 26)))
+    with pytest.raises(IncompleteListError, match="fewer rows"):
+        walk(numbered_pages(), api, 8)
+    assert api.answered < 200
+
+
+TOTALS = {
+    5: 5,
+    "5": 5,
+    " 250 ": 250,
+    "5.0": 5,
+    Decimal("5.0"): 5,
+    Decimal("1e1"): 10,
+    0: 0,
+    10**12: 10**12,
+    "1e12": 10**12,
+}
+NO_TOTALS: list[Any] = [
+    *(None, True, -1, "-5", "", "many", "9" * 5_000, 10**13, 10**400, 5.5, [2], {}),
+    *("1e999999", "-1e999999", "1e9999999999999999999999", "nan", "inf"),
+    *map(Decimal, ("5.5", "-1.0", "1e-999999", "1e999999", "NaN", "sNaN", "-Infinity")),
+]
+
+
+def test_what_is_a_total_and_what_is_none() -> None:
+    assert {told: as_total(told) for told in TOTALS} == TOTALS
+    assert [as_total(told) for told in NO_TOTALS] == [None] * len(NO_TOTALS)
+
+
+@given(st.integers(1, 10**400), st.integers(1, 10**400))
+def test_numbers_are_of_any_size(greatest: int, sought: int) -> None:
+    rows = sorted({greatest + 1, greatest, 1})
+    api = Api(rows, cap=1)
+    pages = numbered_pages(floor=greatest, sought=frozenset({min(sought, greatest)}))
+    assert greatest + 1 in walk(pages, api)
