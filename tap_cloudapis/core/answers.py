@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from singer_sdk.exceptions import RetriableAPIError
 
@@ -14,11 +14,18 @@ from tap_cloudapis.core.errors import (
     RefusedError,
     ResponseError,
 )
+from tap_cloudapis.core.paging import Row, as_object, as_total
 from tap_cloudapis.core.redaction import redact
 
 if TYPE_CHECKING:
     import requests
 
+BAD_REQUEST = 400
+#: What is a success, but may be only a part of the list, or only a promise of it.
+DOUBTFUL = frozenset({202, 206})
+#: Where an answer that is none of a list may say why, in lower case and without underscores.
+REASONS = ("message", "detail", "error", "errors", "errormessage", "errordescription")
+CODES = ("code", "status", "statuscode", "errorcode")
 #: Characters of a server's own words that a message repeats.
 MOST_WORDS = 200
 
@@ -26,6 +33,32 @@ MOST_WORDS = 200
 def shortened(text: str) -> str:
     """A server's words in one line and not too many; never a part of a secret that is cut."""
     return redact(" ".join(text.split()))[:MOST_WORDS]
+
+
+def is_failing(code: Any) -> bool:
+    """Whether a status that is told within an answer is one of a failure."""
+    return (as_total(code) or 0) >= BAD_REQUEST
+
+
+def complaint(body: Row) -> str:
+    """What an answer without rows says of a failure, whatever its status; "" if it says nothing.
+
+    Args:
+        body: The answer, as it was decoded.
+    """
+    told = {name.lower().replace("_", ""): value for name, value in body.items() if value}
+    reasons = [_words(told[name]) for name in REASONS if name in told]
+    codes = [f"code {told[name]}" for name in CODES if is_failing(told.get(name))]
+    return shortened(": ".join(codes[:1] + reasons[:1]))
+
+
+def _words(told: Any) -> str:
+    """A reason that may be a text, an object with a message, or a list of such."""
+    parts = told if isinstance(told, list) else [told]
+    try:
+        return ", ".join(str(as_object(part).get("message") or part) for part in parts)
+    except RecursionError:
+        return "something that is nested too deep"
 
 
 class AnsweredStream(FamilyStream):
@@ -44,6 +77,7 @@ class AnsweredStream(FamilyStream):
         """
         status = response.status_code
         if status < 300:  # noqa: PLR2004
+            self.report.unlisted |= status in DOUBTFUL
             return
         reason = self.error_text(response)
         connection = self.connection

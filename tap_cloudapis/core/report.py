@@ -59,7 +59,8 @@ class StreamReport:
         left_out: Records that are left out because they cannot be told from others.
         begun: Whether any of its lists was to be read.
         unchanged: Lists that had nothing new to read, by what their parent says.
-        unlisted: Whether an answer had no list where one belongs, and counted as an empty one.
+        unlisted: Whether an answer left open what is in the list: none where one belongs, which
+            counted as an empty one, or a total that is no number.
         cut_off: Whether a list was not read because its service could not be used any more.
         given_up: Why its other lists are not read, after some in a row failed; empty if they are.
     """

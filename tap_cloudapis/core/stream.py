@@ -25,6 +25,7 @@ from tap_cloudapis.core.paging import (
     PendingPage,
     Row,
     SinglePage,
+    as_total,
 )
 from tap_cloudapis.core.rows import RowStream
 from tap_cloudapis.core.urls import query_text
@@ -132,6 +133,12 @@ class CloudStream(RowStream):
             msg = "not a list"
             raise TypeError(msg)
         return Page(rows=body)
+
+    def total_of(self, value: Any) -> int | None:
+        """Read how many rows an answer announces; where that cannot be, no row may be dropped."""
+        total = as_total(value)
+        self.report.unlisted |= total is None and value is not None
+        return total
 
     def reads(self, context: Context | None) -> Iterable[Read]:
         """The lists that make up the records of a context; most streams have one."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from tap_cloudapis.core.answers import shortened
+from tap_cloudapis.core.answers import complaint, is_failing, shortened
 from tap_cloudapis.core.errors import TapError
 from tap_cloudapis.core.offset_pages import OffsetPages
-from tap_cloudapis.core.paging import Page, PageLimit, Paginator, as_object, as_total
+from tap_cloudapis.core.paging import Page, PageLimit, Paginator, as_object
 from tap_cloudapis.core.stream import CloudStream
 from tap_cloudapis.dbt.filters import DbtFilters
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 #: The most rows the API gives in a page.
 PAGE_SIZE = 100
+#: How an envelope may say that it is none of a success.
+UNTRUE = frozenset({"false", "0", "0.0", "no", ""})
 
 
 def headers(token: str) -> dict[str, str]:
@@ -90,16 +92,26 @@ class DbtStream(CloudStream):
         )
 
     def read_page(self, body: Any) -> Page:
-        """Read the envelope of a list; ``data: null`` is an empty list."""
-        if as_object(body.get("status")).get("is_success") is False:
-            msg = f"{self.connection.host} answered: {_message(body)}"
+        """Read the envelope of a list; ``data: null`` is an empty list.
+
+        Raises:
+            TapError: When it is the envelope of an error.
+            TypeError: When the list is none.
+        """
+        status = as_object(body.get("status"))
+        if _is_failure(body, status):
+            told = complaint(body) or _message(body) or complaint(status) or "no reason"
+            msg = f"{self.connection.host} answered an error in the place of the list: {told}"
             raise TapError(msg)
         pagination = as_object(as_object(body.get("extra")).get("pagination"))
-        rows = [] if body["data"] is None else body["data"]
-        if not isinstance(rows, list):
+        rows, total = body["data"], self.total_of(pagination.get("total_count"))
+        if rows is not None and not isinstance(rows, list):
             msg = "data is not a list"
             raise TypeError(msg)
-        return Page(rows=rows, total=as_total(pagination.get("total_count")))
+        if rows is None or (not rows and total is None):
+            # Empty perhaps, but nothing says so: no reason to drop any row.
+            self.report.unlisted = True
+        return Page(rows=rows or [], total=total, listed=rows is not None)
 
     def advice(self, response: requests.Response, reason: str) -> tuple[bool, str]:
         """Tell a refusal of this machine's address from one of the token."""
@@ -121,6 +133,19 @@ class DbtStream(CloudStream):
         except (ValueError, AttributeError, TypeError, RecursionError):
             text = ""
         return text or super().error_text(response)
+
+
+def _is_failure(body: Row, status: Row) -> bool:
+    """Whether an envelope tells of a failure; one of a success has a message too."""
+    if is_failing(status.get("code")) or is_failing(body.get("code")):
+        return True
+    if "is_success" in status:
+        told = status["is_success"]
+        if told is None:
+            return bool(status.get("code") or _message(body))
+        if str(told).strip().lower() in UNTRUE:
+            return True
+    return not body.get("data") and bool(complaint(body))
 
 
 def _message(body: Any) -> str:

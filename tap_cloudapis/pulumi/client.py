@@ -6,7 +6,7 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from tap_cloudapis.core.answers import shortened
+from tap_cloudapis.core.answers import complaint, is_failing, shortened
 from tap_cloudapis.core.errors import TapError
 from tap_cloudapis.core.paging import Page, PageLimit, Row, as_total
 from tap_cloudapis.core.stream import CloudStream
@@ -83,21 +83,22 @@ class PulumiStream(CloudStream):
         if body is None:
             body = {}
         rows = body.get(self.records_key)
-        if self.records_key not in body:
-            # Taken for empty, as older servers mean it, but for no reason to drop any row.
-            self.report.unlisted = True
-        if rows is None and (body.get("message") or body.get("error")):
-            told = shortened(str(body.get("message") or body.get("error")))
+        told = "" if rows and not is_failing(body.get("code")) else complaint(body)
+        if told:
             msg = f"{self.connection.host} answered an error in the place of the list: {told}"
             raise TapError(msg)
+        if rows is None:
+            # Taken for empty, as older servers mean it, but for no reason to drop any row.
+            self.report.unlisted = True
         if rows is not None and not isinstance(rows, list):
             msg = f"{self.records_key} is not a list"
             raise TypeError(msg)
         return Page(
             rows=rows or [],
-            total=as_total(body.get("total")),
+            total=self.total_of(body.get("total")),
             size=as_total(body.get("itemsPerPage")),
             token=body.get("continuationToken") or None,
+            listed=rows is not None,
         )
 
     def to_record(self, row: Row, context: Context) -> Row | None:  # noqa: ARG002
