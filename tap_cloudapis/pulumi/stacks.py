@@ -70,7 +70,8 @@ class Stacks(LedgerParent, PulumiStream):
         organization = context["org_name"]
         given = row.get("orgName")
         if isinstance(given, str):
-            if given.casefold() != organization.casefold():
+            # A blank one says nothing, as null does.
+            if given.strip() and given.casefold() != organization.casefold():
                 return None
             del row["orgName"]  # the list's spelling counts
         record = snake_keys(row)

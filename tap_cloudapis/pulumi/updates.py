@@ -313,6 +313,9 @@ def _flattened(row: Row, version: int | None, names: Mapping[str, str]) -> Row:
     record.update(snake_keys({k: v for k, v in row.items() if k != "info"}))
     if version is not None:
         record["version"] = version
+    elif type(record.get("version")) is int:
+        msg = f"its version is {record['version']}"
+        raise ValueError(msg)
     record.update(names)
     record["requested_by_login"] = as_object(record.get("requested_by")).get("githubLogin")
     if str(record.get("requested_by_token") or "").startswith("pul-"):
@@ -330,10 +333,11 @@ def _info(row: Row) -> Row:
 def _version(row: Row) -> int | None:
     """The version of an update; 0 where it has none yet, ``None`` where it cannot be read."""
     version = row.get("version")
-    if type(version) is int and version:
+    if type(version) is int and version > 0:
         return version  # all that Pulumi Cloud ever gives
     told = _info(row).get("version")
-    return told if type(told) is int else version if type(version) is int else None
+    found = told if type(told) is int else version
+    return found if type(found) is int and found >= 0 else None
 
 
 def _ref(row: Row) -> str:

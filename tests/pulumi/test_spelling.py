@@ -44,6 +44,21 @@ def test_the_servers_spelling_is_in_every_row(names: list[str]) -> None:
         assert [record["org_name"] for record in outcome.records(stream)] == ["Acme"], stream
 
 
+@pytest.mark.parametrize("told", ["", " ", None, "ACME", "labs"], ids=repr)
+def test_a_stack_that_names_no_organization_is_of_the_one_that_was_asked(told: Any) -> None:
+    cloud = Careless([Stack("Acme/web/prod", "one", [update(1)])], ["Acme"])
+    cloud.answers["/api/user/stacks?Acme"] = {"stacks": [{**row(cloud.stacks[0]), "orgName": told}]}
+
+    class Other(Careless):
+        def __call__(self, path: str, query: dict[str, str]) -> Any:
+            return cloud.answers.get(f"{path}?{query.get('organization')}") or cloud(path, query)
+
+    outcome = read(Other(cloud.stacks, ["Acme"]))
+    assert outcome.code == 0, outcome.log
+    found = [record["org_name"] for record in outcome.records("pulumi_stack_updates")]
+    assert found == ([] if told == "labs" else ["Acme"])
+
+
 def test_an_organization_that_is_told_twice_is_one() -> None:
     """The user's own list and the token's may write it in two ways."""
     cloud = Careless([Stack("Acme/web/prod", "one", [update(1)])], ["Acme"])

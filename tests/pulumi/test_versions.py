@@ -189,3 +189,12 @@ def test_an_open_update_is_all_there_is_since_the_start_date() -> None:
     assert syncs.sync() == [(PLACE, 1, ref, "succeeded")]
     stack.add(update(2))
     assert [entry[1] for entry in syncs.sync()] == [2]
+
+
+@pytest.mark.parametrize("version", [-2, -1])
+def test_an_update_with_a_negative_version_is_left_out_and_named(version: int) -> None:
+    syncs = Syncs(Cloud([stack_of(update(2), update(1), update(version))]))
+    for _ in range(2):
+        syncs.sync(code=1)
+        assert syncs.outcome.logged("ERROR", f"stack {PLACE}", f"its version is {version}")
+    assert [entry[1] for entry in syncs.emitted] == [2, 1]
