@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from tap_cloudapis.core.errors import TapError
 from tap_cloudapis.core.output import encode
+from tap_cloudapis.core.records import is_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -212,9 +213,9 @@ class TokenPages:
             known = len(rows)
             rows.update(hash(encode(row)) for row in page.rows)
             idle = idle + 1 if len(rows) == known else 0
-            if idle and self.ignored:
+            if idle and self.ignored and tokens:
                 return
-            if not isinstance(page.token, str):
+            if not isinstance(page.token, str) or not is_text(page.token):
                 yield page.rows
                 msg = f"{self.what}: the API gives a continuation token that is no text"
                 raise TapError(msg)

@@ -91,7 +91,7 @@ class RecordShape:
                 if (
                     value is None
                     or (kind is not None and type(value) is not kind)
-                    or (kind is str and not value.isascii() and not _is_text(value))
+                    or (kind is str and not value.isascii() and not is_text(value))
                 ):
                     shown = "null" if value is None else redact(repr(value))[:60]
                     return f"whose {name} is {shown}"
@@ -123,7 +123,7 @@ class RecordShape:
         return f"which comes twice with different content: {values}"
 
 
-def _is_text(value: str) -> bool:
+def is_text(value: str) -> bool:
     """Whether UTF-8 can hold a text: half a surrogate pair has no place in a URL or a table."""
     try:
         value.encode()

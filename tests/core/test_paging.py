@@ -340,6 +340,15 @@ def test_a_token_that_repeats_is_an_error() -> None:
         list(TokenPages(limit=None, what="stacks").walk(submit, submit({}), 4))
 
 
+@pytest.mark.parametrize("token", [5, ["x"], {"a": 1}, True, "\ud800"], ids=repr)
+def test_a_token_that_cannot_be_sent_is_an_error(token: Any) -> None:
+    first = Answer(lambda: Page(rows=[{"id": 1}], token=token), at_once=True)
+    walking = TokenPages(limit=None, what="stacks").walk(partial(ask, Api([])), first, 4)
+    assert next(walking) == [{"id": 1}]
+    with pytest.raises(TapError, match=r"stacks: .* no text"):
+        next(walking)
+
+
 class Sizes:
     """Gives pages up to a size, and refuses larger ones, with a reason.
 
@@ -460,6 +469,15 @@ def test_a_token_that_may_be_ignored(heeded: bool) -> None:
     pages = TokenPages(limit=None, what="teams", ignored=True)
     given = [row["id"] for rows in pages.walk(submit, submit({}), 4) for row in rows]
     assert given == ([1, 2] if heeded else [1])
+
+
+def test_an_empty_page_with_a_token_that_may_be_ignored_is_followed() -> None:
+    def submit(params: Params, *, resizable: bool = True) -> Any:
+        rows = [{"id": 1}] if "continuationToken" in params else []
+        return Answer(lambda: Page(rows=rows, token=None if rows else "next"), at_once=True)
+
+    pages = TokenPages(limit=None, what="teams", ignored=True)
+    assert [row for rows in pages.walk(submit, submit({}), 4) for row in rows] == [{"id": 1}]
 
 
 def test_offsets_that_go_round_are_an_error() -> None:
