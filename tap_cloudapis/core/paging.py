@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from tap_cloudapis.core.errors import TapError
 from tap_cloudapis.core.output import encode
-from tap_cloudapis.core.records import is_text
+from tap_cloudapis.core.scalars import is_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

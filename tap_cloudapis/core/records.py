@@ -11,6 +11,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from tap_cloudapis.core.redaction import redact
+from tap_cloudapis.core.scalars import is_text
 from tap_cloudapis.core.scrubbing import Scrubber
 from tap_cloudapis.core.shapes import Handling, Shaper
 
@@ -121,15 +122,6 @@ class RecordShape:
             return TOO_DEEP
         values = ", ".join(f"{name} {record[name]!r:.60}" for name in self._keys)
         return f"which comes twice with different content: {values}"
-
-
-def is_text(value: str) -> bool:
-    """Whether UTF-8 can hold a text: half a surrogate pair has no place in a URL or a table."""
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _same(given: Any, value: Any) -> bool:

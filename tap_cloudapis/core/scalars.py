@@ -112,3 +112,12 @@ _READERS: dict[str, dict[str, Callable[[Any], Any]]] = {
     "number": {"string": to_text, "integer": to_integer},
     "boolean": {"string": to_text},
 }
+
+
+def is_text(value: str) -> bool:
+    """Whether UTF-8 can hold a text: half a surrogate pair has no place in a URL or a table."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
