@@ -9,13 +9,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from target_dlt import quarantine
 from target_dlt.engines.base import Activation, StreamLoad
 from target_dlt.errors import BadMessageError, BadRecordError, RecordBeforeSchemaError
-from target_dlt.schema import StreamSchema, parse_schema
-from target_dlt.spool import Spool
-from target_dlt.state import CommitPolicy, StateKeeper
-from target_dlt.values import decode_exactly
+from target_dlt.messages.schema import StreamSchema, parse_schema
+from target_dlt.messages.state import CommitPolicy, StateKeeper
+from target_dlt.rows import quarantine
+from target_dlt.rows.spool import Spool
+from target_dlt.rows.values import decode_exactly
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
     from target_dlt.dlt_internals import KnownTables
     from target_dlt.engines.base import Engine, NestingEngine
-    from target_dlt.mapping import MappedLane, StreamMapper
-    from target_dlt.reader import Message
-    from target_dlt.shaping import Lane, Shaping
+    from target_dlt.messages.lines import Message
+    from target_dlt.shaping.lanes import Lane, Shaping
+    from target_dlt.shaping.mapping import MappedLane, StreamMapper
 
 LOGGER = logging.getLogger("target_dlt")
 _MEBIBYTE = 1 << 20
@@ -182,7 +182,7 @@ class Load:
             )
         validate = None
         if self._options.validate_records:
-            from target_dlt.validation import record_validator  # noqa: PLC0415
+            from target_dlt.shaping.validation import record_validator  # noqa: PLC0415
 
             validate = record_validator(schema)
         return self._options.shaping.lane(schema, validate, self._known_tables)
@@ -219,7 +219,7 @@ class Load:
             self._activations.setdefault(name, []).append(activation)
 
     def _batch(self, message: Message) -> None:
-        from target_dlt.batch import add_file  # noqa: PLC0415
+        from target_dlt.messages.batch import add_file  # noqa: PLC0415
 
         stream = message.stream
         if not stream or message.encoding is None or message.manifest is None:

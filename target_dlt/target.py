@@ -27,14 +27,14 @@ from singer_sdk.plugin_base import JSONSchemaValidator
 from target_dlt.engines.base import Rules
 from target_dlt.environment import read_settings
 from target_dlt.errors import LoaderError
-from target_dlt.flattening import FlatteningOptions
 from target_dlt.load import Load, Options
 from target_dlt.location import dataset_names, expand, is_folder, locate, notes
-from target_dlt.metadata import SDK, STITCH, RowMetadata
-from target_dlt.reader import SingerLineReader
+from target_dlt.messages.lines import SingerLineReader
 from target_dlt.setting_errors import explain
 from target_dlt.settings import COMMON, DLT, DUCKDB
-from target_dlt.shaping import Shaping
+from target_dlt.shaping.flattening import FlatteningOptions
+from target_dlt.shaping.lanes import Shaping
+from target_dlt.shaping.metadata import SDK, STITCH, RowMetadata
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
     from target_dlt.engines.base import Engine, TableFormat
     from target_dlt.location import DatasetNames, Location
-    from target_dlt.mapping import StreamMapper
+    from target_dlt.shaping.mapping import StreamMapper
 
     EngineMaker = Callable[[Callable[[], None]], Engine]
 
@@ -175,7 +175,7 @@ class DatasetTarget(Target):
     def _mapper_of_streams(self) -> StreamMapper | None:
         if not self.config.get("stream_maps"):
             return None
-        from target_dlt.mapping import StreamMapper  # noqa: PLC0415 (few use it)
+        from target_dlt.shaping.mapping import StreamMapper  # noqa: PLC0415 (few use it)
 
         return StreamMapper(self.config)
 

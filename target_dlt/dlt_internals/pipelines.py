@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from dlt.common.storages.live_schema_storage import LiveSchemaStorage
     from dlt.pipeline.pipeline import Pipeline
 
-    from target_dlt.schema import DataType
+    from target_dlt.messages.schema import DataType
 
 
 def open_pipeline(

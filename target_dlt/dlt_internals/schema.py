@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
     from dlt.common.schema import Schema
 
+    from target_dlt.messages.schema import DataType
     from target_dlt.names import Path
-    from target_dlt.schema import DataType
 
 # The one strategy of dlt's merges in which the ids of rows are random, as here.
 _RANDOM_IDS = "delete-insert"

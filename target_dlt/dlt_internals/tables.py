@@ -10,8 +10,8 @@ from dlt.common.normalizers.json.relational import DataItemNormalizer
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from target_dlt.messages.schema import DataType
     from target_dlt.names import Path
-    from target_dlt.schema import DataType
 
 LOAD_ID = "_dlt_load_id"
 ROW_ID = "_dlt_id"

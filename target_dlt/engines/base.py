@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from target_dlt.arrow import Chunk
     from target_dlt.dlt_internals import KnownTables
+    from target_dlt.messages.schema import StreamSchema
     from target_dlt.names import Path
-    from target_dlt.schema import StreamSchema
+    from target_dlt.rows.arrow import Chunk
 
 LoadMethod = Literal["upsert", "append-only", "overwrite"]
 OnTypeChange = Literal["widen", "variant", "error"]

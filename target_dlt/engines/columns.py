@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from target_dlt.dlt_internals import Table, TableColumn
-    from target_dlt.schema import DataType
+    from target_dlt.messages.schema import DataType
 
 LOGGER = logging.getLogger("target_dlt")
 

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from target_dlt.arrays import ARROW_TYPES
 from target_dlt.dlt_internals import (
     LOAD_ID,
     DestinationUndefinedEntity,
@@ -23,13 +22,14 @@ from target_dlt.dlt_internals import (
 )
 from target_dlt.engines.columns import SqlColumns
 from target_dlt.errors import LoaderError
+from target_dlt.rows.arrays import ARROW_TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from target_dlt.dlt_internals import Pipeline, Table, TableColumn
     from target_dlt.engines.base import TableFormat
-    from target_dlt.schema import DataType
+    from target_dlt.messages.schema import DataType
 
 
 class Storage(ABC):

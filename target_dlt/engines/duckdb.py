@@ -30,9 +30,9 @@ from target_dlt.errors import LoaderError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from target_dlt.arrow import Chunk
     from target_dlt.engines.base import Rules, StreamLoad
     from target_dlt.location import DatasetNames, Location
+    from target_dlt.rows.arrow import Chunk
 
 LOGGER = logging.getLogger("target_dlt")
 

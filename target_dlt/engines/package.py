@@ -14,7 +14,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from target_dlt.arrays import ARROW_TYPES
 from target_dlt.dlt_internals import (
     LOAD_ID,
     ROW_ID,
@@ -33,6 +32,7 @@ from target_dlt.engines.destinations import CannotChangeRowsError, quoted_list, 
 from target_dlt.engines.friendly import Explainer
 from target_dlt.engines.planning import StreamPlan
 from target_dlt.errors import LoaderError
+from target_dlt.rows.arrays import ARROW_TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, Protocol
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from target_dlt.arrays import ARROW_TYPES
-from target_dlt.arrow import VERSION, Chunk, Column
 from target_dlt.dlt_internals import (
     NESTED_COLUMNS,
     ROOT_ID,
@@ -23,15 +21,17 @@ from target_dlt.dlt_internals import (
 )
 from target_dlt.engines.base import StreamLoad
 from target_dlt.errors import LoaderError
-from target_dlt.schema import StreamSchema, fits, wider_type
-from target_dlt.values import decode_exactly
+from target_dlt.messages.schema import StreamSchema, fits, wider_type
+from target_dlt.rows.arrays import ARROW_TYPES
+from target_dlt.rows.arrow import VERSION, Chunk, Column
+from target_dlt.rows.values import decode_exactly
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from target_dlt.engines.base import Rules
+    from target_dlt.messages.schema import DataType
     from target_dlt.names import Path
-    from target_dlt.schema import DataType
 
 LOGGER = logging.getLogger("target_dlt")
 EXACT_IN_DOUBLE = 2**53

@@ -21,7 +21,6 @@ from dlt.common.destination import Destination
 from dlt.common.schema import Schema
 from dlt.pipeline.exceptions import PipelineStepFailed
 
-from target_dlt.arrays import ARROW_TYPES
 from target_dlt.dlt_internals import (
     LOAD_ID,
     ROW_ID,
@@ -41,6 +40,7 @@ from target_dlt.dlt_internals import (
     types_not_taken,
     when_completed,
 )
+from target_dlt.rows.arrays import ARROW_TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 
     from dlt.pipeline.pipeline import Pipeline
 
-    from target_dlt.schema import DataType
+    from target_dlt.messages.schema import DataType
 
 COLUMNS: Mapping[str, DataType] = {"id": "bigint", "text": "text"}
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from singer_sdk.helpers._flattening import flatten_record, flatten_schema
 
 from target_dlt.errors import LoaderError
-from target_dlt.flattening import Flattener, FlatteningOptions
-from target_dlt.schema import parse_schema
+from target_dlt.messages.schema import parse_schema
+from target_dlt.shaping.flattening import Flattener, FlatteningOptions
 from tests.loader.support import (
     DECIMAL,
     INTEGER,

@@ -62,7 +62,7 @@ def test_any_number_of_records_between_two_states_is_one_commit(tmp_path, monkey
 
     monkeypatch.setattr(Load, "chunk_bytes", 10_000)
     monkeypatch.setattr(Load, "memory_bytes", 100_000)
-    monkeypatch.setattr("target_dlt.reader.SingerLineReader.report_bytes", 5_000)
+    monkeypatch.setattr("target_dlt.messages.lines.SingerLineReader.report_bytes", 5_000)
     path = tmp_path / "db.duckdb"
     text = "x" * 500
     rows = [raw_record("t", f'{{"id": {n}, "text": "{text}{n}"}}') for n in range(3000)]

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from target_dlt.dlt_internals import KnownTables, Naming
-from target_dlt.schema import parse_schema
-from target_dlt.unnesting import Unnester
+from target_dlt.messages.schema import parse_schema
+from target_dlt.shaping.unnesting import Unnester
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.text(max_size=3)
 # No two of them are the same to dlt, which would lose one of the two values.

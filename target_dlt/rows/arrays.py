@@ -10,7 +10,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from target_dlt.values import (
+from target_dlt.rows.values import (
     DECIMAL_PRECISION,
     DECIMAL_SCALE,
     MisfitError,
@@ -26,7 +26,7 @@ from target_dlt.values import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from target_dlt.schema import DataType
+    from target_dlt.messages.schema import DataType
 
 ARROW_TYPES: Mapping[DataType, pa.DataType] = {
     "bigint": pa.int64(),

@@ -13,7 +13,7 @@ from target_dlt.errors import BadRecordError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from target_dlt.schema import StreamSchema
+    from target_dlt.messages.schema import StreamSchema
 
 
 def _is_number(_checker: Any, value: Any) -> bool:

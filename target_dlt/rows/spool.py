@@ -12,8 +12,8 @@ import pyarrow as pa
 from target_dlt.errors import LoaderError
 
 if TYPE_CHECKING:
-    from target_dlt.arrow import Chunk
     from target_dlt.names import Path as KeyPath
+    from target_dlt.rows.arrow import Chunk
 
 
 class Spool:

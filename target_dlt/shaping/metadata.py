@@ -6,12 +6,12 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from target_dlt.arrow import VERSION
+from target_dlt.rows.arrow import VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from target_dlt.schema import DataType, StreamSchema
+    from target_dlt.messages.schema import DataType, StreamSchema
 
 #: Of `add_metadata_columns`, as Stitch defined them.
 STITCH: Mapping[str, DataType] = {

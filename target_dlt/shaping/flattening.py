@@ -16,14 +16,14 @@ from singer_sdk.helpers._flattening import (
     flatten_key,
 )
 
+from target_dlt.messages.schema import data_type
 from target_dlt.names import Level
-from target_dlt.schema import data_type
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from target_dlt.messages.schema import JSONSchema, StreamSchema
     from target_dlt.names import Path
-    from target_dlt.schema import JSONSchema, StreamSchema
 
 
 @dataclass(frozen=True)

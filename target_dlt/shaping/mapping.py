@@ -10,14 +10,14 @@ from singer_sdk.exceptions import MapExpressionError, StreamMapConfigError
 from singer_sdk.mapper import PluginMapper, RemoveRecordTransform
 
 from target_dlt.errors import BadRecordError, LoaderError
-from target_dlt.shaping import DecodedRecords
+from target_dlt.shaping.lanes import DecodedRecords
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from singer_sdk.mapper import StreamMap
 
-    from target_dlt.shaping import Lane
+    from target_dlt.shaping.lanes import Lane
 
 LOGGER = logging.getLogger("target_dlt")
 _SETTINGS = ("stream_maps", "stream_map_config", "faker_config")

@@ -19,7 +19,7 @@ import msgspec
 import simplejson  # type: ignore[import-untyped]
 
 if TYPE_CHECKING:
-    from target_dlt.schema import DataType
+    from target_dlt.messages.schema import DataType
 
 DECIMAL_SCALE = 9
 DECIMAL_PRECISION = 38

@@ -7,26 +7,26 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from target_dlt.arrow import RecordBuffer
 from target_dlt.errors import BadRecordError
-from target_dlt.flattening import Flattener
-from target_dlt.values import (
+from target_dlt.rows.arrow import RecordBuffer
+from target_dlt.rows.values import (
     UnfitError,
     decode_exactly,
     decode_quickly,
     encode_exactly,
     encode_quickly,
 )
+from target_dlt.shaping.flattening import Flattener
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from target_dlt.arrow import Chunk
     from target_dlt.dlt_internals import KnownTables
-    from target_dlt.flattening import FlatteningOptions
-    from target_dlt.metadata import RowMetadata
+    from target_dlt.messages.schema import StreamSchema
     from target_dlt.names import Path
-    from target_dlt.schema import StreamSchema
+    from target_dlt.rows.arrow import Chunk
+    from target_dlt.shaping.flattening import FlatteningOptions
+    from target_dlt.shaping.metadata import RowMetadata
 
 Validate = Callable[[Any], None]
 
@@ -204,7 +204,7 @@ class Shaping:
         """
         shape: Shape | None = None
         if self.unnests:
-            from target_dlt.unnesting import Unnester  # noqa: PLC0415 (imports dlt)
+            from target_dlt.shaping.unnesting import Unnester  # noqa: PLC0415 (imports dlt)
 
             shape = Unnester(schema, known_tables(schema.stream))
         elif self.flattening is not None:

@@ -18,7 +18,7 @@ import msgspec
 from singer_sdk.singerlib.encoding import GenericSingerReader
 
 from target_dlt.errors import BadMessageError, BadRecordError, LoaderError
-from target_dlt.values import decode_exactly
+from target_dlt.rows.values import decode_exactly
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from target_dlt.errors import LoaderError
-from target_dlt.values import decode_exactly, storable
+from target_dlt.rows.values import decode_exactly, storable
 
 
 @dataclass

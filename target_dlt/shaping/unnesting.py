@@ -22,14 +22,14 @@ from target_dlt.dlt_internals import (
     nested_row_id,
     new_row_id,
 )
+from target_dlt.messages.schema import StreamSchema, alternatives, data_type, scalar_type
 from target_dlt.names import Level
-from target_dlt.schema import StreamSchema, alternatives, data_type, scalar_type
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from target_dlt.messages.schema import DataType, JSONSchema
     from target_dlt.names import Path
-    from target_dlt.schema import DataType, JSONSchema
 
 _SYSTEM = frozenset({LOAD_ID, ROW_ID, PARENT_ID, ROOT_ID, LIST_INDEX})
 _LIST = "list"  # the key that dlt puts a list under which is an item of a list

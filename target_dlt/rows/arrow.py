@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 import pyarrow as pa
 
-from target_dlt.arrays import BUILDERS, KEY_CHECKS, NULL, RAW, build_sparse
 from target_dlt.errors import BadRecordError, MissingKeyError
-from target_dlt.values import (
+from target_dlt.rows.arrays import BUILDERS, KEY_CHECKS, NULL, RAW, build_sparse
+from target_dlt.rows.values import (
     MisfitError,
     decode_exactly,
     infer_type,
@@ -22,8 +22,8 @@ from target_dlt.values import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from target_dlt.messages.schema import DataType, StreamSchema
     from target_dlt.names import Path
-    from target_dlt.schema import DataType, StreamSchema
 
 _Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 _FIELD_TYPES: Mapping[DataType, Any] = {

@@ -17,13 +17,13 @@ import msgspec
 import pyarrow as pa
 
 from target_dlt.errors import BadMessageError, BadRecordError
-from target_dlt.values import decode_exactly
+from target_dlt.rows.values import decode_exactly
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from target_dlt.mapping import MappedLane
-    from target_dlt.shaping import Lane
+    from target_dlt.shaping.lanes import Lane
+    from target_dlt.shaping.mapping import MappedLane
 
 _ROWS_AT_ONCE = 1000
 

@@ -1,0 +1,1 @@
+"""What comes in: lines, files of BATCH messages, schemas, state."""

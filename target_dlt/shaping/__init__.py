@@ -1,0 +1,1 @@
+"""Records changed on their way, only where the settings ask for it."""
