@@ -9,13 +9,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
+from target_dlt.decoding import decode_exactly
 from target_dlt.engines.base import Activation, StreamLoad
 from target_dlt.errors import BadMessageError, BadRecordError, RecordBeforeSchemaError
 from target_dlt.messages.schema import StreamSchema, parse_schema
 from target_dlt.messages.state import CommitPolicy, StateKeeper
 from target_dlt.rows import quarantine
 from target_dlt.rows.spool import Spool
-from target_dlt.rows.values import decode_exactly
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

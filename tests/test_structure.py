@@ -51,6 +51,20 @@ FORBIDDEN: list[tuple[str, tuple[str, ...]]] = [
     *((module, tuple(f"{folder}.*" for folder in FOLDERS)) for module in ABOVE),
 ]
 
+#: The rooms of the loader, and what stands above all of them.
+LOADER_TOP = tuple(f"target_dlt.{name}" for name in ("load", "target", "settings", "cli"))
+_ROOMS = ("messages", "rows", "shaping", "engines", "dlt_internals")
+MESSAGES, ROWS, SHAPING, ENGINES, DLT = (f"target_dlt.{room}*" for room in _ROOMS)
+FORBIDDEN += [
+    (MESSAGES, (ROWS, SHAPING, ENGINES, DLT, *LOADER_TOP)),
+    (ROWS, (SHAPING, ENGINES, DLT, *LOADER_TOP)),
+    (DLT, (ROWS, SHAPING, ENGINES, *LOADER_TOP)),
+    (SHAPING, (ENGINES, *LOADER_TOP)),
+    (ENGINES, (SHAPING, *LOADER_TOP)),
+    # What all rooms share is in none of them, and knows none.
+    *((f"target_dlt.{name}", ("target_dlt.*.*",)) for name in ("decoding", "errors", "names")),
+]
+
 MOST_LINES = 400
 MOST_LINES_OF_A_CLASS = 250
 

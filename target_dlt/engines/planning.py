@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from target_dlt.decoding import decode_exactly
 from target_dlt.dlt_internals import (
     NESTED_COLUMNS,
     ROOT_ID,
@@ -24,7 +25,6 @@ from target_dlt.errors import LoaderError
 from target_dlt.messages.schema import StreamSchema, fits, wider_type
 from target_dlt.rows.arrays import ARROW_TYPES
 from target_dlt.rows.arrow import VERSION, Chunk, Column
-from target_dlt.rows.values import decode_exactly
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -10,22 +10,30 @@ from contextlib import contextmanager
 from datetime import date, time
 from decimal import Decimal
 from math import isfinite
-from typing import IO, TYPE_CHECKING, Any, Literal, cast
+from typing import IO, TYPE_CHECKING, Any, Literal, Protocol, cast
 
 import fsspec  # type: ignore[import-untyped]
 import msgspec
 import pyarrow as pa
 
+from target_dlt.decoding import decode_exactly
 from target_dlt.errors import BadMessageError, BadRecordError
-from target_dlt.rows.values import decode_exactly
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from target_dlt.shaping.lanes import Lane
-    from target_dlt.shaping.mapping import MappedLane
 
 _ROWS_AT_ONCE = 1000
+
+
+class Records(Protocol):
+    """Takes the records of a stream."""
+
+    def add(self, line: bytes) -> object:
+        """Take a record as the line of its message."""
+
+    def add_record(self, record: dict[str, Any], version: int | None) -> object:
+        """Take a decoded record, and the version of its message."""
 
 
 class Encoding(msgspec.Struct):
@@ -36,7 +44,7 @@ class Encoding(msgspec.Struct):
 
 
 def add_file(
-    buffer: Lane | MappedLane,
+    buffer: Records,
     url: str,
     encoding: Mapping[str, Any],
     version: int | None,
@@ -88,7 +96,7 @@ def _open(url: str, compression: str | None = None) -> Iterator[IO[bytes]]:
 
 
 def _add_lines(
-    buffer: Lane | MappedLane,
+    buffer: Records,
     url: str,
     compression: str | None,
     version: int | None,
@@ -107,7 +115,7 @@ def _add_lines(
 
 
 def _add_parquet(
-    buffer: Lane | MappedLane,
+    buffer: Records,
     url: str,
     version: int | None,
     on_bad: Callable[[int, BadRecordError, Any], None],

@@ -17,8 +17,8 @@ from typing import IO, TYPE_CHECKING, Annotated, Any, Protocol
 import msgspec
 from singer_sdk.singerlib.encoding import GenericSingerReader
 
+from target_dlt.decoding import decode_exactly
 from target_dlt.errors import BadMessageError, BadRecordError, LoaderError
-from target_dlt.rows.values import decode_exactly
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

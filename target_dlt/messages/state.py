@@ -8,8 +8,8 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
+from target_dlt.decoding import decode_exactly, storable
 from target_dlt.errors import LoaderError
-from target_dlt.rows.values import decode_exactly, storable
 
 
 @dataclass

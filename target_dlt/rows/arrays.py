@@ -10,11 +10,11 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from target_dlt.decoding import decode_exactly
 from target_dlt.rows.values import (
     DECIMAL_PRECISION,
     DECIMAL_SCALE,
     MisfitError,
-    decode_exactly,
     parse_date,
     parse_decimal,
     parse_double,

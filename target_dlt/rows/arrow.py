@@ -10,14 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 import pyarrow as pa
 
+from target_dlt.decoding import decode_exactly
 from target_dlt.errors import BadRecordError, MissingKeyError
 from target_dlt.rows.arrays import BUILDERS, KEY_CHECKS, NULL, RAW, build_sparse
-from target_dlt.rows.values import (
-    MisfitError,
-    decode_exactly,
-    infer_type,
-    to_field,
-)
+from target_dlt.rows.values import MisfitError, infer_type, to_field
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

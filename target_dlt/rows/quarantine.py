@@ -6,9 +6,9 @@ from typing import Any
 
 import pyarrow as pa
 
+from target_dlt.decoding import to_json
 from target_dlt.messages.schema import StreamSchema
 from target_dlt.rows.arrow import Chunk, Column
-from target_dlt.rows.values import to_json
 
 SCHEMA = StreamSchema(
     "_singer_quarantine",

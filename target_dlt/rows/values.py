@@ -8,126 +8,27 @@ any other value is a misfit and gets a column of its own type.
 
 from __future__ import annotations
 
-import json
-import math
 import re
 from datetime import UTC, date, datetime, time
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-import simplejson  # type: ignore[import-untyped]
+from target_dlt.decoding import BIGINT, as_utf8, is_exact_double, to_json
 
 if TYPE_CHECKING:
     from target_dlt.messages.schema import DataType
 
 DECIMAL_SCALE = 9
 DECIMAL_PRECISION = 38
-_BIGINT = range(-(2**63), 2**63)
 _BIGINT_DIGITS = 19
 _MICROSECOND_DIGITS = 6
 #: The space before an offset, as in `2026-01-31 10:42:16 +00:00`.
 _GAP = re.compile(r"(?<=\d) (?=[Zz]$|[+-]\d\d(?::?\d\d)?$)")
-_encode = msgspec.json.Encoder(decimal_format="number").encode
 _NON_FINITE = {"nan": b"nan", "inf": b"inf", "-inf": b"-inf"}
-
-
-class UnfitError(ValueError):
-    """The text is not strict JSON; it may be what Python writes."""
 
 
 class MisfitError(ValueError):
     """The value is not exactly representable in the column's type."""
-
-
-def _integer(text: str) -> int | Decimal:
-    try:
-        return int(text)
-    except ValueError:  # longer than the interpreter converts
-        return Decimal(text)
-
-
-_loads = json.JSONDecoder(parse_float=Decimal, parse_int=_integer).decode
-
-
-def decode_exactly(text: bytes) -> Any:
-    """Decode JSON as any writer may have written it, without losing a digit.
-
-    Args:
-        text: One JSON document in UTF-8; NaN and Infinity are taken as Python writes them.
-
-    Returns:
-        Plain values; fractions are `Decimal`, non-finite numbers `float`.
-
-    Raises:
-        ValueError: If it is not JSON.
-        RecursionError: If it is nested too deeply.
-    """
-    return _loads(text.decode("utf-8").strip())
-
-
-_decode = msgspec.json.Decoder(float_hook=Decimal).decode
-
-
-def decode_quickly(text: bytes) -> Any:
-    """Decode strict JSON several times faster than, and to the same values as, `decode_exactly`.
-
-    Raises:
-        UnfitError: If it is not JSON as msgspec takes it.
-    """
-    try:
-        return _decode(text)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise UnfitError from error
-
-
-def encode_quickly(value: Any) -> bytes:
-    """Encode a value that `decode_quickly` decoded; nothing of it changes."""
-    return _encode(value)
-
-
-def encode_exactly(value: Any) -> bytes:
-    """Encode a value so that `decode_exactly` decodes the same; it may not be strict JSON."""
-    text: str = simplejson.dumps(value, use_decimal=True, allow_nan=True)
-    return text.encode()
-
-
-def to_json(value: Any) -> bytes:
-    """Encode a decoded value as strict JSON: non-finite numbers as strings, half a surrogate
-    pair as its escape sequence spelled out.
-    """  # noqa: D205
-    return _encode(_strict(value))
-
-
-def storable(value: Any) -> Any:
-    """Make of a decoded value what dlt's encoder of state takes: numbers beyond 64 bits or doubles
-    stay `Decimal`, others become plain; texts and non-finite numbers as in `to_json`.
-    """  # noqa: D205
-    if isinstance(value, dict):
-        return {_text(key): storable(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [storable(item) for item in value]
-    if isinstance(value, Decimal):
-        return float(value) if is_exact_double(value) else value
-    if isinstance(value, int) and value not in _BIGINT:
-        return Decimal(value)
-    return _strict(value)
-
-
-def _strict(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {_text(key): _strict(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_strict(item) for item in value]
-    if isinstance(value, str):
-        return _text(value)
-    if isinstance(value, float) and not math.isfinite(value):
-        return json.dumps(value)  # NaN, Infinity, -Infinity
-    return value
-
-
-def _text(value: str) -> str:
-    return value.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def infer_type(value: Any) -> DataType:
@@ -140,18 +41,12 @@ def infer_type(value: Any) -> DataType:
 
 def _infer_number(value: int | Decimal) -> DataType:
     if isinstance(value, int):
-        if value in _BIGINT:
+        if value in BIGINT:
             return "bigint"
         return "wei" if abs(value) < 10**DECIMAL_PRECISION else "text"
     if is_exact_double(value):
         return "double"
     return "decimal" if _is_exact_decimal(value, DECIMAL_SCALE) else "text"
-
-
-def is_exact_double(number: Decimal) -> bool:
-    """Tell whether a decimal number comes back the same from the double it is read as."""
-    as_double = float(number)
-    return math.isfinite(as_double) and Decimal(repr(as_double)) == number
 
 
 def _is_exact_decimal(number: Decimal, scale: int) -> bool:
@@ -183,13 +78,13 @@ def to_field(kind: DataType, value: Any) -> Any:
     if kind == "json" or (kind in {"decimal", "wei"} and (is_number or is_text)):
         field = to_json(value)
     elif kind == "text":
-        field = _text(value) if is_text else to_json(value).decode()
+        field = as_utf8(value) if is_text else to_json(value).decode()
     elif kind == "bigint" and is_number:
         field = _to_bigint(value)
     elif kind == "double" and is_number:
         field = _NON_FINITE.get(str(value)) or to_json(value)
     elif kind in {"timestamp", "date", "time"} and is_text:
-        field = _text(value)
+        field = as_utf8(value)
     elif kind == "bool" and isinstance(value, bool):
         field = value
     else:
@@ -205,7 +100,7 @@ def _to_bigint(value: float | Decimal) -> int:
         whole = int(value)
     else:
         raise MisfitError
-    if whole not in _BIGINT:
+    if whole not in BIGINT:
         raise MisfitError
     return whole
 

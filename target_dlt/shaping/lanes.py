@@ -7,15 +7,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from target_dlt.errors import BadRecordError
-from target_dlt.rows.arrow import RecordBuffer
-from target_dlt.rows.values import (
+from target_dlt.decoding import (
     UnfitError,
     decode_exactly,
     decode_quickly,
     encode_exactly,
     encode_quickly,
 )
+from target_dlt.errors import BadRecordError
+from target_dlt.rows.arrow import RecordBuffer
 from target_dlt.shaping.flattening import Flattener
 
 if TYPE_CHECKING:
