@@ -1,11 +1,14 @@
 """The files that a BATCH message names, record by record.
 
-Follows the BATCH messages of the Meltano Singer SDK: JSON lines, plain or gzip, and Parquet. The
-records take the way of all others, so that one set of typing rules holds.
+Follows the BATCH messages of the Meltano Singer SDK: JSON lines, plain or gzip, and Parquet. Of
+gzip the first bytes of a file tell, whatever the message says: the SDK itself says `none` of gzip
+files, and some stores unpack on their own. The records take the way of all others, so that one
+set of typing rules holds.
 """
 
 from __future__ import annotations
 
+import zlib
 from contextlib import contextmanager
 from datetime import date, time
 from decimal import Decimal
@@ -18,12 +21,14 @@ import pyarrow as pa
 
 from target_dlt.decoding import decode_exactly
 from target_dlt.errors import BadMessageError, BadRecordError
+from target_dlt.messages.unpacking import byte_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 
 _ROWS_AT_ONCE = 1000
+_skip = msgspec.json.Decoder(msgspec.Raw).decode
 
 
 class Records(Protocol):
@@ -84,13 +89,13 @@ def _told(url: str) -> Iterator[None]:
         yield
     except BadMessageError:
         raise
-    except (OSError, EOFError, ValueError, ImportError, RecursionError) as error:
+    except (OSError, EOFError, ValueError, ImportError, RecursionError, zlib.error) as error:
         raise BadMessageError(f"BATCH file {url}: {error}") from error
 
 
 @contextmanager
 def _open(url: str, compression: str | None = None) -> Iterator[IO[bytes]]:
-    known = None if compression in {None, "none"} else compression
+    known = None if compression in {None, "none", "gzip"} else compression
     with fsspec.open(url, "rb", compression=known) as file:
         yield cast("IO[bytes]", file)
 
@@ -104,14 +109,29 @@ def _add_lines(
 ) -> Iterator[int]:
     before = b'{"version":%s,"record":' % msgspec.json.encode(version)
     with _open(url, compression) as file:
-        for number, line in enumerate(file, 1):
+        for number, line in enumerate(byte_lines(file), 1):
             if not line.strip():
                 continue
             try:
-                buffer.add(before + line + b"}")
+                if _is_one_value(line):
+                    buffer.add(before + line + b"}")
+                else:
+                    buffer.add_record(decode_exactly(line), version)
             except BadRecordError as error:
                 on_bad(number, error, decode_exactly(line))
+            except (ValueError, RecursionError) as error:
+                why = "nested too deeply" if isinstance(error, RecursionError) else error
+                raise BadMessageError(f"BATCH file {url}: line {number}: {why}") from error
             yield len(line)
+
+
+def _is_one_value(line: bytes) -> bool:
+    """Tell whether a line alone is strict JSON: one that is not could end the text around it."""
+    try:
+        _skip(line)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+    return True
 
 
 def _add_parquet(

@@ -10,8 +10,8 @@ from __future__ import annotations
 import json
 import re
 import sys
+import zlib
 from collections import Counter
-from itertools import chain
 from typing import IO, TYPE_CHECKING, Annotated, Any, Protocol
 
 import msgspec
@@ -19,9 +19,10 @@ from singer_sdk.singerlib.encoding import GenericSingerReader
 
 from target_dlt.decoding import decode_exactly
 from target_dlt.errors import BadMessageError, BadRecordError, LoaderError
+from target_dlt.messages.unpacking import byte_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 _RECORD_LINE = re.compile(rb'\{\s*"type"\s*:\s*"RECORD"\s*,\s*"stream"\s*:\s*"([^"\\]+)"\s*,')
 _MAX_SHOWN = 60
@@ -104,7 +105,7 @@ class SingerLineReader(GenericSingerReader[bytes]):
             LoaderError: If what was read cannot be loaded.
         """
         counts: Counter[str] = Counter()
-        lines = enumerate(_byte_lines(file_input or self.default_input), 1)
+        lines = enumerate(_whole(file_input or self.default_input), 1)
         while (refused := self._until_refused(lines, counts)) is not None:
             counts["RECORD"] += 1
             self._handler.bad_record(*refused)
@@ -170,13 +171,11 @@ class SingerLineReader(GenericSingerReader[bytes]):
         return plain
 
 
-def _byte_lines(source: IO[Any]) -> Iterable[bytes]:
-    """Iterate over lines of bytes, whatever kind of file they are read from."""
-    lines = iter(getattr(source, "buffer", source))
-    first = next(lines, b"")
-    if isinstance(first, str):
-        return (line.encode("utf-8", "surrogatepass") for line in chain([first], lines))
-    return chain([first], lines)
+def _whole(source: IO[Any]) -> Iterator[bytes]:
+    try:
+        yield from byte_lines(source)
+    except (OSError, EOFError, zlib.error) as error:
+        raise BadMessageError(f"the input cannot be read to its end: {error}") from error
 
 
 def _refuse(line: bytes) -> None:

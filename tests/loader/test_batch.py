@@ -120,7 +120,12 @@ def test_what_parquet_holds_and_json_does_not_is_refused(tmp_path, column, error
     [
         (b'{"id": 1}\n{"id"', {}, "BATCH file .*1"),
         (b'{"id": 1}\n{"id": null}', {}, "record 2 of a BATCH: .* no value for its key"),
-        (b'{"id": 1}', {"compression": "gzip"}, "BATCH file .*1"),
+        (b'{"id": 1}\n{"id": 2}, {"id": 3}', {}, "BATCH file .*1: line 2: "),
+        (b'{"id": 1},"record":{"id": 2}', {}, "BATCH file .*1: line 1: "),
+        (b'{"id": 1}},{"record":{"id": 2}', {}, "BATCH file .*1: line 1: "),
+        (b'{"id": NaN},"record":{"id": 2}', {}, "BATCH file .*1: line 1: "),
+        (b'1,"version":7', {}, "BATCH file .*1: line 1: "),
+        (b"[" * 100_000, {}, "BATCH file .*1: line 1: nested too deeply"),
         (
             gzip.compress(b'{"id": 1}\n' * 999, mtime=0)[:-9],
             {"compression": "gzip"},
@@ -140,6 +145,25 @@ def test_a_wrong_file_is_named(tmp_path, content, more, error):
     with pytest.raises(LoaderError, match=r"line 2: BATCH file .*nowhere"):
         load(tmp_path / "db.duckdb", [T, batch(tmp_path / "nowhere")])
     assert not (tmp_path / "db.duckdb").exists()
+
+
+@pytest.mark.parametrize("said", ["none", "gzip", None])
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+def test_the_first_bytes_tell_gzip_and_a_byte_order_mark(tmp_path, mark, pack, said):
+    path, file = tmp_path / "db.duckdb", tmp_path / "1"
+    file.write_bytes(pack(mark + b'{"id": 1, "s": "x"}\n{"id": 2}\n'))
+    load(path, [T, batch(file, compression=said)])
+    assert query(path, "SELECT id, s FROM t ORDER BY id") == [(1, "x"), (2, None)]
+
+
+@pytest.mark.parametrize("engine", ["duckdb", "package"])
+def test_lines_that_only_python_writes_are_read_with_their_version(tmp_path, engine):
+    path, file = tmp_path / "db.duckdb", tmp_path / "1"
+    file.write_text('{"id": 1, "n": NaN}\n{"id": 2, "n": 1.5}\n')
+    load(path, [T, batch(file, version=3)], engine=engine, default_target_schema="raw")
+    rows = query(path, "SELECT id, n::VARCHAR, _sdc_table_version FROM raw.t ORDER BY id")
+    assert rows == [(1, "nan", 3), (2, "1.5", 3)]
 
 
 def test_bad_records_of_files_are_quarantined(tmp_path):

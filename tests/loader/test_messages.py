@@ -4,7 +4,10 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import os
+import subprocess
 
 import pytest
 
@@ -13,9 +16,11 @@ from tests.loader.support import (
     INTEGER,
     MOMENT,
     NUMBER,
+    SCRIPT,
     STRING,
     column_types,
     load,
+    problems,
     query,
     raw_record,
     record,
@@ -79,6 +84,34 @@ def test_the_process_says_one_line_and_exits_with_1(tmp_path):
     assert len(errors) == 1
     assert "line 3: not valid JSON" in errors[0]
     assert not path.exists()
+
+
+def piped(path, data):
+    """Run the loader on bytes of a pipe."""
+    environment = {**os.environ, "TARGET_DUCKDB_PATH": str(path)}
+    return subprocess.run(
+        [SCRIPT, "--config=ENV"], input=data, env=environment, capture_output=True, check=False
+    )
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+def test_the_first_bytes_of_the_input_tell_gzip_and_a_byte_order_mark(tmp_path, mark, pack):
+    messages = [ID, *(record("t", id=n) for n in range(999)), state(1)]
+    result = piped(tmp_path / "db.duckdb", pack(mark + "\n".join(messages).encode()))
+    assert (result.returncode, result.stdout) == (0, b"1\n"), result.stderr
+    assert query(tmp_path / "db.duckdb", "SELECT count(*) FROM t") == [(999,)]
+
+
+@pytest.mark.parametrize("cut", [slice(-9), slice(20), slice(None, None, 2)])
+def test_gzip_that_ends_early_or_is_damaged_is_told_in_one_line(tmp_path, cut):
+    messages = [ID, *(record("t", id=n, name=f"{n * n}") for n in range(999)), state(1)]
+    packed = gzip.compress("\n".join(messages).encode(), mtime=0)
+    packed = packed[cut] if cut.step is None else packed[:99] + packed[99::2]
+    result = piped(tmp_path / "db.duckdb", packed)
+    assert (result.returncode, result.stdout) == (1, b"")
+    (line,) = problems(result.stderr.decode())
+    assert "the input cannot be read to its end: " in line
 
 
 def test_any_spelling_of_a_message_is_read(tmp_path):
