@@ -24,6 +24,8 @@ _MOTHERDUCK_DEFAULT = "my_db"
 _ALIASES = (("path", "filepath"), ("database", "dbname"))
 _TOKEN_NAMES = ("motherduck_token", "token")
 _AGENT = "tap-cloudapis"
+#: As shells, Meltano and Windows write a variable.
+_VARIABLE = re.compile(r"\$[A-Za-z_]|\$\{|%[A-Za-z_]\w*%")
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,23 @@ class Location:
         return text
 
 
+def refuse_variables(text: str, setting: str) -> None:
+    """Refuse a variable that nothing expanded: a folder would be made that is called like it.
+
+    Args:
+        text: A path or an address.
+        setting: The setting that it is the value of.
+
+    Raises:
+        LoaderError: If there is one in it.
+    """
+    if _VARIABLE.search(text):
+        raise LoaderError(
+            f"wrong settings: {setting!r} holds a variable ($NAME, ${{NAME}} or %NAME%), and "
+            "variables are not expanded here: write what it stands for"
+        )
+
+
 def expand(path: str, setting: str) -> Path:
     """Put the home folder for a `~`.
 
@@ -59,8 +78,9 @@ def expand(path: str, setting: str) -> Path:
         setting: The setting that it is the value of.
 
     Raises:
-        LoaderError: If there is no such home folder.
+        LoaderError: If there is no such home folder, or a variable in the path.
     """
+    refuse_variables(path, setting)
     try:
         return Path(path).expanduser()
     except RuntimeError as error:
@@ -88,12 +108,14 @@ def locate(config: Mapping[str, Any]) -> Location:
     Raises:
         LoaderError: If the settings name no database, or one that cannot be used.
     """
-    path = config.get("path") or config.get("filepath")
+    setting = "path" if config.get("path") else "filepath"
+    path = config.get(setting)
     if not path:
         raise LoaderError("wrong settings: 'path', the DuckDB file to load into, is missing")
     if found := _MOTHERDUCK.match(path):
+        refuse_variables(found[1], setting)
         return _motherduck(found[1], found[2] or "", config)
-    absolute = _checked(path)
+    absolute = _checked(path, setting)
     return Location(str(absolute), absolute.stem, str(absolute), is_file=True)
 
 
@@ -161,7 +183,7 @@ def dataset_names(config: Mapping[str, Any]) -> DatasetNames:
     mapping: dict[str, str] = {}
     for name, entry in (config.get("schema_mapping") or {}).items():
         target = entry.get("target_schema") if isinstance(entry, dict) else None
-        if not isinstance(target, str) or not target:
+        if not isinstance(target, str) or not target.strip():
             raise LoaderError(
                 f"wrong settings: 'schema_mapping.{name}' must be a JSON object with "
                 '"target_schema", the name of a schema'
@@ -190,13 +212,13 @@ def _motherduck(name: str, query: str, config: Mapping[str, Any]) -> Location:
     return Location(f"md:{database}", database, address, is_file=False, config=settings)
 
 
-def _checked(path: str) -> Path:
+def _checked(path: str, setting: str) -> Path:
     if re.match(r"\w{2,}:|:", path):
         raise LoaderError(
-            f"wrong settings: 'path' names no file: '{path.partition(':')[0]}:...' (other "
+            f"wrong settings: {setting!r} names no file: '{path.partition(':')[0]}:...' (other "
             "databases and files of the cloud are not supported)"
         )
-    absolute = expand(path, "path").absolute()
+    absolute = expand(path, setting).absolute()
     try:
         _check_file(absolute)
     except (OSError, ValueError) as error:

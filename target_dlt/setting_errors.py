@@ -21,6 +21,8 @@ _TYPE_WORDS = {
 #: What the patterns of settings mean.
 _PATTERN_WORDS = {
     "memory_limit": "a size, like 512MB or 4GB",
+    "default_target_schema": "the name of a schema",
+    "destination": "the name of a destination",
     "pipeline_name": "made of letters, digits, _ and -",
 }
 

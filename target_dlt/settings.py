@@ -200,7 +200,7 @@ DUCKDB = (
     ),
     th.Property(
         "default_target_schema",
-        th.StringType,
+        th.StringType(pattern=r"\S"),
         default="main",
         title="Schema",
         description=(
@@ -328,7 +328,7 @@ DUCKDB = (
 DLT = (
     th.Property(
         "destination",
-        th.StringType,
+        th.StringType(pattern=r"\S"),
         required=True,
         title="Destination",
         description=(
@@ -350,7 +350,7 @@ DLT = (
     ),
     th.Property(
         "default_target_schema",
-        th.StringType,
+        th.StringType(pattern=r"\S"),
         default="raw",
         title="Schema",
         description=(

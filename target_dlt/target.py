@@ -18,17 +18,18 @@ from singer_sdk import Target
 from singer_sdk import typing as th
 from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.helpers._classproperty import classproperty
+from singer_sdk.helpers._util import read_json_file
 from singer_sdk.helpers.capabilities import (
     PluginCapabilities,
     TargetCapabilities,
 )
-from singer_sdk.plugin_base import JSONSchemaValidator
+from singer_sdk.plugin_base import JSONSchemaValidator, _ConfigInput
 
 from target_dlt.engines.base import Rules
 from target_dlt.environment import read_settings
 from target_dlt.errors import LoaderError
 from target_dlt.load import Load, Options
-from target_dlt.location import dataset_names, expand, is_folder, locate, notes
+from target_dlt.location import dataset_names, expand, is_folder, locate, notes, refuse_variables
 from target_dlt.messages.lines import SingerLineReader
 from target_dlt.setting_errors import explain
 from target_dlt.settings import COMMON, DLT, DUCKDB
@@ -40,8 +41,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
     from types import FrameType
-
-    from singer_sdk.plugin_base import _ConfigInput
 
     from target_dlt.engines.base import Engine, TableFormat
     from target_dlt.location import DatasetNames, Location
@@ -116,8 +115,9 @@ class DatasetTarget(Target):
         return read_settings(cls.config_jsonschema, cls._env_var_prefix, LOGGER)
 
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
-        """Validate the settings; errors are in words."""
+        """Validate the settings; null is "not set", and errors are in words."""
         schema = self.config_jsonschema
+        self._config = {name: held for name, held in self._config.items() if held is not None}
         found = JSONSchemaValidator(schema).iter_errors(self._config)
         errors = [text for error in found for text in explain(error, schema)]
         if errors and raise_errors:
@@ -126,13 +126,20 @@ class DatasetTarget(Target):
 
     @classmethod
     def cb_config(
-        cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]
+        cls,
+        ctx: click.Context,  # noqa: ARG003
+        param: click.Option,  # noqa: ARG003
+        value: tuple[str, ...],
     ) -> _ConfigInput:
         """Read `--config`; a file that is missing or no JSON is a usage error in one line."""
         try:
-            return super().cb_config(ctx, param, value)
-        except (OSError, ValueError) as error:
+            files = [read_json_file(path) for path in value if path != "ENV"]
+        except (OSError, ValueError, RuntimeError) as error:
             raise click.BadParameter(str(error)) from error
+        if not all(isinstance(settings, dict) for settings in files):
+            raise click.BadParameter("a file of settings holds a JSON object")
+        merged = {name: held for settings in files for name, held in settings.items()}
+        return _ConfigInput(config=merged, parse_env="ENV" in value)
 
     @classmethod
     def invoke(  # type: ignore[override]
@@ -365,9 +372,12 @@ class TargetDlt(DatasetTarget):
                 f'{name}: {", ".join(missing)} not installed: pip install "tap-cloudapis[{extra}]"'
             )
         dataset_name = self.config["default_target_schema"]
+        destination_config = self.config.get("destination_config") or {}
+        if isinstance(url := destination_config.get("bucket_url"), str):
+            refuse_variables(url, "destination_config.bucket_url")
         return self._packages(
             name,
-            self.config.get("destination_config") or {},
+            destination_config,
             dataset_name,
             self.config.get("pipeline_name") or _pipeline_name(dataset_name),
             table_format=None if table_format == "none" else table_format,

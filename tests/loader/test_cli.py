@@ -15,12 +15,13 @@ from singer_sdk.exceptions import ConfigValidationError
 
 from target_dlt.engines import duckdb as engine
 from target_dlt.errors import LoaderError
-from target_dlt.target import TargetDuckDB
+from target_dlt.target import TargetDlt, TargetDuckDB
 from tests.loader.support import (
     INTEGER,
     MOMENT,
     SCRIPT,
     STRING,
+    activate,
     load,
     problems,
     query,
@@ -28,6 +29,7 @@ from tests.loader.support import (
     run,
     schema,
     state,
+    versioned,
 )
 
 MESSAGES = [schema("t", {"id": INTEGER}, ["id"]), record("t", id=1), state({"n": 1})]
@@ -83,7 +85,15 @@ def test_a_wrong_setting_is_named_in_one_line(tmp_path):
             "the schema cannot be called as the file, 'X'",
         ),
         ({"path": "postgres://me:hunter2@db"}, "'path' names no file: 'postgres:...' "),
+        ({"filepath": "s3://bucket/x.duckdb"}, "'filepath' names no file"),
         ({}, "'path', the DuckDB file to load into, is missing"),
+        ({"path": ""}, "'path', the DuckDB file to load into, is missing"),
+        ({"path": None}, "'path', the DuckDB file to load into, is missing"),
+        ({"path": "$HERE/x.duckdb"}, r"'path' holds a variable \(\$NAME"),
+        ({"path": "md:${DB}", "token": "x"}, "'path' holds a variable"),
+        ({"filepath": "out/${HERE}/x.duckdb"}, "'filepath' holds a variable"),
+        ({"path": "%HERE%/x.duckdb"}, "'path' holds a variable"),
+        ({"path": "x.duckdb", "temp_dir": "$TMPDIR"}, "'temp_dir' holds a variable"),
     ],
 )
 def test_settings_that_make_no_sense_are_named(config, error):
@@ -101,6 +111,9 @@ def test_settings_that_make_no_sense_are_named(config, error):
         ("batch_size_rows", 1.5, "a whole number of at least 1, not 1.5"),
         ("flattening_max_depth", "1", "a whole number of at least 0, not '1'"),
         ("memory_limit", "lots", "a size, like 512MB or 4GB, not 'lots'"),
+        ("default_target_schema", "", "the name of a schema, not ''"),
+        ("default_target_schema", " ", "the name of a schema, not ' '"),
+        ("memory_limit", "", "a size, like 512MB or 4GB, not ''"),
         ("pipeline_name", "a/b", "made of letters, digits, _ and -, not 'a/b'"),
         ("hard_delete", "perhaps", "true or false, not 'perhaps'"),
         ("path", 1, "text, not 1"),
@@ -112,6 +125,44 @@ def test_a_wrong_value_is_told_in_words(setting, value, expected):
     with pytest.raises(ConfigValidationError) as caught:
         TargetDuckDB(config={"path": "x.duckdb", setting: value})
     assert caught.value.errors == [f"'{setting}' must be {expected}"]
+
+
+@pytest.mark.parametrize("engine", ["duckdb", "package"])
+def test_null_is_the_default_of_every_setting(tmp_path, engine):
+    path = tmp_path / "db.duckdb"
+    names = TargetDuckDB.config_jsonschema["properties"].keys() - {"path"}
+    config = {**dict.fromkeys(names), "engine": engine}
+    config |= {"default_target_schema": "raw"} if engine == "package" else {}
+    load(path, [MESSAGES[0], versioned("t", 1, id=1), activate("t", 1)], **config)
+    load(
+        path,
+        [MESSAGES[0], versioned("t", 2, id=2), activate("t", 2)],
+        **{**config, "hard_delete": True},
+    )
+    sql = "SELECT id FROM raw.t" if engine == "package" else "SELECT id FROM main.t"
+    assert query(path, sql) == [(2,)]  # ACTIVATE_VERSION is heeded
+
+
+def test_null_and_empty_settings_of_target_dlt_are_named():
+    with pytest.raises(ConfigValidationError) as caught:
+        TargetDlt(config={"destination": None})
+    assert caught.value.errors == ["'destination' is missing"]
+    with pytest.raises(ConfigValidationError) as caught:
+        TargetDlt(config={"destination": ""})
+    assert caught.value.errors == ["'destination' must be the name of a destination, not ''"]
+    config = {"destination": "filesystem", "destination_config": {"bucket_url": "file:///$HERE"}}
+    with pytest.raises(LoaderError, match=r"'destination_config\.bucket_url' holds a variable"):
+        TargetDlt(config=config)
+
+
+@pytest.mark.parametrize("text", ["null", "[]", '[["path", "x"]]', '"path"', "7", "{", ""])
+def test_a_file_that_holds_no_settings_is_told_without_a_traceback(tmp_path, text):
+    (tmp_path / "config.json").write_text(text)
+    result = run("--config", str(tmp_path / "config.json"))
+    assert result.returncode == 2
+    assert "Traceback" not in result.stderr
+    if text not in {"{", ""}:
+        assert "a file of settings holds a JSON object" in result.stderr
 
 
 @pytest.mark.parametrize(
