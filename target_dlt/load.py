@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 from target_dlt.decoding import decode_exactly
 from target_dlt.engines.base import Activation, StreamLoad
 from target_dlt.errors import BadMessageError, BadRecordError, RecordBeforeSchemaError
+from target_dlt.messages.json_schema import without_nulls
 from target_dlt.messages.schema import StreamSchema, parse_schema
 from target_dlt.messages.state import CommitPolicy, StateKeeper
 from target_dlt.rows import quarantine
@@ -153,10 +154,17 @@ class Load:
         if not stream or message.schema is None:
             raise BadMessageError('a SCHEMA needs "stream" and "schema"')
         mapper = self._options.mapper
+        document = without_nulls(message.schema)
         if mapper is None:
-            self._open(stream, message.schema, message.key_properties)
+            self._open(stream, document, message.key_properties)
             return
-        for mapped in mapper.schemas(stream, message.schema, message.key_properties):
+        with _told(stream):  # the mapper only knows properties of the root itself, keys among them
+            described = parse_schema(stream, document, message.key_properties)
+        properties = dict(described.properties)
+        for key in described.keys:
+            properties.setdefault(key, {"type": "string"})
+        document = {**document, "properties": properties}
+        for mapped in mapper.schemas(stream, document, message.key_properties):
             self._open(*mapped)
 
     def _open(self, stream: str, document: dict[str, Any], keys: list[str] | None) -> None:

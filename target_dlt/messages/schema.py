@@ -6,14 +6,17 @@ Follows the Singer specification (SCHEMA messages) and dlt's data types
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+from target_dlt.messages.json_schema import JSONSchema, alternatives, properties_of, told_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 DataType = Literal[
     "bigint", "double", "decimal", "wei", "bool", "text", "timestamp", "date", "time", "json"
 ]
-JSONSchema = Mapping[str, Any]
 
 _SCALARS: Mapping[str, DataType] = {"integer": "bigint", "number": "double", "boolean": "bool"}
 _FORMATS: Mapping[str, DataType] = {
@@ -61,6 +64,7 @@ class StreamSchema:
         keeps_unknown: Whether record keys outside the schema are loaded (the default of JSON
             schema); with `additionalProperties: false` they are left out.
         document: The JSON schema itself.
+        properties: The schemas of its properties, wherever it has them.
         ids: Properties, beside the columns, whose values are dlt's ids of the rows.
     """
 
@@ -69,6 +73,7 @@ class StreamSchema:
     keys: tuple[str, ...]
     keeps_unknown: bool
     document: JSONSchema = field(default_factory=dict)
+    properties: JSONSchema = field(default_factory=dict)
     ids: tuple[str, ...] = ()
 
 
@@ -84,18 +89,34 @@ def parse_schema(stream: str, schema: JSONSchema, keys: list[str] | None) -> Str
         The typed columns; key properties that the schema does not describe are text.
 
     Raises:
-        ValueError: If the schema describes no properties of records.
+        ValueError: If the schema is in no form that a JSON schema has.
     """
-    is_open = schema.get("patternProperties") or schema.get("additionalProperties")
-    properties = schema.get("properties", {} if is_open else None)
-    if not isinstance(properties, Mapping):
-        raise ValueError('the schema has no "properties"')  # noqa: TRY004
-    columns = {name: data_type(sub, root=schema) for name, sub in properties.items()}
+    parts = [node for kind, node in alternatives(schema, schema) if kind == "object"]
+    parts = [node for node in parts if node is not schema]
+    properties = _joined([properties_of(node) for node in (schema, *parts)])
+    columns: dict[str, DataType] = {}
+    for name, sub in properties.items():
+        with told_of(name):
+            columns[name] = data_type(sub, root=schema)
     key_names = tuple(keys or ())
     for key in key_names:
         columns.setdefault(key, "text")
-    keeps_unknown = schema.get("additionalProperties") is not False
-    return StreamSchema(stream, columns, key_names, keeps_unknown, schema)
+    is_closed = _is_closed(schema) or (bool(parts) and all(map(_is_closed, parts)))
+    return StreamSchema(stream, columns, key_names, not is_closed, schema, properties)
+
+
+def _is_closed(schema: JSONSchema) -> bool:
+    return schema.get("additionalProperties") is False
+
+
+def _joined(found: list[JSONSchema]) -> JSONSchema:
+    """Join the properties that the parts of a union describe, or all of which hold."""
+    schemas: dict[str, list[Any]] = {}
+    for properties in found:
+        for name, sub in properties.items():
+            if sub not in schemas.setdefault(name, []):
+                schemas[name].append(sub)
+    return {name: subs[0] if len(subs) == 1 else {"allOf": subs} for name, subs in schemas.items()}
 
 
 def data_type(schema: Any, *, root: JSONSchema) -> DataType:
@@ -136,56 +157,14 @@ def _common_type(found: set[DataType]) -> DataType:
     return "decimal" if found <= {"bigint", "double", "decimal", "wei"} else "text"
 
 
-def alternatives(
-    schema: Any, root: JSONSchema, depth: int = 0
-) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """List what a value may be, through unions and references.
-
-    Args:
-        schema: Schema of one property, as in `data_type`.
-        root: The schema that local references point into.
-        depth: How many unions and references led here.
-
-    Yields:
-        A type of JSON but null (`object` for anything undescribed), and the schema that says so.
-    """
-    if not isinstance(schema, Mapping) or depth > 20:  # noqa: PLR2004
-        yield "object", {}
-        return
-    if isinstance(reference := schema.get("$ref"), str):
-        yield from alternatives(_resolve(reference, root), root, depth + 1)
-        return
-    branches = [b for union in ("anyOf", "oneOf", "allOf") for b in schema.get(union, ())]
-    for branch in branches:
-        if branch != {"type": "null"}:
-            yield from alternatives(branch, root, depth + 1)
-    types = schema.get("type", ())
-    names = {types} if isinstance(types, str) else set(types)
-    if not names and not branches:
-        values = schema.get("enum", [schema["const"]] if "const" in schema else [])
-        names = {_json_type(value) for value in values} or {"object"}
-    for name in names - {"null"}:
-        yield name, schema
-
-
 def _one_type(name: str, schema: Mapping[str, Any]) -> DataType:
     if name == "string":
-        return _FORMATS.get(schema.get("format", ""), "text")
-    if name == "integer" and (schema.get("maximum") or 0) > _BIGINT_MAX:
-        return "wei"
+        text_format = schema.get("format")
+        return _FORMATS.get(text_format, "text") if isinstance(text_format, str) else "text"
+    if name == "integer":
+        most = schema.get("maximum")
+        return "wei" if isinstance(most, (int, float)) and most > _BIGINT_MAX else "bigint"
     return _SCALARS.get(name, "json")
-
-
-def _resolve(reference: str, root: JSONSchema) -> Any:
-    node: Any = root
-    for part in reference.removeprefix("#").strip("/").split("/"):
-        node = node.get(part) if isinstance(node, Mapping) else None
-    return node
-
-
-def _json_type(value: Any) -> str:
-    names = {bool: "boolean", int: "integer", float: "number", str: "string", type(None): "null"}
-    return names.get(type(value), "object")
 
 
 def wider_type(existing: DataType, wanted: DataType) -> DataType | None:

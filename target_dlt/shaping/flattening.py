@@ -16,13 +16,15 @@ from singer_sdk.helpers._flattening import (
     flatten_key,
 )
 
+from target_dlt.messages.json_schema import properties_of, told_of
 from target_dlt.messages.schema import data_type
 from target_dlt.names import Level
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from target_dlt.messages.schema import JSONSchema, StreamSchema
+    from target_dlt.messages.json_schema import JSONSchema
+    from target_dlt.messages.schema import DataType, StreamSchema
     from target_dlt.names import Path
 
 
@@ -49,16 +51,19 @@ class Flattener:
     def __init__(self, schema: StreamSchema, options: FlatteningOptions) -> None:
         self._max_depth = options.max_depth
 
-        def name(path: Path) -> str:
+        def spell(path: Path) -> str:
             *parents, key = path
             return flatten_key(
                 key, parents, options.separator, max_key_length=options.max_key_length
             )
 
-        self._top = Level(name, set())
-        declared = schema.document["properties"]
+        self._top = Level(spell, set())
+        declared = schema.properties
         properties = self._flat(declared, self._top, 0)
-        columns = {name: data_type(sub, root=schema.document) for name, sub in properties}
+        columns: dict[str, DataType] = {}
+        for name, sub in properties:
+            with told_of(name):
+                columns[name] = data_type(sub, root=schema.document)
         for key in schema.keys:
             columns.setdefault(key, "text")
         self._columns = frozenset(columns)
@@ -69,7 +74,7 @@ class Flattener:
     def _flat(self, properties: JSONSchema, level: Level, depth: int) -> Iterator[tuple[str, Any]]:
         for key, sub in properties.items():
             if depth < self._max_depth and _is_laid_out(sub):
-                yield from self._flat(sub["properties"], level.below(key), depth + 1)
+                yield from self._flat(properties_of(sub), level.below(key), depth + 1)
             else:
                 yield level[key], sub
 
@@ -101,5 +106,9 @@ class Flattener:
 
 
 def _is_laid_out(schema: Any) -> bool:
-    types = schema.get("type", ()) if isinstance(schema, dict) else ()
-    return "object" in types and "properties" in schema
+    types = schema.get("type") if isinstance(schema, dict) else None
+    return (
+        isinstance(types, (str, list))
+        and "object" in types
+        and schema.get("properties") is not None
+    )

@@ -22,13 +22,15 @@ from target_dlt.dlt_internals import (
     nested_row_id,
     new_row_id,
 )
-from target_dlt.messages.schema import StreamSchema, alternatives, data_type, scalar_type
+from target_dlt.messages.json_schema import alternatives, properties_of, told_of
+from target_dlt.messages.schema import StreamSchema, data_type, scalar_type
 from target_dlt.names import Level
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from target_dlt.messages.schema import DataType, JSONSchema
+    from target_dlt.messages.json_schema import JSONSchema
+    from target_dlt.messages.schema import DataType
     from target_dlt.names import Path
 
 _SYSTEM = frozenset({LOAD_ID, ROW_ID, PARENT_ID, ROOT_ID, LIST_INDEX})
@@ -93,9 +95,9 @@ class Unnester:
         known = replace(known, json_columns={**known.json_columns, (): kept})
         self._root = _Table((), known, naming)
         self._document = schema.document
-        properties = schema.document["properties"]
+        properties = schema.properties
         self._declared = None if schema.keeps_unknown else {*properties, *schema.keys}
-        self._declare(self._root, schema.document, self._root.level)
+        self._declare(self._root, {"properties": properties}, self._root.level)
         key_names = [self._key_name(key, key in properties) for key in schema.keys]
         for name, key in zip(key_names, schema.keys, strict=True):
             self._root.columns.setdefault(name, schema.columns[key])
@@ -142,19 +144,25 @@ class Unnester:
         if any(node is other for other in above):
             return
         inside = (*above, node)
-        for key, sub in (node.get("properties") or {}).items():
-            path = (*level.path, key)
-            if table.keeps_json(path):
-                table.columns[level[key]] = data_type(sub, root=self._document)
-                continue
-            scalar = scalar_type(sub, root=self._document)
-            if scalar is not None:
-                table.columns[level[key]] = scalar
-            for kind, found in alternatives(sub, self._document):
-                if kind == "object":
-                    self._declare(table, found, level.below(key), inside)
-                elif kind == "array":
-                    self._declare_items(table.list_table(path), found, inside)
+        for key, sub in properties_of(node).items():
+            with told_of(key):
+                self._declare_one(table, key, sub, level, inside)
+
+    def _declare_one(
+        self, table: _Table, key: str, sub: Any, level: Level, above: tuple[JSONSchema, ...]
+    ) -> None:
+        path = (*level.path, key)
+        if table.keeps_json(path):
+            table.columns[level[key]] = data_type(sub, root=self._document)
+            return
+        scalar = scalar_type(sub, root=self._document)
+        if scalar is not None:
+            table.columns[level[key]] = scalar
+        for kind, found in alternatives(sub, self._document):
+            if kind == "object":
+                self._declare(table, found, level.below(key), above)
+            elif kind == "array":
+                self._declare_items(table.list_table(path), found, above)
 
     def _declare_items(
         self, table: _Table, node: JSONSchema, above: tuple[JSONSchema, ...]

@@ -57,7 +57,17 @@ DEEP = "[" * 100_000
         ([ID, '{"type": "RECORD", "stream": "t"}'], "line 2: stream 't': .* without a record"),
         ([ID, '{"type": "RECORD", "record": {}}'], "line 2: a RECORD without a stream"),
         (['{"type": "SCHEMA", "stream": "t"}'], 'line 1: a SCHEMA needs "stream" and "schema"'),
-        (['{"type": "SCHEMA", "stream": "t", "schema": {}}'], "line 1: stream 't': .*properties"),
+        (
+            [schema("t", {"a": {"type": 7}})],
+            "line 1: .* property 'a': \"type\" is neither",
+        ),
+        ([schema("t", {"a": {"type": [{}]}})], "line 1: .* property 'a': \"type\" is neither"),
+        ([schema("t", {"a": {"anyOf": {}, "oneOf": {"a": 1}}})], "property 'a': \"oneOf\" is no"),
+        ([schema("t", {"a": {"enum": "x"}})], "line 1: .* property 'a': \"enum\" is no list"),
+        (
+            [json.dumps({**json.loads(ID), "schema": {"properties": ["a"]}})],
+            "line 1: stream 't': \"properties\" is no object",
+        ),
         (['{"type": "ACTIVATE_VERSION", "stream": "t", "version": 1}'], "line 1: .* before its"),
         ([ID, '{"type": "ACTIVATE_VERSION", "stream": "t"}'], 'line 2: .* and "version"'),
         (['{"type": "STRANGE"}'], "line 1: a message of unknown type 'STRANGE'"),
