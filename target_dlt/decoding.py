@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import msgspec
@@ -26,7 +26,14 @@ def _integer(text: str) -> int | Decimal:
         return Decimal(text)
 
 
-_loads = json.JSONDecoder(parse_float=Decimal, parse_int=_integer).decode
+def _fraction(text: str) -> Decimal | str:
+    try:
+        return Decimal(text)
+    except InvalidOperation:  # its exponent is beyond what can be computed
+        return text
+
+
+_loads = json.JSONDecoder(parse_float=_fraction, parse_int=_integer).decode
 
 
 def decode_exactly(text: bytes) -> Any:
@@ -36,7 +43,8 @@ def decode_exactly(text: bytes) -> Any:
         text: One JSON document in UTF-8; NaN and Infinity are taken as Python writes them.
 
     Returns:
-        Plain values; fractions are `Decimal`, non-finite numbers `float`.
+        Plain values; fractions are `Decimal`, non-finite numbers `float`, and numbers with an
+        exponent beyond what `Decimal` can hold the text that they are written as.
 
     Raises:
         ValueError: If it is not JSON.
@@ -45,7 +53,7 @@ def decode_exactly(text: bytes) -> Any:
     return _loads(text.decode("utf-8").strip())
 
 
-_decode = msgspec.json.Decoder(float_hook=Decimal).decode
+_decode = msgspec.json.Decoder(float_hook=_fraction).decode
 
 
 def decode_quickly(text: bytes) -> Any:

@@ -27,6 +27,7 @@ from dlt.pipeline.state_sync import (
     state_doc,
 )
 
+from target_dlt.dlt_internals.naming import told_of_dataset
 from target_dlt.dlt_internals.schema import DatasetSchema
 from target_dlt.dlt_internals.tables import ROW_ID
 
@@ -59,14 +60,15 @@ class Dataset:
         self.pipeline_name = pipeline_name
         self.dataset_name = dataset_name
         self._schema_name = schema_name or dataset_name
-        log_no_lookups()
-        self._destination = duckdb_destination(connection, staging_config=None)
-        self._config = DuckDbClientConfiguration()._bind_dataset_name(self._schema_name)  # noqa: SLF001
-        self._config.local_dir = os.curdir  # nothing is kept there
-        self._schema = Schema(normalize_schema_name(pipeline_name))
-        self._client = self._make_client()
-        self._client.sql_client.open_connection()
-        self._state = self._restore()
+        with told_of_dataset(dataset_name):
+            log_no_lookups()
+            self._destination = duckdb_destination(connection, staging_config=None)
+            self._config = DuckDbClientConfiguration()._bind_dataset_name(self._schema_name)  # noqa: SLF001
+            self._config.local_dir = os.curdir  # nothing is kept there
+            self._schema = Schema(normalize_schema_name(pipeline_name))
+            self._client = self._make_client()
+            self._client.sql_client.open_connection()
+            self._state = self._restore()
 
     def _make_client(self) -> Any:
         return self._destination.client(self._schema, self._config)

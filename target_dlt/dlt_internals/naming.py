@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import re
+import zlib
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import duckdb
+from dlt.common.exceptions import DltException
 from dlt.common.normalizers.json.helpers import get_nested_row_hash
 from dlt.common.normalizers.json.relational import DataItemNormalizer
 from dlt.common.normalizers.utils import generate_dlt_id
 from dlt.common.schema import Schema
 from dlt.common.storages.load_package import create_load_id
+from dlt.destinations.exceptions import DatabaseException
+
+from target_dlt.errors import LoaderError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from target_dlt.names import Path
 
@@ -55,9 +62,22 @@ class Naming:
         return str(self._naming.shorten_fragments(root, *path))
 
 
+@contextmanager
+def told_of_dataset(dataset_name: str) -> Iterator[None]:
+    """Tell in one line why dlt does not go on with what is there, or with its own settings."""
+    try:
+        yield
+    except (DatabaseException, duckdb.Error):
+        raise
+    except (DltException, ValueError, LookupError, TypeError, zlib.error) as error:
+        why = " ".join(str(error).split())
+        raise LoaderError(f"dataset {dataset_name!r}: dlt cannot go on with it: {why}") from error
+
+
 def normalize_dataset_name(name: str) -> str:
     """Apply dlt's naming convention to the name of a dataset."""
-    return str(Schema("naming").naming.normalize_table_identifier(name))
+    with told_of_dataset(name):
+        return str(Schema("naming").naming.normalize_table_identifier(name))
 
 
 def load_ids_in_name(path: str) -> set[str]:

@@ -143,7 +143,7 @@ class SingerLineReader(GenericSingerReader[bytes]):
         except BadMessageError as error:
             error.line = number
             raise
-        except (ValueError, RecursionError) as error:
+        except (ValueError, ArithmeticError, RecursionError) as error:
             bad = BadMessageError(_why(line, error))
             bad.line = number
             raise bad from error

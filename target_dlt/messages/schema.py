@@ -7,6 +7,7 @@ Follows the Singer specification (SCHEMA messages) and dlt's data types
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
 from target_dlt.messages.json_schema import JSONSchema, alternatives, properties_of, told_of
@@ -163,7 +164,7 @@ def _one_type(name: str, schema: Mapping[str, Any]) -> DataType:
         return _FORMATS.get(text_format, "text") if isinstance(text_format, str) else "text"
     if name == "integer":
         most = schema.get("maximum")
-        return "wei" if isinstance(most, (int, float)) and most > _BIGINT_MAX else "bigint"
+        return "wei" if isinstance(most, (int, float, Decimal)) and most > _BIGINT_MAX else "bigint"
     return _SCALARS.get(name, "json")
 
 

@@ -9,7 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from target_dlt.decoding import decode_exactly, storable
-from target_dlt.errors import LoaderError
+from target_dlt.errors import BadMessageError, LoaderError
+
+#: The encoder of dlt's state goes some 250 levels deep.
+_DEEPEST = 200
 
 
 @dataclass
@@ -63,8 +66,13 @@ class StateKeeper:
 
         Raises:
             ValueError: If it is not UTF-8.
+            BadMessageError: If it is nested deeper than dlt keeps it.
         """
         value.decode()
+        opened = value.count(b"[") + value.count(b"{")
+        if opened > _DEEPEST and _depth(decode_exactly(value)) > _DEEPEST:
+            msg = f"a STATE that is nested deeper than {_DEEPEST} levels cannot be kept"
+            raise BadMessageError(msg)
         self._value = value
 
     @property
@@ -93,6 +101,14 @@ class StateKeeper:
                 "the rows before it are committed"
             ) from error
         self._value = None
+
+
+def _depth(value: Any) -> int:
+    depth, level = 0, [value]
+    while level := [item for item in level if isinstance(item, (dict, list))]:
+        depth += 1
+        level = [x for item in level for x in (item.values() if isinstance(item, dict) else item)]
+    return depth
 
 
 def _write(line: bytes) -> None:

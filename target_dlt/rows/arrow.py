@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import msgspec
 import pyarrow as pa
@@ -179,8 +179,16 @@ class RecordBuffer:
 
     def _add_slowly(self, line: bytes) -> None:
         message = decode_exactly(line)
+        self.add_record(message.get("record"), self._version_of(message))
+
+    def _version_of(self, message: Mapping[str, Any]) -> int | None:
         version = message.get("version")
-        self.add_record(message.get("record"), version if isinstance(version, int) else None)
+        try:
+            return None if version is None else cast("int", to_field("bigint", version))
+        except MisfitError:
+            raise BadRecordError(
+                f"stream {self.schema.stream!r}: the version of a RECORD is no number of 64 bits"
+            ) from None
 
     def add_record(self, record: Any, version: int | None = None) -> None:
         """Take one record, decoded as `decode_exactly` does it.
@@ -213,6 +221,7 @@ class RecordBuffer:
             except MisfitError:
                 if name in self.schema.keys:
                     raise self._wrong_key(name) from None
+                to_field(infer_type(value), value)  # fails here, if it does, and not in `seal`
                 misfits[name] = value
         row = self._record(**values, **{name: record[name] for name in self.schema.ids})
         self._check_keys(row)

@@ -30,7 +30,7 @@ from tests.loader.support import (
     typed,
 )
 
-ID = schema("t", {"id": INTEGER, "tree": typed("object")}, ["id"])
+ID = schema("t", {"id": INTEGER, "tree": typed("object"), "at": MOMENT}, ["id"])
 DEEP = "[" * 100_000
 
 
@@ -75,6 +75,17 @@ DEEP = "[" * 100_000
         (["[]"], "line 1: "),
         (["{}"], "line 1: not a Singer message"),
         ([ID, '{"type": "BATCH", "stream": "t"}'], "line 2: a BATCH needs"),
+        *[
+            ([ID, ID, raw_record("t", '{"id": 1}, "version": ' + version)], "line 3: .* version")
+            for version in ('"x"', "1.5", "true", "[]", "1" * 30, "1E999999999999999999999")
+        ],
+        (
+            [ID, '{"type": "STATE", "value": ' + "[" * 201 + "]" * 201 + "}"],
+            "line 2: a STATE",
+        ),
+        ([ID, '{"type": "STATE", "value": ' + DEEP + "}"], "line 2: nested too deeply"),
+        ([ID, raw_record("t", '{"id": 1E999999999999999999999}')], "line 2: .* the key 'id'"),
+        ([ID, raw_record("t", '{"id": 1, "at": ' + "[" * 900 + "]" * 900 + "}")], "too deeply"),
     ],
 )
 def test_wrong_messages_are_named_in_one_line(tmp_path, messages, error):

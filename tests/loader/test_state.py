@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import zlib
+from typing import Any
+
+import duckdb
+import pytest
 
 from tests.loader.support import (
     INTEGER,
     STRING,
     load,
+    problems,
     query,
     raw_record,
     record,
+    run,
     schema,
     state,
 )
@@ -86,3 +94,40 @@ def _watched(commit, folder, seen):
         commit(self)
 
     return watched
+
+
+@pytest.mark.parametrize("engine", ["duckdb", "package"])
+@pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":[', "]}")])
+def test_a_state_may_be_two_hundred_levels_deep(tmp_path, capsys, engine, opening, closing):
+    times = 200 // len([c for c in opening if c in "[{"])
+    value = opening * times + closing * times
+    messages = [schema("t", {"id": INTEGER}, ["id"]), f'{{"type":"STATE","value":{value}}}']
+    for _ in range(2):
+        load(tmp_path / "db.duckdb", messages, engine=engine, default_target_schema="raw")
+        assert capsys.readouterr().out == value + "\n"
+
+
+@pytest.mark.parametrize("engine", ["duckdb", "package"])
+@pytest.mark.parametrize("damage", ["newer", "damaged", "settings"])
+def test_what_dlt_cannot_go_on_with_is_told_in_one_line(tmp_path, engine, damage):
+    path = tmp_path / "db.duckdb"
+    messages = [schema("t", {"id": INTEGER}, ["id"]), state(1)]
+    options: dict[str, Any] = {"engine": engine, "default_target_schema": "raw"}
+    load(path, messages, **options)
+    if damage == "settings":
+        (tmp_path / ".dlt").mkdir()
+        (tmp_path / ".dlt" / "config.toml").write_text("this is = not toml [\n")
+    else:
+        with duckdb.connect(str(path)) as connection:
+            kept = connection.execute("SELECT state FROM raw._dlt_pipeline_state").fetchone()
+            assert kept is not None
+            changed = json.loads(zlib.decompress(base64.b64decode(kept[0])))
+            changed["_state_engine_version"] = 99
+            packed = base64.b64encode(zlib.compress(json.dumps(changed).encode())).decode()
+            text = packed if damage == "newer" else "damaged"
+            connection.execute("UPDATE raw._dlt_pipeline_state SET state = ?", [text])
+    config = {"path": str(path), **options}
+    result = run(messages=messages, config=config, folder=tmp_path, cwd=tmp_path)
+    assert result.returncode == 1
+    (line,) = problems(result.stderr)
+    assert " ERROR " in line

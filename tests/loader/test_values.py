@@ -23,6 +23,7 @@ from tests.loader.support import (
     raw_record,
     record,
     schema,
+    state,
     typed,
 )
 
@@ -232,4 +233,23 @@ def test_unknown_keys_become_columns(tmp_path):
         (2, "x", 3, None, '["a"]'),
         (3, None, None, 4.5, None),
         (4, "y", None, None, None),
+    ]
+
+
+@pytest.mark.parametrize("engine", ["duckdb", "package"])
+@pytest.mark.parametrize("shape", [{}, {"add_metadata_columns": True}])
+def test_exponents_beyond_what_can_be_computed_stay_the_text_that_came(tmp_path, engine, shape):
+    path = tmp_path / "db.duckdb"
+    large, small = "1E999999999999999999999", "-1.5e-999999999999999999999"
+    properties = {"id": INTEGER, "n": NUMBER, "d": DECIMAL, "i": INTEGER}
+    described = schema("t", properties)
+    rows = [
+        raw_record("t", f'{{"id": 1, "n": {large}}}'),
+        raw_record("t", f'{{"id": 2, "n": {small}, "d": {large}, "i": {small}, "more": {large}}}'),
+    ]
+    load(path, [described, *rows, state(1)], engine=engine, default_target_schema="raw", **shape)
+    sql = "SELECT id, n, n__v_text, d__v_text, i__v_text, more FROM raw.t ORDER BY id"
+    assert query(path, sql) == [
+        (1, None, large, None, None, None),
+        (2, None, small, large, small, large),
     ]
