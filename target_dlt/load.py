@@ -97,6 +97,7 @@ class Load:
         self._unsealed_bytes = 0
         self._commit_bytes = 0
         self._quarantine = quarantine.Quarantine()
+        self._refused = 0
         self._rows: Counter[str] = Counter()
         self._engine: Engine | None = None
         self.is_committing = False
@@ -130,6 +131,7 @@ class Load:
     def _set_aside(self, stream: str, number: int, error: BadRecordError, record: Any) -> None:
         self._policy.add(1, 0)
         self._quarantine.add(stream, number, error.message, record)
+        self._refused += 1
         LOGGER.warning("%s; kept in table %r", error, quarantine.SCHEMA.stream)
 
     def message(self, message: Message) -> None:
@@ -287,6 +289,13 @@ class Load:
             f", {refused:,} records quarantined" if refused else "",
         )
 
+    @property
+    def uncommitted(self) -> int:
+        """How many records were taken since the last commit."""
+        kept = [chunk for stream in self._lanes for chunk in self._spool.chunks(stream)]
+        unsealed = sum(lane.records for lane in self._lanes.values())
+        return sum(len(chunk.table) for chunk in kept) + unsealed + self._refused
+
     def discard(self) -> None:
         """Drop what is not committed, temporary files too."""
         self._spool.clear()
@@ -318,11 +327,11 @@ class Load:
         self.is_committing = True
         try:
             engine.commit(loads, self._state.value, self._state.emit)
+            self._replaced.update(load.schema.stream for load in loads)
+            self._account(loads, time.monotonic() - started)
         finally:
             self.is_committing = False
         self.stop()
-        self._replaced.update(load.schema.stream for load in loads)
-        self._account(loads, time.monotonic() - started)
 
     def _account(self, loads: Sequence[StreamLoad], seconds: float) -> None:
         rows = 0
@@ -338,6 +347,7 @@ class Load:
             f"{rows / max(seconds, 1e-3):,.0f}",
         )
         self._spool.clear()
+        self._refused = 0
         self._new_schemas.clear()
         self._activations.clear()
         self._commit_bytes = 0

@@ -28,6 +28,7 @@ from singer_sdk.plugin_base import JSONSchemaValidator, _ConfigInput
 from target_dlt.engines.base import Rules
 from target_dlt.environment import read_settings
 from target_dlt.errors import LoaderError
+from target_dlt.last_line import tell_of_signal
 from target_dlt.load import Load, Options
 from target_dlt.location import dataset_names, expand, is_folder, locate, notes, refuse_variables
 from target_dlt.messages.lines import SingerLineReader
@@ -265,18 +266,19 @@ class DatasetTarget(Target):
         that still waits for the file is given up.
         """
         if self._load.is_committing:
-            self._load.stop = lambda: self._end(128 + signum)
+            self._load.stop = lambda: self._end(signum)
             return
-        self._end(128 + signum)
+        self._end(signum)
 
-    def _end(self, code: int) -> None:
+    def _end(self, signum: int) -> None:
         """End at once.
 
         An exception could come out in the middle of an import, whose lock would then be held for
         ever, and the thread that imports the engine would wait for it.
         """
+        tell_of_signal(signum, self._load.uncommitted)
         self._load.discard()
-        os._exit(code)
+        os._exit(128 + signum)
 
 
 class TargetDuckDB(DatasetTarget):

@@ -88,6 +88,7 @@ class RecordBuffer:
         self.columns: dict[str, DataType] = dict(schema.columns)
         self.rows: list[Any] = []
         self.chunks: list[Chunk] = []
+        self._sealing = 0
         self._always_null: set[str] = set()
         self._misfits: dict[Column, dict[int, Any]] = {}
         self._version: int | None = None
@@ -97,6 +98,11 @@ class RecordBuffer:
     def __len__(self) -> int:
         """Count the rows that are in no chunk yet."""
         return len(self.rows)
+
+    @property
+    def records(self) -> int:
+        """How many records were taken and not handed over, at any moment a signal may come."""
+        return len(self.rows) + self._sealing + sum(len(chunk.table) for chunk in self.chunks)
 
     def _compile(self) -> None:
         fields: list[tuple[str, Any, Any]] = []
@@ -271,7 +277,8 @@ class RecordBuffer:
         """Turn the rows taken so far into a chunk."""
         if not self.rows:
             return
-        rows, self.rows = self.rows, []
+        rows = self.rows
+        self._sealing, self.rows = len(rows), []
         arrays: list[pa.Array] = []
         for index, (name, kind) in enumerate(self.columns.items()):
             field = f"f{index}"
@@ -292,6 +299,7 @@ class RecordBuffer:
         arrays += [pa.array(map(attrgetter(name), rows), pa.string()) for name in self.schema.ids]
         table = pa.Table.from_arrays(arrays, names=names)
         self.chunks.append(Chunk(tuple(columns), table, self._path))
+        self._sealing = 0
 
     def take_chunks(self) -> list[Chunk]:
         """Hand over the sealed chunks."""

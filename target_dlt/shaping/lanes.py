@@ -100,6 +100,10 @@ class Lane(Protocol):
     def __len__(self) -> int:
         """Count the rows that are in no chunk yet."""
 
+    @property
+    def records(self) -> int:
+        """How many records were taken and not handed over."""
+
     def seal(self) -> None:
         """Turn the rows taken so far into chunks."""
 
@@ -141,6 +145,12 @@ class ShapedBuffer(DecodedRecords):
 
     def __len__(self) -> int:
         return sum(len(buffer) for buffer in self._buffers.values())
+
+    @property
+    def records(self) -> int:
+        """How many records were taken and not handed over."""
+        own = self._buffers.get(())
+        return own.records if own else 0
 
     def take(
         self, record: dict[str, Any], message: Mapping[str, Any], encode: Callable[[Any], bytes]

@@ -328,6 +328,7 @@ def test_a_file_in_use_is_waited_for(tmp_path, signum):
             assert target.wait(30) == 128 + signum
         holder.stdin.close()
     rest, output = target.stderr.read(), target.stdout.read()
+    assert ("(SIGTERM): 1 records since the last commit were dropped" in rest) is bool(signum)
     assert target.wait(30) == (128 + signum if signum else 0), rest
     assert output == ("" if signum else '{"n": 1}\n')
     target.stderr.close()
