@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from target_dlt.decoding import decode_exactly
+from target_dlt.decoding import as_utf8, decode_exactly
 from target_dlt.engines.base import Activation, StreamLoad
 from target_dlt.errors import BadMessageError, BadRecordError, RecordBeforeSchemaError
 from target_dlt.messages.json_schema import without_nulls
@@ -155,6 +155,8 @@ class Load:
         stream = message.stream
         if not stream or message.schema is None:
             raise BadMessageError('a SCHEMA needs "stream" and "schema"')
+        if as_utf8(stream) != stream:
+            raise BadMessageError(f"the name of stream {stream!r} has half a surrogate pair")
         mapper = self._options.mapper
         document = without_nulls(message.schema)
         if mapper is None:

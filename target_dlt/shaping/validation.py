@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from jsonschema import Draft7Validator
+from jsonschema.exceptions import UnknownType
 from jsonschema.validators import extend
+from referencing import Registry
+from referencing.exceptions import Unresolvable
 
-from target_dlt.errors import BadRecordError
+from target_dlt.errors import BadMessageError, BadRecordError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from target_dlt.messages.schema import StreamSchema
+
+#: What the validator raises where a schema is in no form that it knows.
+_ODD_SCHEMA = (
+    UnknownType,
+    Unresolvable,
+    re.error,
+    TypeError,
+    AttributeError,
+    ValueError,
+    LookupError,
+)
 
 
 def _is_number(_checker: Any, value: Any) -> bool:
@@ -46,10 +61,17 @@ def record_validator(schema: StreamSchema) -> Callable[[Any], None]:
     Formats are not looked at: the types of the columns take care of them. The error names the
     place and the rule, not the value, which may be a secret.
     """
-    errors = _Validator(schema.document).iter_errors
+    # An empty registry: nothing is fetched that a schema refers to.
+    errors = _Validator(schema.document, registry=Registry()).iter_errors
 
     def validate(record: Any) -> None:
-        error = next(errors(record), None)
+        try:
+            error = next(errors(record), None)
+        except _ODD_SCHEMA as odd:
+            why = " ".join(str(odd).partition("\n")[0].split())
+            raise BadMessageError(
+                f"stream {schema.stream!r}: validate_records needs a JSON schema of draft 7: {why}"
+            ) from odd
         if error is not None:
             place = "/".join(map(str, error.absolute_path)) or "the record"
             raise BadRecordError(

@@ -72,6 +72,7 @@ DEEP = "[" * 100_000
         ([ID, '{"type": "ACTIVATE_VERSION", "stream": "t"}'], 'line 2: .* and "version"'),
         (['{"type": "STRANGE"}'], "line 1: a message of unknown type 'STRANGE'"),
         ([ID, state(1), '{"type": "STATE"}'], 'line 3: a STATE needs "value"'),
+        ([ID, schema("\ud83d", {"id": INTEGER})], "line 2: the name of stream .* surrogate"),
         (["[]"], "line 1: "),
         (["{}"], "line 1: not a Singer message"),
         ([ID, '{"type": "BATCH", "stream": "t"}'], "line 2: a BATCH needs"),

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from target_dlt.errors import LoaderError
-from tests.loader.support import INTEGER, STRING, load, query, raw_record, schema
+from tests.loader.support import INTEGER, STRING, load, query, raw_record, record, schema
 
 PROPERTIES = {
     "id": {"type": "integer", "minimum": 0},
@@ -56,3 +56,23 @@ def test_a_stream_without_a_key(tmp_path):
     with pytest.raises(LoaderError, match="line 1: stream 't': no key_properties"):
         load(path, messages, primary_key_required=True)
     load(path, messages)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"type": "string", "pattern": r"^\p{L}+$"},
+        {"$ref": "#/definitions/none"},
+        {"$ref": "https://example.invalid/x.json"},
+        {"$ref": 7},
+        {"type": "any"},
+        {"type": "string", "maxLength": "5"},
+        {"type": "string", "required": True, "properties": [1], "allOf": [7]},
+    ],
+)
+@pytest.mark.parametrize("options", [{}, {"on_bad_record": "quarantine"}])
+def test_a_schema_that_nothing_can_be_held_to_is_told_in_one_line(tmp_path, odd, options):
+    messages = [schema("t", {"id": INTEGER, "s": odd}), record("t", id=1, s="a")]
+    with pytest.raises(LoaderError, match="line 2: stream 't': validate_records needs") as caught:
+        load(tmp_path / "db.duckdb", messages, validate_records=True, **options)
+    assert "\n" not in str(caught.value)
