@@ -25,6 +25,8 @@ from tests.dbt.scripted import (
 from tests.scripted_server import Reply
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tap_cloudapis.tap import TapCloudAPIs
     from tests.core.syncing import Record
 
@@ -36,25 +38,32 @@ def stamp(**units: float) -> str:
     return f"{datetime.now(UTC) - timedelta(**units):%Y-%m-%dT%H:%M:%S.%f}Z"
 
 
-LATE: dict[str, Record] = {
-    "queued": {},
-    "running": {"status": RUNNING, "started_at": ago()},
-    "cancelled in the queue": {"status": CANCELLED, "is_complete": True},
-    "ended": {"status": 10, "is_complete": True, "finished_at": ago(seconds=20)},
-    "cancelled": {"status": CANCELLED, "is_complete": True, "finished_at": ago(seconds=20)},
+def ended_now(status: int) -> Record:
+    """A run that ends while the test runs, whenever that is."""
+    return {"status": status, "is_complete": True, "finished_at": ago(seconds=5)}
+
+
+LATE: dict[str, Callable[[], Record]] = {
+    "queued": dict,
+    "running": lambda: {"status": RUNNING, "started_at": ago()},
+    "cancelled in the queue": lambda: {"status": CANCELLED, "is_complete": True},
+    "ended": lambda: ended_now(10),
+    "cancelled": lambda: ended_now(CANCELLED),
 }
 
 
 class TestSeenLate:
     @pytest.mark.parametrize("hours", [0, 24])
     @pytest.mark.parametrize("late", LATE.values(), ids=LATE)
-    def test_a_run_below_the_mark_is_read_and_followed(self, late: Record, hours: int) -> None:
+    def test_a_run_below_the_mark_is_read_and_followed(
+        self, late: Callable[[], Record], hours: int
+    ) -> None:
         dbt = Dbt([run(1000), waiting(1002), run(1003, hours=0.6)])
         syncs = Syncs(dbt, lookback_hours=hours)
         syncs.sync()
         for row in dbt.runs[1:]:
             cancel(row)
-        dbt.runs.append(waiting(1001, **{"created_at": ago(seconds=30), **late}))
+        dbt.runs.append(waiting(1001, **{"created_at": ago(seconds=30), **late()}))
         found = syncs.sync()
         assert found.count(1001) == 1
         syncs.assert_true()
