@@ -167,7 +167,6 @@ class FamilyStream(ContainedStream):
             return
         for child in self._wanted_children():
             if not child.wants(child_context):
-                child.report.unchanged += 1
                 child.outcomes[child.owner_of(child_context)].unchanged += 1
                 continue
             sync = partial(self._sync_child, child, child_context)

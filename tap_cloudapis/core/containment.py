@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 #: Lists of a stream that fail after every retry, one after another, before it is given up.
 UNAVAILABLE_IN_A_ROW = 3
-TOO_DEEP = "a value is nested too deep"
 
 
 @dataclass
@@ -130,7 +129,7 @@ class ContainedStream(EmittingStream):
             self.tap.report.fail(self.name, text, where)
         else:
             why = f"answered {exc.response.status_code}"
-            self.skip(why, where, in_full=f"{where}: {text}" if where else text)
+            self.skip(why, where, in_full=text)
 
     def named_failed(self, context: Context | None, read: Read, exc: TapError) -> None:
         """Report a list that the settings name; the other lists of the context go on.
@@ -230,7 +229,7 @@ class ContainedStream(EmittingStream):
                 raise
             except RecursionError:
                 outcome.failed += 1
-                self.failed(TapError(TOO_DEEP), context)
+                self.failed(TapError("a value is nested too deep"), context)
             except Exception as exc:
                 # Unexpected data in one stream must not end the others.
                 outcome.failed += 1
@@ -246,11 +245,10 @@ class ContainedStream(EmittingStream):
             if not any(exc.place in text for text in self.report.failures):
                 self.tap.report.fail(self.name, str(exc))
             return
-        where, told = self.place(context), str(exc)
-        if where and told.startswith(where):
-            self.tap.report.fail(self.name, self._hinted(told))
-        else:
-            self.tap.report.fail(self.name, self._hinted(told), where)
+        where = self.place(context)
+        # Paginators name the list themselves.
+        told = str(exc).removeprefix(where).removeprefix(": ") if where else str(exc)
+        self.tap.report.fail(self.name, self._hinted(told), where)
         if isinstance(exc, UnavailableError):
             self._count_unavailable()
 

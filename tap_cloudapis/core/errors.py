@@ -54,6 +54,11 @@ class ResponseError(TapError, FatalAPIError):
         super().__init__(message)
         self.response = response
 
+    @property
+    def is_not_found(self) -> bool:
+        """Whether what was asked for is not there, or not shown to this token (404)."""
+        return self.response.status_code == 404  # noqa: PLR2004
+
 
 class ClosedError(ResponseError):
     """All of an account or organization is closed to the token, or to this machine.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 #: Seconds between two lines of progress.
 PROGRESS_INTERVAL = 15.0
@@ -58,7 +58,6 @@ class StreamReport:
         notes: What else a reader of the summary should know, and of which lists.
         left_out: Records that are left out because they cannot be told from others.
         begun: Whether any of its lists was to be read.
-        unchanged: Lists that had nothing new to read, by what their parent says.
         unlisted: Whether an answer left open what is in the list: none where one belongs, which
             counted as an empty one, or a total that is no number.
         cut_off: Whether a list was not read because its service could not be used any more.
@@ -74,7 +73,6 @@ class StreamReport:
     notes: dict[str, Places] = field(default_factory=dict)
     left_out: int = 0
     begun: bool = False
-    unchanged: int = 0
     unlisted: bool = False
     cut_off: bool = False
     given_up: str = ""
@@ -107,7 +105,9 @@ class SyncReport:
         self.ended = ""
         self._logger = logger
         self._running: list[str] = []
-        self._kinds: dict[tuple[str, str], str] = {}
+        # What was said, without what differs from list to list, and of which lists.
+        self._said: dict[tuple[str, str], tuple[str, Places]] = {}
+        self._reasons: set[str] = set()
         self._since = time.monotonic()
         self._next_progress = self._since + PROGRESS_INTERVAL
 
@@ -162,13 +162,16 @@ class SyncReport:
             stream: The stream it is left out of.
             why: What it did, in few words ("answered 403").
             where: The list, as the beginning of a message ("account 7").
-            in_full: What the warning says instead, if there is more to say.
+            in_full: What the warning says instead of why, if there is more to say.
             quiet: Whether another stream has warned of it already.
         """
-        places = self[stream].skipped.setdefault(why, Places())
-        if places.add(where) and not quiet and len(places) <= NAMED:
-            text = in_full or (f"{where}: {why}" if where else why)
-            self._logger.warning("%s: skipped, %s%s", stream, text, _and_more(len(places)))
+        is_new = self[stream].skipped.setdefault(why, Places()).add(where)
+        if is_new and not quiet:
+            # Other lists may be refused for other reasons: each kind is told.
+            _, places = self._kind_of(stream, in_full or why, where)
+            if places.add(where) and len(places) <= NAMED:
+                text = placed(where, in_full or why)
+                self._logger.warning("%s: skipped, %s%s", stream, text, _and_more(len(places)))
 
     def leave_out(self, stream: str, what: str, where: str = "") -> None:
         """Count a record that is left out because it cannot be told from others; log the first.
@@ -181,16 +184,14 @@ class SyncReport:
         report = self[stream]
         report.left_out += 1
         if report.left_out <= NAMED:
-            text = f"{where}: {what}" if where else what
-            more = _and_more(report.left_out)
+            text, more = placed(where, what), _and_more(report.left_out)
             self._logger.error("%s: left out a record, %s%s", stream, text, more)
 
     def note(self, stream: str, what: str, where: str = "") -> None:
         """Warn of something that is valid but may be a mistake; see :meth:`fail`."""
         places = self[stream].notes.setdefault(what, Places())
         if places.add(where) and len(places) <= NAMED:
-            text = f"{where}: {what}" if where else what
-            self._logger.warning("%s: %s%s", stream, text, _and_more(len(places)))
+            self._logger.warning("%s: %s%s", stream, placed(where, what), _and_more(len(places)))
 
     def fail(self, stream: str, what: str, where: str = "") -> None:
         """Note and log what went wrong; of many lists the first few are named.
@@ -200,13 +201,14 @@ class SyncReport:
             what: What happened, and what to do.
             where: The list ("account 7").
         """
-        # What differs in numbers and names alone is the same: the first one stands for all.
-        kind = stream, _kind(what, where)
-        first = self._kinds.setdefault(kind, what)
-        places = self[stream].failures.setdefault(first, Places())
+        first, places = self._kind_of(stream, what, where)
+        self[stream].failures[first] = places
         if places.add(where) and len(places) <= NAMED:
-            text = f"{where}: {what}" if where else what
-            self._logger.error("%s: %s%s", stream, text, _and_more(len(places)))
+            self._logger.error("%s: %s%s", stream, placed(where, what), _and_more(len(places)))
+
+    def _kind_of(self, stream: str, what: str, where: str) -> tuple[str, Places]:
+        """What was first said like this of a stream, and of which lists it was said."""
+        return self._said.setdefault((stream, _kind(what, where)), (what, Places()))
 
     def fault(self, what: str) -> None:
         """Note and log what went wrong, where it is not of one stream alone."""
@@ -226,12 +228,11 @@ class SyncReport:
     def cut_off(self, stream: str, why: str) -> None:
         """Note that a list was not read as its service cannot be used; say why, but once."""
         self[stream].cut_off = True
-        told = [
-            f"{place}: {text}"
-            for report in self.streams.values()
-            for text, place in report.failures.items()
-        ]
-        if why not in self.faults and not any(why in text for text in told):
+        if why in self._reasons:
+            return
+        self._reasons.add(why)
+        told = [text for s in self.streams.values() for text in all_placed(s.failures)]
+        if not any(why in text for text in told):
             self.fault(why)
 
     def progress(self) -> None:
@@ -244,6 +245,16 @@ class SyncReport:
         self._logger.info(
             "%s: %s rows, %s requests so far", name, f"{report.rows:,}", f"{report.requests:,}"
         )
+
+
+def placed(where: str, text: str) -> str:
+    """A text behind the list that it is about, if it is about one."""
+    return f"{where}: {text}" if where else text
+
+
+def all_placed(what: Mapping[str, Places]) -> list[str]:
+    """What is to be said of lists, each behind their names."""
+    return [placed(str(places), text) for text, places in what.items()]
 
 
 def _kind(text: str, where: str) -> str:

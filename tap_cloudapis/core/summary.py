@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tap_cloudapis.core.report import StreamReport
+from tap_cloudapis.core.report import StreamReport, all_placed
 
 if TYPE_CHECKING:
     import logging
     from collections.abc import Collection, Mapping
 
-    from tap_cloudapis.core.report import Places, SyncReport
+    from tap_cloudapis.core.report import SyncReport
 
 #: How the reason ends why a stream was not read that had nothing to read.
 NO_ROW = "has no row"
+#: The reason why a stream was not read all of whose lists are as they were.
+NOTHING_NEW = "nothing new"
 #: The most errors that are repeated below the summary.
 REPEATED = 20
 
@@ -42,8 +44,7 @@ def log_summary(
     missing = {
         name: text
         for name in names
-        if name not in failed
-        and (text := ", ".join(_told(report[name].skipped)) or _if_missing(unread.get(name, "")))
+        if name not in failed and (text := _missing(report[name], unread.get(name, "")))
     }
     notes = []
     if report.failed:
@@ -58,17 +59,18 @@ def log_summary(
     _repeat_errors(logger, report)
 
 
-def _if_missing(unread: str) -> str:
-    """What is said of a stream that was not read, if there was anything to read."""
-    return unread if unread.startswith("not read: ") and not unread.endswith(NO_ROW) else ""
+def _missing(figures: StreamReport, unread: str) -> str:
+    """What a stream lacks that has not failed: what was skipped, or all there was to read."""
+    is_lost = unread.startswith("not read: ") and not unread.endswith(NO_ROW)
+    return ", ".join(all_placed(figures.skipped)) or (unread if is_lost else "")
 
 
 def _unread(figures: StreamReport, reason: str) -> str:
     """Say of a stream that it was not read, or not to its end, and why; "" where it was."""
     why = f": {reason}" if reason else ""
     told = figures.skipped or figures.failures
-    if not (figures.begun or told) and figures.unchanged:
-        return "nothing new"
+    if not (figures.begun or told) and reason == NOTHING_NEW:
+        return reason
     if not (figures.begun or told) or (figures.cut_off and not figures.requests):
         return f"not read{why}"
     return f"not read to its end{why}" if figures.cut_off and not figures.failures else ""
@@ -78,12 +80,8 @@ def _notes(figures: StreamReport) -> list[str]:
     notes = ["FAILED: see the error below"] if figures.failures else []
     if figures.left_out:
         notes.append(f"FAILED: {figures.left_out:,} records left out")
-    return [*notes, *(f"skipped: {text}" for text in _told(figures.skipped)), *_told(figures.notes)]
-
-
-def _told(what: Mapping[str, Places]) -> list[str]:
-    """What is to be said of lists, each with their names."""
-    return [f"{names}: {text}" if (names := str(places)) else text for text, places in what.items()]
+    notes += [f"skipped: {text}" for text in all_placed(figures.skipped)]
+    return notes + all_placed(figures.notes)
 
 
 def _line(name: str, figures: StreamReport, notes: Collection[str]) -> str:
@@ -109,7 +107,7 @@ def _repeat_errors(logger: logging.Logger, report: SyncReport) -> None:
     errors = [
         f"{name}: {text}"
         for name, figures in report.streams.items()
-        for text in _told(figures.failures)
+        for text in all_placed(figures.failures)
     ]
     errors += [
         f"{name}: {figures.left_out:,} records left out"

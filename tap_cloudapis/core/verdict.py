@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tap_cloudapis.core.errors import ClosedError
 from tap_cloudapis.core.stream import CloudStream
-from tap_cloudapis.core.summary import NO_ROW
+from tap_cloudapis.core.summary import NO_ROW, NOTHING_NEW
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -73,9 +73,11 @@ def _judge_stream(stream: CloudStream, report: SyncReport, *, must: bool) -> Non
         report: Where to report.
         must: Whether that is an error even where earlier syncs have not read it.
     """
+    if stream.report.failures:
+        return
     for owner, outcome in stream.outcomes.items():
         before = owner in stream.read_whole
-        if stream.report.failures or not (before or must):
+        if not (before or must):
             continue
         # A stack can be deleted while it is read; most of them are not.
         hidden = outcome.gone > max(MOST_GONE, outcome.read)
@@ -148,6 +150,13 @@ def why_unread(stream: CloudStream, report: SyncReport) -> str:
         return told.partition("; ")[0] if is_closed else told
     if stream.report.cut_off:
         return "; ".join(connection.closed.values())
+    if any(outcome.unchanged for outcome in stream.outcomes.values()):
+        return NOTHING_NEW
+    return _why_nothing_came(stream, report)
+
+
+def _why_nothing_came(stream: CloudStream, report: SyncReport) -> str:
+    """What of the streams above kept a stream from being read."""
     parent = stream.parent
     if not isinstance(parent, CloudStream):
         return "the sync was ended before"

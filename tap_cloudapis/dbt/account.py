@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 #: The value of ``state`` for what was deleted.
 DELETED = 2
-NOT_FOUND = 404
 
 
 class Accounts(DbtStream):
@@ -150,7 +149,7 @@ class ProjectList(DbtStream):
 
     def refused(self, exc: RefusedError, context: Context | None, rows: int) -> None:
         """A deleted project may answer that it is not there: nothing is missing then."""
-        is_gone = exc.response.status_code == NOT_FOUND and not rows
+        is_gone = exc.is_not_found and not rows
         if is_gone and context and context["project_state"] == DELETED:
             self.report.unlisted = True  # what there was of it may still be in a target
         else:

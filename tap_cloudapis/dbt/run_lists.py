@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 OPEN_STATUSES = [1, 2, 3]
 ENDED_STATUSES = (10, 20, 30)
-NOT_FOUND = 404
 #: An upper bound for ranges, which take two values.
 FOREVER = "9999-12-31T00:00:00"
 
@@ -180,7 +179,7 @@ class RunListStream(DbtStream):
             try:
                 row = as_object(as_object(exchange.body()).get("data"))
             except RefusedError as exc:
-                if exc.response.status_code != NOT_FOUND:
+                if not exc.is_not_found:
                     refused.add(run_id)
                     if not quiet:
                         self._report_refused_run(context, run_id, exc)

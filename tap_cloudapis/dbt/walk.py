@@ -29,7 +29,6 @@ from tap_cloudapis.dbt.client import DbtStream, has_id
 from tap_cloudapis.dbt.filters import FILTER_KEY
 from tap_cloudapis.dbt.run_lists import (
     FOREVER,
-    NOT_FOUND,
     AccountContext,
     RunListStream,
     RunsByIds,
@@ -237,7 +236,7 @@ class RunMember(MarkedStream, DbtStream):
         """
         account_id = (context or {})["account_id"]
         in_a_row = self._refusals.get(account_id, 0) + 1
-        if exc.response.status_code != NOT_FOUND:
+        if not exc.is_not_found:
             in_a_row = MOST_REFUSALS
         self._refusals[account_id] = in_a_row
         super().refused(exc, {"account_id": account_id}, rows)

@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 #: The results of an update that has not ended.
 OPEN_RESULTS = ("in-progress", "not-started")
 ENDED_RESULTS = ("succeeded", "failed")
-NOT_FOUND = 404
 #: What the address of an update answers that is not there, or on servers without such addresses.
 GONE_STATUSES = (404, 405, 410)
 #: A stack that was updated just now is asked for once more: a clock or a list may lag behind by
@@ -287,7 +286,7 @@ class StackUpdates(MarkedStream, PulumiStream):
 
         If it has been moved, the next sync goes on at its mark; else it forgets the mark.
         """
-        if context and exc.response.status_code == NOT_FOUND and not rows:
+        if context and exc.is_not_found and not rows:
             self.outcomes[self.owner_of(context)].gone += 1
             self.skip(GONE, self.place(context))
             return

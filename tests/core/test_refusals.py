@@ -128,6 +128,27 @@ def test_many_equal_refusals_are_a_line_with_a_count(shop: Shop) -> None:
     assert outcome.logged("INFO", "toy_things ", "[skipped: box ", " and 17 more: answered 403]")
 
 
+def test_each_reason_is_told_however_many_lists_have_another(shop: Shop) -> None:
+    for box in BOXES[:8]:
+        shop.answers[f"/boxes/{box}/things"] = REFUSED
+    odd = Reply({"message": "quarantined by policy"}, status=403)
+    shop.answers["/boxes/9/things"] = odd
+    outcome = shop.sync()
+    assert len(outcome.logged("WARNING", "not for you")) == 3
+    assert outcome.logged("WARNING", "box 9: ", "quarantined by policy")
+    assert outcome.logged("INFO", "toy_things ", " and 6 more: answered 403]")
+
+
+def test_with_on_forbidden_every_owner_is_told(shop: Shop) -> None:
+    gone = Reply({"message": "gone"}, status=404)
+    for kid in (1, 2):
+        close(shop, kid, gone)
+    outcome = shop.sync(config={"on_forbidden": "fail"})
+    assert outcome.code == 1
+    for kid in (1, 2):
+        assert outcome.logged("ERROR", "toy_balls", f"child {kid}")
+
+
 def test_refusals_for_other_reasons_are_told_apart(shop: Shop) -> None:
     shop.answers["/boxes/4/things"] = REFUSED
     shop.answers["/boxes/5/things"] = Reply({"message": "gone"}, status=404)
