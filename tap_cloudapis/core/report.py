@@ -231,8 +231,9 @@ class SyncReport:
         if why in self._reasons:
             return
         self._reasons.add(why)
-        told = [text for s in self.streams.values() for text in all_placed(s.failures)]
-        if not any(why in text for text in told):
+        failures = (all_placed(figures.failures) for figures in self.streams.values())
+        told = [_kind(text, "") for texts in failures for text in texts]
+        if not any(_kind(why, "") in text for text in told):
             self.fault(why)
 
     def progress(self) -> None:

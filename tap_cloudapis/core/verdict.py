@@ -73,7 +73,8 @@ def _judge_stream(stream: CloudStream, report: SyncReport, *, must: bool) -> Non
         report: Where to report.
         must: Whether that is an error even where earlier syncs have not read it.
     """
-    if stream.report.failures:
+    figures = report.streams.get(stream.name)
+    if figures is None or figures.failures:
         return
     for owner, outcome in stream.outcomes.items():
         before = owner in stream.read_whole
