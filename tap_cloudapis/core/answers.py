@@ -13,6 +13,7 @@ from tap_cloudapis.core.errors import (
     ClosedError,
     RefusedError,
     ResponseError,
+    TapError,
 )
 from tap_cloudapis.core.paging import Row, as_object, as_total
 from tap_cloudapis.core.redaction import redact
@@ -109,6 +110,11 @@ class AnsweredStream(FamilyStream):
         """The service's own words in an error answer, short."""
         text = shortened(response.text)
         return text if text and not text.startswith("<") else str(response.reason)
+
+    def misshapen(self, where: str = "") -> TapError:
+        """An error for an answer in another shape than the API's."""
+        place = f" ({where})" if where else ""
+        return TapError(f"{self.connection.host} answered in a shape that is not its API's{place}")
 
     def advice(self, response: requests.Response, reason: str) -> tuple[bool, str]:  # noqa: ARG002
         """Read in a refusal what it is about.

@@ -157,7 +157,9 @@ class CloudStream(RowStream):
 
     # Requests
 
-    def prepare(self, context: Context | None, params: Params) -> requests.PreparedRequest:
+    def prepare(
+        self, context: Context | None, params: Params, *, below: str = ""
+    ) -> requests.PreparedRequest:
         """Prepare the request of a page through the SDK's hooks.
 
         The requests of a stream differ in nothing but their URL, every part of which is quoted
@@ -174,7 +176,7 @@ class CloudStream(RowStream):
         prepared = copy(self._template)
         try:
             query = urlencode(self.get_url_params(context, params))
-            url = self.get_url(context)
+            url = self.get_url(context) + below
         except UnicodeEncodeError:
             # Half a surrogate pair, such as in a continuation token.
             msg = f"{self.connection.host} gave a value that cannot be put into a URL"
@@ -186,14 +188,23 @@ class CloudStream(RowStream):
         """Send a prepared request in a thread, without waiting."""
         return Exchange(self._sender, request)
 
-    def ask(self, context: Context | None, params: Params | None = None) -> Exchange:
+    def ask(
+        self, context: Context | None, params: Params | None = None, *, below: str = ""
+    ) -> Exchange:
         """Send a request in a thread, without waiting.
 
         Args:
             context: Fills the path.
             params: Parameters beyond :meth:`base_params`.
+            below: What of the list is asked for, behind its path.
         """
-        return self.send(self.prepare(context, params or {}))
+        return self.send(self.prepare(context, params or {}, below=below))
+
+    def ask_at(self, url: str) -> Exchange:
+        """Send a request to another address than that of the list, without waiting."""
+        request = self.prepare(None, {})
+        request.url = url
+        return self.send(request)
 
     @cached_property
     def _sender(self) -> Sender:

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from tap_cloudapis.core.errors import (
-    AuthenticationError,
-    ClosedError,
-    RefusedError,
-    TapError,
-)
+from tap_cloudapis.core.errors import ClosedError, RefusedError, TapError
 from tap_cloudapis.core.exchange import Read
 from tap_cloudapis.core.facts import Facts
 from tap_cloudapis.core.offset_pages import OffsetPages
+from tap_cloudapis.core.owners import OwnerStream
+from tap_cloudapis.core.paging import as_object
 from tap_cloudapis.dbt.client import DbtStream, has_id, is_one_of
 
 if TYPE_CHECKING:
@@ -20,14 +17,13 @@ if TYPE_CHECKING:
 
     from singer_sdk.helpers.types import Context
 
-    from tap_cloudapis.core.exchange import Exchange
     from tap_cloudapis.core.paging import Paginator, Row
 
 #: The value of ``state`` for what was deleted.
 DELETED = 2
 
 
-class Accounts(DbtStream):
+class Accounts(OwnerStream, DbtStream):
     """The accounts a token can see; with ``dbt_account_ids`` those, and each must be there."""
 
     name = "dbt_accounts"
@@ -66,33 +62,20 @@ class Accounts(DbtStream):
 
     def _named(self, ids: list[int]) -> Iterator[list[Row]]:
         """Accounts by their own addresses; one that cannot be read is a failure, as it is named."""
-        pending = []
-        for account_id in ids:
-            request = self.prepare(None, {})
-            request.url = f"{self.url_base}/v2/accounts/{account_id}/"
-            pending.append((account_id, self.send(request)))
-        answers = [(account_id, self._answer(exchange)) for account_id, exchange in pending]
-        refusals = [answer for _, answer in answers if isinstance(answer, AuthenticationError)]
-        if refusals and len(refusals) == len(answers) and not self.connection.reached:
-            raise refusals[0]
-        for account_id, answer in answers:
-            if not isinstance(answer, TapError):
-                yield [answer]
+        address = f"{self.url_base}/v2/accounts"
+        exchanges = [self.ask_at(f"{address}/{account_id}/") for account_id in ids]
+        answers = [self.answer(exchange) for exchange in exchanges]
+        self.check_token(answers)
+        for account_id, answer in zip(ids, answers, strict=True):
+            account = as_object(as_object(answer).get("data"))
+            if account:
+                yield [account]
                 continue
-            what = answer.narrow if isinstance(answer, ClosedError) else str(answer)
-            if isinstance(answer, RefusedError):
+            exc = answer if isinstance(answer, TapError) else self.misshapen()
+            what = exc.narrow if isinstance(exc, ClosedError) else str(exc)
+            if isinstance(exc, RefusedError):
                 what += "; tokens belong to one account: check the id, the token and dbt_url"
             self.tap.report.fail(self.name, what, f"account {account_id} of dbt_account_ids")
-
-    def _answer(self, exchange: Exchange) -> Row | TapError:
-        try:
-            return dict(exchange.body()["data"].items())
-        except (KeyError, TypeError, AttributeError):
-            return TapError(f"{self.connection.host} answered in a shape that is not its API's")
-        except TapError as exc:
-            if self.connection.unusable is not None:
-                raise
-            return exc
 
     def refused(self, exc: RefusedError, context: Context | None, rows: int) -> None:  # noqa: ARG002
         """Without the list of accounts there is nothing to read: never a mere skip."""

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from tap_cloudapis.core.bookmarks import RowId
-from tap_cloudapis.core.errors import RefusedError, TapError
+from tap_cloudapis.core.errors import RefusedError
 from tap_cloudapis.core.exchange import Read
 from tap_cloudapis.core.normalizing import to_timestamp
 from tap_cloudapis.core.offset_pages import OffsetPages
@@ -168,11 +168,7 @@ class RunListStream(DbtStream):
         Raises:
             TapError: When an answer is no run.
         """
-        pending = []
-        for run_id in sorted(ids):
-            request = self.prepare(context, {})
-            request.url = str(request.url).replace("/runs/", f"/runs/{run_id}/")
-            pending.append((run_id, self.send(request)))
+        pending = [(run_id, self.ask(context, below=f"{run_id}/")) for run_id in sorted(ids)]
         rows: list[Row] = []
         refused: set[int] = set()
         for run_id, exchange in pending:
@@ -185,9 +181,7 @@ class RunListStream(DbtStream):
                         self._report_refused_run(context, run_id, exc)
             else:
                 if row.get("id") != run_id:
-                    host = self.connection.host
-                    msg = f"{host} answered in a shape that is not its API's (run {run_id})"
-                    raise TapError(msg)
+                    raise self.misshapen(f"run {run_id}")
                 rows.append(row)
         return rows, refused
 

@@ -7,12 +7,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tap_cloudapis.core.errors import (
-    AuthenticationError,
     ClosedError,
     RefusedError,
     TapError,
 )
 from tap_cloudapis.core.facts import Facts
+from tap_cloudapis.core.owners import OwnerStream
 from tap_cloudapis.core.paging import Paginator, Row, TokenPages, as_object
 from tap_cloudapis.pulumi.client import PulumiStream, snake_keys
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tap_cloudapis.core.exchange import Exchange
 
 
-class Organizations(PulumiStream):
+class Organizations(OwnerStream, PulumiStream):
     """The organizations of ``pulumi_organizations``, or those the token's user belongs to."""
 
     name = "pulumi_organizations"
@@ -51,10 +51,10 @@ class Organizations(PulumiStream):
         configured = self._configured()
         pending = [
             (name, self._ask_organization(name, "/metadata"), self._ask_organization(name))
-            for name in configured or self._discover()
+            for name in configured or self._reached
         ]
         answers = [self._answers(name, *exchanges) for name, *exchanges in pending]
-        self._check_token([answer for _, some in answers for answer in some])
+        self.check_token([answer for _, some in answers for answer in some])
         seen: set[str] = set()
         for name, some in answers:
             row = self._organization(name, some, named=bool(configured))
@@ -82,15 +82,16 @@ class Organizations(PulumiStream):
                 names.setdefault(name.strip().casefold(), name.strip())
         return list(names.values())
 
-    def _discover(self) -> list[str]:
+    @cached_property
+    def _reached(self) -> list[str]:
         """The logins of the organizations that the token reaches."""
         body = self.ask(None).body()
         user = {} if body is None else body
         listed = as_object(user).get("organizations") or []
         if not isinstance(user, dict) or not isinstance(listed, list):
-            raise self._misshapen()
+            raise self.misshapen()
         names = [as_object(org).get("githubLogin") for org in listed]
-        for name in names:
+        for name in [] if self._configured() else names:
             if not isinstance(name, str) or not name:
                 self.tap.report.leave_out(self.name, "one that is listed without a githubLogin")
         names.append(as_object(user.get("tokenInfo")).get("organization"))
@@ -103,17 +104,15 @@ class Organizations(PulumiStream):
             raise TapError(msg)
         return found
 
-    def _ask_organization(self, name: str, suffix: str = "") -> Exchange:
-        request = self.prepare(None, {})
-        request.url = f"{self.url_base}/api/orgs/{self._url_encode(name)}{suffix}"
-        return self.send(request)
+    def _ask_organization(self, name: str, page: str = "") -> Exchange:
+        return self.ask_at(f"{self.url_base}/api/orgs/{self._url_encode(name)}{page}")
 
     def _answers(self, name: str, *exchanges: Exchange) -> tuple[str, list[Row | TapError]]:
         """What the pages of an organization answer, and its name as the service spells it.
 
         A server to whom another spelling is another name is asked again.
         """
-        found = [self._answer(exchange) for exchange in exchanges]
+        found = [self._page(exchange) for exchange in exchanges]
         if all(isinstance(answer, RefusedError) for answer in found):
             spelling = self._spelling(name)
             if spelling != name:
@@ -121,14 +120,8 @@ class Organizations(PulumiStream):
                     self._ask_organization(spelling, "/metadata"),
                     self._ask_organization(spelling),
                 )
-                return spelling, [self._answer(exchange) for exchange in again]
+                return spelling, [self._page(exchange) for exchange in again]
         return name, found
-
-    def _check_token(self, answers: list[Row | TapError]) -> None:
-        """End the service if no organization accepts the token."""
-        refusals = [answer for answer in answers if isinstance(answer, AuthenticationError)]
-        if refusals and len(refusals) == len(answers) and not self.connection.reached:
-            raise refusals[0]
 
     def _organization(self, name: str, answers: list[Row | TapError], *, named: bool) -> Row | None:
         """The row of an organization, by what its two pages answered; ``None`` for none."""
@@ -171,25 +164,14 @@ class Organizations(PulumiStream):
     def _known(self) -> dict[str, str]:
         """The organizations that the token reaches, by their names without regard to case."""
         with suppress(TapError):
-            return {name.casefold(): name for name in self._discover()}
+            return {name.casefold(): name for name in self._reached}
         return {}
 
-    def _answer(self, exchange: Exchange) -> Row | TapError:
-        try:
-            body = exchange.body()
-        except TapError as exc:
-            if self.connection.unusable is not None:
-                raise
-            return exc
-        if body is None:
+    def _page(self, exchange: Exchange) -> Row | TapError:
+        answer = self.answer(exchange)
+        if answer is None:
             return {}  # older servers say so where they know nothing
-        return body if isinstance(body, dict) else self._misshapen()
-
-    def _misshapen(self) -> TapError:
-        return TapError(
-            f"{self.connection.host} answered in a shape that is not its API's; "
-            f"check {self.connection.url_setting}"
-        )
+        return answer if isinstance(answer, (dict, TapError)) else self.misshapen()
 
     def refused(self, exc: RefusedError, context: Context | None, rows: int) -> None:  # noqa: ARG002
         """Without the list of organizations there is nothing to read: never a mere skip."""

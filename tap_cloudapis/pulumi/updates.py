@@ -184,9 +184,7 @@ class StackUpdates(MarkedStream, PulumiStream):
         return False
 
     def _ask_alone(self, context: Context, version: int) -> Exchange:
-        request = self.prepare(context, {})
-        request.url = f"{self.get_url(context)}/{version}"
-        return self.send(request)
+        return self.ask_at(f"{self.get_url(context)}/{version}")
 
     def _each_alone(self, context: Context) -> list[Row]:
         """Ask for the updates that were open, and that the list lacks, at their own addresses.
