@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tap_cloudapis.core.report import first_of
+
 if TYPE_CHECKING:
     import logging
     from collections.abc import Iterable, Mapping
@@ -59,7 +61,7 @@ class Plan:
                     "%s: the catalog speaks of columns that are not declared, and may be mistyped: "
                     "%s",
                     stream.name,
-                    ", ".join(unknown[:_NAMED]),
+                    first_of(unknown, _NAMED),
                 )
 
     def log(self, catalog: Mapping[str, CatalogEntry], *, drops: bool) -> None:
@@ -77,12 +79,10 @@ class Plan:
         known = {stream.tap_stream_id for stream in self._streams.values()}
         unknown = sorted(set(catalog) - known)
         if unknown:
-            more = len(unknown) - _NAMED
             self._logger.warning(
-                "The catalog has streams that this tap does not know: %s%s; make it anew with "
+                "The catalog has streams that this tap does not know: %s; make it anew with "
                 "--discover",
-                ", ".join(unknown[:_NAMED]),
-                f" and {more} more" if more > 0 else "",
+                first_of(unknown, _NAMED),
             )
         self._log_columns(catalog)
         for service in self._services:

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import difflib
 import re
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from singer_sdk import typing as th
 
+from tap_cloudapis.core.bookmarks import is_time
 from tap_cloudapis.core.errors import TapError
 from tap_cloudapis.core.normalizing import to_timestamp
 
@@ -220,13 +220,10 @@ def check_start_date(value: str | None) -> None:
     """
     if value is None:
         return
-    try:
-        # Digits alone count seconds: 20260131 would be a day of 1970.
-        moment = "" if value.strip().isdecimal() else str(to_timestamp(value))
-        datetime.strptime(moment, "%Y-%m-%dT%H:%M:%S.%fZ")  # noqa: DTZ007
-    except ValueError:
+    # Digits alone count seconds: 20260131 would be a day of 1970.
+    if value.strip().isdecimal() or not is_time(to_timestamp(value)):
         msg = (
             "start_date is not a date or timestamp that exists, like 2026-01-31 or "
             "2026-01-31T00:00:00Z"
         )
-        raise TapError(msg) from None
+        raise TapError(msg)

@@ -172,7 +172,9 @@ class TapCloudAPIs(CommandLineTap):
         """
         if not self._configured:
             wanted = [f"{service.key}_token for {service.title}" for service in self.services]
-            names = [f"TAP_CLOUDAPIS_{service.key.upper()}_TOKEN" for service in self.services]
+            names = [
+                f"{self._env_var_prefix}{service.key.upper()}_TOKEN" for service in self.services
+            ]
             msg = f"no token: set {' or '.join(wanted)} (in the environment {' or '.join(names)})"
             raise TapError(msg)
         check_header(self.user_agent, "user_agent")

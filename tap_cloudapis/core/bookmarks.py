@@ -40,7 +40,7 @@ class Start:
     """
 
     def __init__(self, value: Any) -> None:
-        if value != "" and not _is_time(value):
+        if value != "" and not is_time(value):
             msg = "Expected a time like `2026-01-31T06:00:00.000000Z`"
             raise ValueError(msg)
 
@@ -59,7 +59,7 @@ class Moment(Start):
             raise ValueError(msg)
 
 
-def _is_time(value: Any) -> bool:
+def is_time(value: Any) -> bool:
     """Whether a text is a time in UTC, in the form whose order is that of the texts."""
     if not isinstance(value, str) or not _TIME.fullmatch(value):
         return False

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from singer_sdk.singerlib.catalog import REPLICATION_INCREMENTAL
 
+from tap_cloudapis.core.normalizing import to_timestamp
 from tap_cloudapis.core.stream import CloudStream
 
 if TYPE_CHECKING:
@@ -18,6 +20,11 @@ class MarkedStream(CloudStream):
     The SDK's progress markers and signposts are for bookmarks that hold only once a stream has
     ended; marks hold always, so a sync that is cut goes on where it was.
     """
+
+    @cached_property
+    def start(self) -> str:
+        """The start date as records have times; empty for none."""
+        return to_timestamp(self.config.get("start_date")) or ""
 
     @property
     def incremental(self) -> bool:

@@ -12,12 +12,19 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 #: Seconds between two lines of progress.
 PROGRESS_INTERVAL = 15.0
 #: How many lists, or records, of which the same is to be said are named; others are counted.
 NAMED = 3
+
+
+def first_of(names: Sequence[str], most: int) -> str:
+    """The first few names, and how many more there are."""
+    more = len(names) - most
+    told = ", ".join(name[:200] for name in names[:most])
+    return f"{told} and {more:,} more" if more > 0 else told
 
 
 class Places:

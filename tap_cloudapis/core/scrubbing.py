@@ -7,6 +7,8 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from tap_cloudapis.core.redaction import STAND_IN
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -49,7 +51,7 @@ def looks_secret(name: str) -> bool:
 def _words(name: str) -> str:
     """The words of a name, joined in one way: apiKey is api_key, and API-KEY, too."""
     # What stands in for a token makes no name one of a secret.
-    return _NEXT_WORD.sub("_", name.replace("[secret]", "")).lower()
+    return _NEXT_WORD.sub("_", name.replace(STAND_IN, "")).lower()
 
 
 def is_secret(name: str, value: Any) -> bool:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tap_cloudapis.core.bookmarks import Bookmark, usable
 from tap_cloudapis.core.errors import TapError
+from tap_cloudapis.core.report import first_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -74,8 +75,8 @@ def read_bookmarks(
         _check_version(state.get(VERSION_KEY), sorted(ours))
     elif unknown := [*found, *(k for k in state if k not in _NAMES and _has_content(state[k]))]:
         warn(
-            f"--state: it holds no bookmark of tap-cloudapis (but {_some(unknown)}), so everything "
-            "is read from the start"
+            f"--state: it holds no bookmark of tap-cloudapis (but {first_of(unknown, _NAMED)}), so "
+            "everything is read from the start"
         )
     # Those of other taps are nobody's business here, but the SDK looks into them.
     read = {name: value for name, value in found.items() if _is_foreign(name, value, forms)}
@@ -89,8 +90,8 @@ def read_bookmarks(
             read[name] = kept
         if kept and spoiled:
             warn(
-                f"--state: what the bookmark of {name} holds of {_some(spoiled)} is not what "
-                "tap-cloudapis writes, so that is read from the start"
+                f"--state: what the bookmark of {name} holds of {first_of(spoiled, _NAMED)} is not "
+                "what tap-cloudapis writes, so that is read from the start"
             )
         elif spoiled:
             warn(
@@ -101,12 +102,6 @@ def read_bookmarks(
 
 
 _NAMES = (BOOKMARKS_KEY, VERSION_KEY, HOSTS_KEY)
-
-
-def _some(names: list[str]) -> str:
-    more = len(names) - _NAMED
-    told = ", ".join(name[:200] for name in names[:_NAMED])
-    return f"{told} and {more:,} more" if more > 0 else told
 
 
 def _is_foreign(name: str, value: Any, forms: Mapping[str, Any]) -> bool:

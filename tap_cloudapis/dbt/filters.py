@@ -119,6 +119,7 @@ class RunFilter:
 
     def matches(self, row: Row) -> bool:
         """Whether a run passes; asked again here in case a server ignores a parameter."""
-        return (self.job is None or row.get("job_definition_id") == self.job) and (
-            not self.projects or row.get("project_id") in (*self.projects,)
-        )
+        if self.job is not None and row.get("job_definition_id") != self.job:
+            return False
+        project = row.get("project_id")
+        return not self.projects or (isinstance(project, int) and project in self.projects)

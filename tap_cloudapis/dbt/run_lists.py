@@ -51,9 +51,14 @@ def naive(timestamp: str) -> str:
     return timestamp.removesuffix("Z")
 
 
+def written(moment: datetime) -> str:
+    """A time in the form of all timestamps."""
+    return f"{moment:%Y-%m-%dT%H:%M:%S.%f}Z"
+
+
 def now() -> str:
     """The time in the form of all timestamps."""
-    return f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%f}Z"
+    return written(datetime.now(UTC))
 
 
 @dataclass
@@ -70,10 +75,8 @@ class RunsByIds(OffsetPages):
         gone: The runs that are not there.
     """
 
-    ids: frozenset[int] = frozenset()
-    alone: Callable[[Collection[int]], tuple[list[Row], set[int]]] = field(
-        default=lambda _ids: ([], set()), repr=False
-    )
+    ids: frozenset[int] = field(kw_only=True)
+    alone: Callable[[Collection[int]], tuple[list[Row], set[int]]] = field(kw_only=True, repr=False)
     gone: frozenset[int] = field(default=frozenset(), init=False)
 
     def walk(self, submit: Submit, first: PendingPage, ahead: int) -> Iterator[list[Row]]:

@@ -7,12 +7,11 @@ earliest ``finished_at`` of the marks, always, so that another value is somebody
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, NotRequired, TypedDict
 
 import msgspec
 
-from tap_cloudapis.core.bookmarks import Moment, RowId, Start
+from tap_cloudapis.core.bookmarks import Moment, RowId, Start, is_time
 from tap_cloudapis.core.normalizing import to_timestamp
 from tap_cloudapis.dbt.client import has_id
 from tap_cloudapis.dbt.filters import FILTER_KEY, RunFilter
@@ -153,9 +152,7 @@ def edited(bookmark: Any, stored: Mapping[str, dict[str, Any]]) -> tuple[str, st
     if bookmark is None or not stored:
         return "", ""
     told = to_timestamp(bookmark)
-    try:
-        msgspec.convert(told, datetime)
-    except msgspec.ValidationError:
+    if not is_time(told):
         return "", f"{BOOKMARK} in the state is no timestamp, and is ignored: the marks count"
     stands = min(str(to_timestamp(mark["finished_at"])) for mark in stored.values())
     if told == stands:

@@ -9,7 +9,6 @@ it that have no end, because a run may appear when newer ones have been read.
 
 from __future__ import annotations
 
-from contextlib import suppress
 from datetime import datetime, timedelta
 from enum import Enum
 from functools import cached_property
@@ -19,7 +18,7 @@ import msgspec
 
 from tap_cloudapis.core.facts import Facts
 from tap_cloudapis.core.marks import MarkedStream
-from tap_cloudapis.core.normalizing import to_seconds, to_timestamp
+from tap_cloudapis.core.normalizing import to_seconds
 from tap_cloudapis.core.redaction import redact
 from tap_cloudapis.dbt.account import Accounts
 from tap_cloudapis.dbt.client import has_id
@@ -32,6 +31,7 @@ from tap_cloudapis.dbt.run_lists import (
     moment,
     naive,
     without,
+    written,
 )
 from tap_cloudapis.dbt.run_lists import now as _now
 from tap_cloudapis.dbt.run_marks import (
@@ -111,7 +111,6 @@ class Runs(MarkedStream, RunListStream):
     def __init__(self, tap: Any) -> None:
         super().__init__(tap)
         self.state_partitioning_keys = ("account_id",)
-        self._since = to_timestamp(self.config.get("start_date")) or ""
         self._accounts: dict[int, AccountProgress] = {}
         self._noted: Row = {}
         self._odd_durations: set[str] = set()
@@ -131,7 +130,7 @@ class Runs(MarkedStream, RunListStream):
             return [row for row in wanted if not has_id(row) or self._is_due(read, row, progress)]
         if purpose is Purpose.NEW and asked is not None:
             wanted = [row for row in wanted if not has_id(row) or row["id"] > asked]
-        if self._since:
+        if self.start:
             early = purpose is Purpose.OPEN_AT_START
             return [row for row in wanted if self._is_early(row) is early]
         return wanted
@@ -151,7 +150,7 @@ class Runs(MarkedStream, RunListStream):
 
     def _is_early(self, row: Row) -> bool:
         """Whether a run was created before the start date."""
-        return bool(self._since) and moment(row.get("created_at")) < self._since
+        return bool(self.start) and moment(row.get("created_at")) < self.start
 
     def reads(self, context: Context | None) -> Iterator[Read]:
         """The lists of an account, for each filter; see the module."""
@@ -162,8 +161,8 @@ class Runs(MarkedStream, RunListStream):
             last_id = mark.get("last_id")
             if last_id is None:
                 bounds: dict[str, Any] = {}
-                if self._since:
-                    bounds = {"created_at__range": [naive(self._since), FOREVER]}
+                if self.start:
+                    bounds = {"created_at__range": [naive(self.start), FOREVER]}
                     open_now = {"status__in": OPEN_STATUSES}
                     yield self.run_list(context, Purpose.OPEN_AT_START, run_filter, open_now)
                 yield self.run_list(context, Purpose.NEW, run_filter, bounds)
@@ -191,7 +190,7 @@ class Runs(MarkedStream, RunListStream):
             why = "it was deleted, or the state is of another deployment"
             self.note_of(context, f"{what}, nor any newer one: {why}; reads from the start")
             for key in progress.marks:
-                progress.marks[key] = fresh_mark(self._since, _now())
+                progress.marks[key] = fresh_mark(self.start, _now())
             progress.show()
             yield from super().lists(context)
 
@@ -244,7 +243,7 @@ class Runs(MarkedStream, RunListStream):
             again, what = edited(state.get(BOOKMARK), stored)
             if what:
                 self.note_of(context, what)
-            marks = state["marks"] = marks_for(self._filters, stored, self._since, _now())
+            marks = state["marks"] = marks_for(self._filters, stored, self.start, _now())
             for mark in marks.values():
                 if again and mark.get("last_id") is not None:
                     mark["finished_at"] = min(mark["finished_at"], again)
@@ -309,7 +308,5 @@ class Runs(MarkedStream, RunListStream):
                 )
 
     def _look_back_from(self, finished_at: str, least: timedelta) -> str:
-        moment = msgspec.convert(finished_at, datetime)
-        with suppress(OverflowError):
-            moment -= max(timedelta(hours=self.config["lookback_hours"]), least)
-        return f"{moment:%Y-%m-%dT%H:%M:%S.%f}Z"
+        begin = msgspec.convert(finished_at, datetime)
+        return written(begin - max(timedelta(hours=self.config["lookback_hours"]), least))

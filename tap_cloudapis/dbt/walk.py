@@ -21,7 +21,6 @@ import msgspec
 from tap_cloudapis.core.bookmarks import RowId, Start
 from tap_cloudapis.core.carriers import CarrierStream
 from tap_cloudapis.core.marks import MarkedStream
-from tap_cloudapis.core.normalizing import to_timestamp
 from tap_cloudapis.core.offset_pages import OffsetPages
 from tap_cloudapis.core.paging import SinglePage
 from tap_cloudapis.dbt.account import Accounts
@@ -36,6 +35,7 @@ from tap_cloudapis.dbt.run_lists import (
     moment,
     naive,
     without,
+    written,
 )
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class Purpose(Enum):
     NEW = "runs behind the last one settled"
 
 
-class StoredRunMark(TypedDict):
+class StoredMemberMark(TypedDict):
     """The mark of a filter in the state, see the module."""
 
     floor: NotRequired[RowId | None]
@@ -76,7 +76,7 @@ class AccountWalks(TypedDict):
     """The marks of an account in the state, by the name of the filter."""
 
     context: AccountContext
-    walks: NotRequired[dict[Annotated[str, msgspec.Meta(pattern=FILTER_KEY)], StoredRunMark]]
+    walks: NotRequired[dict[Annotated[str, msgspec.Meta(pattern=FILTER_KEY)], StoredMemberMark]]
 
 
 class WalkBookmark(TypedDict, total=False):
@@ -86,7 +86,7 @@ class WalkBookmark(TypedDict, total=False):
 
 
 @dataclass
-class RunMark:
+class MemberMark:
     """How far a member has come with the runs of one account that one filter lets pass.
 
     Attributes:
@@ -154,7 +154,7 @@ class RunMember(MarkedStream, DbtStream):
     def __init__(self, tap: Any) -> None:
         super().__init__(tap)
         self.state_partitioning_keys = ("account_id",)
-        self._marks: dict[tuple[int, str], RunMark] = {}
+        self._marks: dict[tuple[int, str], MemberMark] = {}
         self._read: set[int] = set()
         self._steps_missing: list[int] = []
         self._refusals: dict[int, int] = {}
@@ -163,20 +163,23 @@ class RunMember(MarkedStream, DbtStream):
         """What a run has comes in one answer."""
         return SinglePage()
 
-    def mark(self, account_id: int, filter_key: str) -> RunMark:
+    def mark(self, account_id: int, filter_key: str) -> MemberMark:
         """The mark for an account and a filter; a new filter begins anew."""
         if (account_id, filter_key) not in self._marks:
             state = self.get_context_state({"account_id": account_id})
             walks: dict[str, dict[str, Any]] = state.setdefault("walks", {})
             stored = walks.get(filter_key)
-            start = to_timestamp(self.config.get("start_date")) or ""
-            if stored is None or not self.incremental or (start and start < stored["since"]):
-                since = start or _ago(self.history)
+            if (
+                stored is None
+                or not self.incremental
+                or (self.start and self.start < stored["since"])
+            ):
+                since = self.start or _ago(self.history)
                 stored = walks[filter_key] = {"floor": None, "waiting": {}, "since": since}
-            self._marks[account_id, filter_key] = RunMark(stored)
+            self._marks[account_id, filter_key] = MemberMark(stored)
         return self._marks[account_id, filter_key]
 
-    def mark_of(self, context: Context) -> RunMark:
+    def mark_of(self, context: Context) -> MemberMark:
         """The mark that a run's context belongs to."""
         return self.mark(context["account_id"], context[_FILTER])
 
@@ -269,7 +272,7 @@ class RunMember(MarkedStream, DbtStream):
         if len(mark.waiting) > MOST_WAITING:
             self._refusals[context["account_id"]] = MOST_REFUSALS
             what = f"more than {MOST_WAITING:,} runs wait for their end or their artifacts"
-            self.tap.report.fail(self.name, what, f"account {context['account_id']}")
+            self.tap.report.fail(self.name, what, self.place({"account_id": context["account_id"]}))
 
 
 class EndedRuns(CarrierStream, RunListStream):
@@ -326,7 +329,7 @@ class EndedRuns(CarrierStream, RunListStream):
                 for run_id in vanished:
                     mark.waiting.pop(str(run_id), None)
 
-    def _marks(self, context: Context | None, filter_key: str) -> list[RunMark]:
+    def _marks(self, context: Context | None, filter_key: str) -> list[MemberMark]:
         account_id = (context or {})["account_id"]
         return [member.mark(account_id, filter_key) for member in self._members()]
 
@@ -371,4 +374,4 @@ def run_context(run: Row, context: Context) -> dict[str, Any]:
 
 
 def _ago(time: timedelta) -> str:
-    return f"{datetime.now(UTC) - time:%Y-%m-%dT%H:%M:%S.%f}Z"
+    return written(datetime.now(UTC) - time)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from tap_cloudapis.core.answers import complaint, is_failing, shortened
 from tap_cloudapis.core.errors import TapError
 from tap_cloudapis.core.paging import Page, PageLimit, Row, as_total
+from tap_cloudapis.core.redaction import STAND_IN
 from tap_cloudapis.core.stream import CloudStream
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 #: The key that marks an object as one of the engine's special values; by its value it is
 #: a secret.
 SIGNATURE_KEY = "4dabf18193072939515e22adb298388d"
-REDACTED = "[secret]"
 
 
 def headers(token: str) -> dict[str, str]:
@@ -44,9 +44,9 @@ def snake_keys(row: Row) -> Row:
     return {snake_case(name): value for name, value in row.items()}
 
 
-def redact(value: dict[str, Any]) -> str | None:
+def replace_secret(value: dict[str, Any]) -> str | None:
     """Stand in for the engine's secret values, wherever they are nested."""
-    return REDACTED if SIGNATURE_KEY in value else None
+    return STAND_IN if SIGNATURE_KEY in value else None
 
 
 class PulumiStream(CloudStream):
@@ -67,7 +67,7 @@ class PulumiStream(CloudStream):
     records_key: ClassVar[str]
     page_size: ClassVar[tuple[str, int] | None] = None
 
-    replace_secret = staticmethod(redact)
+    replace_secret = staticmethod(replace_secret)
 
     def __init__(self, tap: Any) -> None:
         super().__init__(tap)

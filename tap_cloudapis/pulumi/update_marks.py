@@ -5,7 +5,6 @@ A stack that is renamed or transferred keeps its id, so it goes on where it was.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, Required, TypedDict
 
 import msgspec
@@ -50,9 +49,8 @@ class OpenUpdate(NamedTuple):
         return {name: getattr(self, name) for name in self._fields[1:]}
 
 
-@dataclass
-class StackMark:
-    """How far a stack was read.
+class StackMark(msgspec.Struct, array_like=True):
+    """How far a stack was read; a list in the state.
 
     Attributes:
         org_name: Where the stack was last seen.
@@ -62,16 +60,6 @@ class StackMark:
         known_by: What tells that version from the same one of another stack; empty for nothing.
         open: The updates that had not ended, by their ids.
     """
-
-    org_name: str
-    last_update: str | None
-    newest: int = 0
-    known_by: str = ""
-    open: dict[str, OpenUpdate] = field(default_factory=dict)
-
-
-class StoredMark(msgspec.Struct, array_like=True):
-    """The mark of a stack in the state."""
 
     org_name: Name
     last_update: Any
@@ -84,7 +72,7 @@ class UpdatesBookmark(TypedDict, total=False):
     """The bookmark of the stream."""
 
     since: Required[Start]
-    stacks: dict[str, StoredMark]
+    stacks: dict[str, StackMark]
     missed: dict[str, Count]
 
 
@@ -113,11 +101,7 @@ class UpdateMarks:
     def get(self, stack_id: str) -> StackMark | None:
         """The mark of a stack; ``None`` for one that was not read yet."""
         stored = self._stored.get(stack_id)
-        if stored is None:
-            return None
-        org_name, last_update, newest, known_by, *rest = [*stored, ""][: max(4, len(stored))]
-        still_open = {ref: OpenUpdate(*o) for ref, o in (rest[0] if rest else {}).items()}
-        return StackMark(org_name, last_update, newest, known_by, still_open)
+        return None if stored is None else msgspec.convert(stored, StackMark)
 
     def put(self, stack_id: str, mark: StackMark) -> None:
         """Mark a stack."""

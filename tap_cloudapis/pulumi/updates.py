@@ -76,10 +76,9 @@ class StackUpdates(MarkedStream, PulumiStream):
 
     def __init__(self, tap: Any) -> None:
         super().__init__(tap)
-        self._since = to_timestamp(self.config.get("start_date")) or ""
         # Of the stack that is being read: what was known before, and what is seen now.
-        self._before = StackMark("", None)
-        self._now = StackMark("", None)
+        self._before = StackMark("", None, 0)
+        self._now = StackMark("", None, 0)
         self._listed = 0
         self._missing: frozenset[int] = frozenset()
         self._told_unsorted = False
@@ -89,7 +88,7 @@ class StackUpdates(MarkedStream, PulumiStream):
     @cached_property
     def marks(self) -> UpdateMarks:
         """The marks of all stacks, in the state."""
-        return UpdateMarks(self.stream_state, self._since, keep=self.incremental)
+        return UpdateMarks(self.stream_state, self.start, keep=self.incremental)
 
     def wants(self, context: Context) -> bool:
         """Whether a stack has anything that was not read before."""
@@ -130,7 +129,7 @@ class StackUpdates(MarkedStream, PulumiStream):
             key=_version,
             identity=_identity,
         )
-        if self._since:
+        if self.start:
             pages.enough = self._before_start
         mark = self.marks.get((context or {})["stack_id"])
         if mark is not None:
@@ -149,9 +148,9 @@ class StackUpdates(MarkedStream, PulumiStream):
 
     def _is_early(self, info: Row) -> bool:
         """Whether an update started before the start date."""
-        if not self._since:
+        if not self.start:
             return False
-        return str(to_timestamp(info.get("startTime")) or "9") < self._since
+        return str(to_timestamp(info.get("startTime")) or "9") < self.start
 
     def lists(self, context: Context | None) -> Iterator[list[Row]]:
         """The updates of a stack; all of them if its versions begin again."""
@@ -213,7 +212,7 @@ class StackUpdates(MarkedStream, PulumiStream):
         return rows
 
     def _begin(self, context: Context, mark: StackMark | None) -> None:
-        self._before = mark or StackMark("", None)
+        self._before = mark or StackMark("", None, 0)
         # The time is told in seconds: another update may begin in the one that was told.
         told = (
             None
@@ -255,7 +254,7 @@ class StackUpdates(MarkedStream, PulumiStream):
 
     def to_record(self, row: Row, context: Context) -> Row | None:
         """An update that is new or was open, under the names it was emitted with."""
-        info, version, ref = _info(row), _version(row), _ref(row)
+        info, version = _info(row), _version(row)
         emitted_open = self._emitted_open(row)
         is_open = _is_open(info)
         if self._is_early(info) and not is_open and emitted_open is None:
@@ -265,7 +264,7 @@ class StackUpdates(MarkedStream, PulumiStream):
             if version and version >= self._now.newest:
                 self._now.newest, self._now.known_by = version, short_hash(_identity(row))
             if is_open:
-                self._now.open[ref] = update._replace(version=version)
+                self._now.open[_ref(row)] = update._replace(version=version)
         return _flattened(row, version, update.names)
 
     def context_done(self, context: Context | None) -> None:
