@@ -79,8 +79,8 @@ class NumberedPages:
         """Read on from page 1; give back whether no row can be missing."""
         page = first.result()
         self._spans.clear()
+        self.newest = 0
         self._note_span(1, page.rows)
-        self.newest = max(self._keys(page.rows), default=0)
         read = set(map(self._one, page.rows))
         yield self._fresh(page.rows)
         size = page.size or len(page.rows)
@@ -112,7 +112,6 @@ class NumberedPages:
                 self._note_span(number - len(pending) - 1, page.rows)
                 known = len(read)
                 read.update(map(self._one, page.rows))
-                self.newest = max([self.newest, *self._keys(page.rows)])
                 told = self._told(page, full, seen=len(read))
                 # A row that goes moves others to pages that were read; one that comes, while pages
                 # are read out of turn, can leave another out between them.
@@ -203,7 +202,8 @@ class NumberedPages:
     def _note_span(self, number: int, rows: list[Row]) -> None:
         """Remember from which key to which a page goes; behind the last one there are none."""
         keys = self._keys(rows)
-        self._spans[number] = (max(keys, default=0), min(keys, default=0))
+        self._spans[number] = span = (max(keys, default=0), min(keys, default=0))
+        self.newest = max(self.newest, span[0])
 
     def _told(self, page: Page, full: int, *, seen: int) -> int | None:
         """How many rows there are; ``None`` where the API does not say, or says what cannot be.
