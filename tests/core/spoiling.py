@@ -35,8 +35,8 @@ class Spoiler:
     Attributes:
         kind: The end of the paths whose answers are spoiled.
         value: What stands in the place of a field.
-        turn: Which fields: each row of a list has another one spoiled, and those of the next turn
-            are the next ones.
+        turn: Which fields: every second row of a list has another one spoiled; in the next turn it
+            is the next fields, of the rows between.
         envelope: The field of the answer itself that is spoiled instead, as a path.
         spoiled: The rows that were spoiled, as they were, each with the name of the field.
     """
@@ -81,7 +81,8 @@ class Spoiler:
         return answer
 
     def _spoil(self, rows: list[Record]) -> None:
-        for number, row in enumerate(rows, self.turn * len(rows)):
+        chosen = rows[self.turn % 2 :: 2]
+        for number, row in enumerate(chosen, self.turn * len(chosen)):
             places = list(_places(row))
             if number < len(places):
                 self.spoiled.append((copy.deepcopy(row), ".".join(places[number])))

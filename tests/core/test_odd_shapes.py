@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 #: What can stand in the place of anything; 2.5 is no id, and no number of a version.
 VALUES: list[Any] = [None, "x", 2.5, ["a"], {"a": [1]}]
 #: So many times the fields of a list's rows are spoiled, each time others.
-TURNS = 4
+TURNS = 5
 
 #: By kind of list: its stream, what identifies a raw row, and what identifies a record.
 KINDS: dict[str, tuple[str, Callable[[Record], Any], Callable[[Record], Any]]] = {
@@ -52,8 +52,8 @@ def spoiler(still: Simulator) -> Iterator[Spoiler]:
 
 def assert_no_traceback(outcome: Outcome) -> None:
     assert outcome.code in (0, 1)
-    assert not outcome.logged("Please report this")
-    assert not outcome.logged("unexpected ")
+    assert not outcome.says("Please report this")
+    assert not outcome.says("unexpected ")
     assert all("\n" not in line for line in outcome.log)
 
 
@@ -64,6 +64,7 @@ def test_rows_beside_a_spoiled_one_are_delivered(
     stream, of_row, of_record = KINDS[kind]
     truth = latest(still.rows(stream), stream)
     met: set[str] = set()
+    checked = 0
     for value in VALUES:
         for turn in range(TURNS):
             spoiler.kind, spoiler.value, spoiler.turn, spoiler.spoiled = kind, value, turn, []
@@ -76,9 +77,11 @@ def test_rows_beside_a_spoiled_one_are_delivered(
                 if of_record(row) not in spoiled:
                     assert key in found, (value, turn, outcome.logged("ERROR"))
                     assert {name: found[key].get(name) for name in row} == row
+                    checked += 1
             if outcome.code == 0 and not (value == "x" and "orgName" in str(spoiler.spoiled)):
                 assert len(found) >= len(truth), (value, turn)
-    assert len(met) >= 5
+    assert checked
+    assert len(met) >= 4
 
 
 ENVELOPES: dict[str, tuple[str, ...]] = {
