@@ -232,7 +232,7 @@ def test_certificates_that_are_not_there_are_one_line(
     config = {f"{service}_token": "fake-token-for-tests", f"{service}_url": "http://127.0.0.1:9"}
     outcome = run_tap(config=config, folder=tmp_path, env={**NO_BUNDLE, variable: str(missing)})
     assert outcome.code == 1
-    assert not outcome.logged("Traceback")
+    assert not outcome.says("Traceback")
     assert len(outcome.logged("ERROR")) == 1
     assert outcome.logged("ERROR", f"{variable} names a file that is not there", str(missing))
 

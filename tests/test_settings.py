@@ -109,7 +109,7 @@ def test_a_mistake_is_one_line(config: dict[str, Any], words: list[str], tmp_pat
     errors = outcome.logged("ERROR")
     assert len(errors) == 1, outcome.log
     assert all(word in errors[0] for word in words), errors
-    assert not outcome.logged("Traceback")
+    assert not outcome.says("Traceback")
     assert FAKE not in "\n".join(outcome.log)
     assert not outcome.lines
 

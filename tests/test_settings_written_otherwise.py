@@ -60,7 +60,7 @@ def refused(config: dict[str, Any], tmp_path: Path) -> str:
     assert not outcome.lines
     errors = outcome.logged("ERROR")
     assert len(errors) == 1, outcome.log
-    assert not outcome.logged("Traceback")
+    assert not outcome.says("Traceback")
     return errors[0]
 
 

@@ -88,6 +88,10 @@ class Outcome:
         lines = self.log[: self._total_at]
         return [line for line in lines if all(word in line for word in words)]
 
+    def says(self, *words: str) -> bool:
+        """Whether any line at all of the log holds all of the words."""
+        return any(all(word in line for word in words) for line in self.log)
+
 
 def records_of(messages: Iterable[Message], stream: str) -> list[Record]:
     return [m["record"] for m in messages if m["type"] == "RECORD" and m["stream"] == stream]
@@ -164,7 +168,7 @@ class _Lines(logging.Handler):
         self.lines: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.lines.append(f"{record.levelname} {record.getMessage()}")
+        self.lines.append(f"{record.levelname} {self.format(record)}")
 
 
 def sync(  # noqa: PLR0913 - what a sync is given

@@ -95,7 +95,7 @@ def shown(value: Any) -> str:
 def test_an_error_in_an_answer_of_success_is_one(answer: Any, reason: str, stream: str) -> None:
     outcome = read_with(answer, stream)
     assert outcome.code == 1
-    assert not outcome.logged("Traceback")
+    assert not outcome.says("Traceback")
     assert outcome.logged("ERROR", stream, "answered an error in the place of the list", reason)
     assert stream not in activated(outcome)
     assert not outcome.records(stream)

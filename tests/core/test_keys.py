@@ -150,7 +150,7 @@ def test_a_key_of_another_type_that_means_the_same_is_read(stream: str) -> None:
     outcome = read(Lists(**{stream: [row(stream, given), first, *others]}), stream)
     assert outcome.code == 0, outcome.log
     assert given_keys(outcome, stream) == [read_as, *keys(stream)]
-    assert not outcome.logged("WARNING")
+    assert not outcome.says("WARNING")
 
 
 @each_list

@@ -319,7 +319,7 @@ def test_whatever_the_state_says_of_it(stored: Any, shop: Shop) -> None:
     shop.answers["/kids/2/balls"] = REFUSED
     outcome = shop.sync()
     assert outcome.code == 0
-    assert not outcome.logged("unexpected")
+    assert not outcome.says("unexpected")
 
 
 def test_the_only_list_below_one_that_was_read(shop: Shop) -> None:

@@ -74,7 +74,7 @@ def test_a_spoiled_mark_is_its_stacks_alone(mark: Any, still: Simulator) -> None
     read = [r for r in outcome.records("pulumi_stack_updates") if r["stack_id"] == stack_id]
     assert len(read) == len(rows)
     again = sync(config, state=outcome.state)
-    assert not again.logged("WARNING")
+    assert not again.says("WARNING")
 
 
 def test_thousands_of_spoiled_marks_are_one_line(servers: Record) -> None:

@@ -84,7 +84,7 @@ def test_what_is_written_beside_the_bookmarks(still: Simulator) -> None:
         assert state["hosts"] == {"dbt": "127.0.0.1", "pulumi": "127.0.0.1"}
     again = sync(settings(still), state=outcome.state)
     assert again.code == 0
-    assert not again.logged("WARNING")
+    assert not again.says("WARNING")
     assert again.state == outcome.state
 
 
@@ -163,7 +163,7 @@ def test_a_damaged_bookmark_is_read_from_the_start(bookmarks: Record, servers: R
     runs, updates = (len(outcome.records(n)) for n in ("dbt_runs", "pulumi_stack_updates"))
     assert runs == 11 if name == "dbt_runs" else runs <= 1
     assert updates == (3 if name == "pulumi_stack_updates" else 0)
-    assert not sync(config, state=outcome.state).logged("WARNING")
+    assert not sync(config, state=outcome.state).says("WARNING")
 
 
 def test_the_mark_of_the_runs_is_good_as_it_is(servers: Record) -> None:
@@ -221,7 +221,7 @@ def test_a_state_is_taken_out_of_what_it_is_kept_in(
     outcome = sync(config, state=wrap(state))
     assert outcome.code == 0, outcome.log
     assert outcome.logged("INFO", "--state: ", f"out of {place}")
-    assert not outcome.logged("WARNING")
+    assert not outcome.says("WARNING")
     assert len(outcome.records("dbt_runs")) <= 1
     assert outcome.state == state
 
@@ -247,7 +247,7 @@ def test_a_state_that_is_not_understood_is_told(
 
 @pytest.mark.parametrize("state", [{}, {"bookmarks": None}, {"bookmarks": {"dbt_runs": None}}])
 def test_a_state_of_nothing_is_no_word(state: Record, servers: Record) -> None:
-    assert not sync(servers, state=state).logged("WARNING")
+    assert not sync(servers, state=state).says("WARNING")
 
 
 @pytest.mark.parametrize("hosts", [None, "x", [5], {"dbt": 5, "pulumi": None}, {"dbt": ["a"]}])
@@ -255,7 +255,7 @@ def test_hosts_that_are_none_are_ignored(hosts: Any, servers: Record) -> None:
     state = {**sync(servers).state, "hosts": hosts}
     outcome = sync(servers, state=state)
     assert outcome.code == 0
-    assert not outcome.logged("WARNING")
+    assert not outcome.says("WARNING")
     assert outcome.state["hosts"] == {"dbt": "127.0.0.1", "pulumi": "127.0.0.1"}
 
 

@@ -47,8 +47,8 @@ def sync_of(server: RawServer, **config: Any) -> Outcome:
 
 def error_of(outcome: Outcome) -> str:
     assert outcome.code == 1
-    assert not outcome.logged("Traceback")
-    assert not outcome.logged("unexpected")
+    assert not outcome.says("Traceback")
+    assert not outcome.says("unexpected")
     (error,) = outcome.logged("ERROR")
     return error
 

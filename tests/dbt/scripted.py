@@ -155,7 +155,7 @@ class Syncs:
         asked = [(r["path"], r["query"]) for r in server.requests]
         self.requests = [(path, query) for path, query in asked if "/runs/" in path]
         assert code in (None, self.outcome.code), self.outcome.log
-        assert not self.outcome.logged("unexpected")
+        assert not self.outcome.says("unexpected")
         self.state = self.outcome.state
         found = self.outcome.records(RUNS)
         self.rows.update({row["id"]: row for row in found})

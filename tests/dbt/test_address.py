@@ -183,7 +183,7 @@ def test_every_error_says_first_that_no_address_is_set(
         assert chosen.logged("ERROR")
         assert not chosen.logged(NOT_SET)
         assert not chosen.logged("Account settings")
-        assert not chosen.logged("WARNING")
+        assert not chosen.says("WARNING")
 
 
 def test_a_refused_list_says_first_that_no_address_is_set(unset: Callable[[str], None]) -> None:

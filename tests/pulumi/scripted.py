@@ -148,7 +148,7 @@ class Syncs:
             self.outcome = sync(config, state=self.state, select=[STACKS, UPDATES])
         self.requests = [(r["path"], r["query"]) for r in server.requests]
         assert self.outcome.code == code, self.outcome.log
-        assert not self.outcome.logged("unexpected")
+        assert not self.outcome.says("unexpected")
         self.state = self.outcome.state
         found = [
             (place_of(record), record["version"], record["update_id"], record["result"])

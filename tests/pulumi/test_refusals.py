@@ -180,7 +180,7 @@ def test_a_server_to_whom_another_spelling_is_another_name() -> None:
         cloud.answers[f"/api/orgs/ACME{page}"] = refusal(404)
     outcome = read(cloud, pulumi_organizations=["ACME", "acme"])
     assert outcome.code == 0
-    assert not outcome.logged("WARNING")
+    assert not outcome.says("WARNING")
     (row,) = outcome.records("pulumi_organizations")
     assert row["org_name"] == "acme"
 

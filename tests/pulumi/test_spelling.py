@@ -88,7 +88,7 @@ def test_an_organization_whose_login_is_no_text(login: Any) -> None:
     for path in ("/api/orgs/acme", "/api/orgs/acme/metadata"):
         cloud.answers[path] = {"githubLogin": login}
     outcome = read(cloud, pulumi_organizations=["acme"])
-    assert not outcome.logged("unexpected"), outcome.log
+    assert not outcome.says("unexpected"), outcome.log
     assert outcome.code == 0
     assert [r["org_name"] for r in outcome.records("pulumi_organizations")] == ["acme"]
     assert len(outcome.records("pulumi_stack_updates")) == 1
@@ -99,7 +99,7 @@ def test_an_organization_of_another_shape_is_no_traceback(body: Any) -> None:
     cloud = Careless([Stack("acme/web/prod", "one", [update(1)])], ["acme"])
     cloud.answers["/api/orgs/acme/metadata"] = Reply(body)
     outcome = read(cloud, pulumi_organizations=["acme"])
-    assert not outcome.logged("unexpected"), outcome.log
+    assert not outcome.says("unexpected"), outcome.log
 
 
 def test_a_member_whose_user_is_no_object_is_left_out() -> None:
@@ -109,7 +109,7 @@ def test_a_member_whose_user_is_no_object_is_left_out() -> None:
         lambda path, query: {"members": people} if "members" in path else cloud(path, query)
     ) as server:
         outcome = sync({"pulumi_token": FAKE, "pulumi_url": server.url})
-    assert not outcome.logged("unexpected"), outcome.log
+    assert not outcome.says("unexpected"), outcome.log
     assert outcome.code == 1
     assert [r["user_login"] for r in outcome.records("pulumi_organization_members")] == ["bo"]
     assert outcome.logged("3 records left out")
