@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ class RawServer:
     Attributes:
         url: The base URL.
         asked: The paths that were asked for, in order.
+        heads: What came before the bodies of the requests, in the same order.
         connections: How many connections were made.
     """
 
@@ -46,6 +48,9 @@ class RawServer:
         return self
 
     def __exit__(self, *_: object) -> None:
+        # Without it, a thread that waits for a connection waits on.
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
 
     def _accept(self) -> None:
