@@ -50,6 +50,7 @@ def test_a_spoiled_mark_is_its_accounts_alone(change: Change, still: Simulator) 
     rows = [row for row in still.rows("dbt_runs") if row["account_id"] == account_id]
     read = [row for row in outcome.records("dbt_runs") if row["account_id"] == account_id]
     assert len(read) == len(rows)
+    assert len(outcome.records("dbt_runs")) < len(read) + 10
     asked = [
         r["query"]
         for r in still.requests()
@@ -73,6 +74,7 @@ def test_a_spoiled_mark_is_its_stacks_alone(mark: Any, still: Simulator) -> None
     rows = [row for row in still.rows("pulumi_stack_updates") if row["stack_id"] == stack_id]
     read = [r for r in outcome.records("pulumi_stack_updates") if r["stack_id"] == stack_id]
     assert len(read) == len(rows)
+    assert len(outcome.records("pulumi_stack_updates")) < len(read) + 20
     again = sync(config, state=outcome.state)
     assert not again.says("WARNING")
 
