@@ -15,6 +15,7 @@ from tests.core.syncing import (
     catalog_of,
     command,
     discover,
+    run_tap,
     settings,
     sync,
 )
@@ -186,3 +187,54 @@ def test_a_column_that_is_mistyped_is_not_deselected_in_silence(still: Simulator
     (warning,) = outcome.logged("WARNING")
     assert "pulumi_organization_members" in warning
     assert "user_emial" in warning
+
+
+# What a catalog selects
+
+
+def test_nothing_selected_is_told(still: Simulator) -> None:
+    outcome = sync(settings(still), select=[])
+    assert outcome.code == 0
+    assert outcome.logged("WARNING", "No stream of dbt Cloud is selected")
+    assert outcome.logged("WARNING", "No stream of Pulumi Cloud is selected")
+    assert still.requests() == []
+
+
+def test_nothing_selected_of_one_service_is_told(still: Simulator) -> None:
+    outcome = sync(settings(still), select=["dbt_accounts"])
+    assert outcome.code == 0
+    assert len(outcome.logged("WARNING")) == 1
+    assert outcome.logged("WARNING", "No stream of Pulumi Cloud is selected")
+
+
+def test_something_selected_is_no_warning(still: Simulator) -> None:
+    assert not sync(settings(still)).says("WARNING")
+
+
+@pytest.mark.slow
+def test_unknown_streams_of_a_catalog_are_told(still: Simulator, tmp_path: Path) -> None:
+    catalog = catalog_of(["dbt_accounts"])
+    renamed: dict[str, Any] = json.loads(json.dumps(catalog["streams"][0]))
+    for number in range(12):
+        entry = {**renamed, "tap_stream_id": f"old_{number:02}", "stream": f"old_{number:02}"}
+        catalog["streams"].append(entry)
+    outcome = run_tap(config=settings(still, "dbt"), folder=tmp_path, catalog=catalog)
+    assert outcome.code == 0, outcome.log
+    assert len(outcome.records("dbt_accounts")) == len(still.rows("dbt_accounts"))
+    warnings = outcome.logged("WARNING", "old_00, old_01", "old_09", "--discover")
+    assert len(warnings) == 1, outcome.log
+    assert "old_10" not in warnings[0]
+    assert "and 2 more" in warnings[0]
+
+
+def test_a_catalog_of_another_tap_is_told(still: Simulator, tmp_path: Path) -> None:
+    catalog = discover()
+    for entry in catalog["streams"]:
+        entry["tap_stream_id"] = entry["stream"] = f"other_{entry['tap_stream_id']}"
+    for name, content in {"config": settings(still), "catalog": catalog}.items():
+        (tmp_path / name).write_text(json.dumps(content))
+    outcome = command("--config", tmp_path / "config", "--catalog", tmp_path / "catalog")
+    assert outcome.code == 0
+    assert outcome.logged("WARNING", "other_")
+    assert len(outcome.logged("WARNING", "No stream of", "is selected")) == 2
+    assert not any(outcome.records(name) for name in NAMES)

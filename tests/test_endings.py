@@ -11,22 +11,11 @@ import sys
 import termios
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.core.syncing import (
-    EXECUTABLE,
-    NAMES,
-    NO_TOKENS,
-    Record,
-    catalog_of,
-    command,
-    discover,
-    run_tap,
-    settings,
-    sync,
-)
+from tests.core.syncing import EXECUTABLE, NO_TOKENS, Record, settings
 
 if TYPE_CHECKING:
     from tests.simulator_process import Simulator
@@ -126,7 +115,7 @@ def unread(*arguments: str) -> subprocess.Popen[bytes]:
     )
     assert tap.stdout is not None
     before = -1
-    while before != (now := readable(tap.stdout.fileno())) or not now:
+    while tap.poll() is None and (before != (now := readable(tap.stdout.fileno())) or not now):
         before = now
         time.sleep(0.5)
     return tap
@@ -229,53 +218,3 @@ def test_ctrl_c_at_any_time(kind: str, place: str, still: Simulator, tmp_path: P
     assert "Traceback" not in log
     assert "ERROR" not in log
     assert all(line.endswith(b"\n") for line in done.stdout.splitlines(keepends=True))
-
-
-# What a catalog selects
-
-
-def test_nothing_selected_is_told(still: Simulator) -> None:
-    outcome = sync(settings(still), select=[])
-    assert outcome.code == 0
-    assert outcome.logged("WARNING", "No stream of dbt Cloud is selected")
-    assert outcome.logged("WARNING", "No stream of Pulumi Cloud is selected")
-    assert still.requests() == []
-
-
-def test_nothing_selected_of_one_service_is_told(still: Simulator) -> None:
-    outcome = sync(settings(still), select=["dbt_accounts"])
-    assert outcome.code == 0
-    assert len(outcome.logged("WARNING")) == 1
-    assert outcome.logged("WARNING", "No stream of Pulumi Cloud is selected")
-
-
-def test_something_selected_is_no_warning(still: Simulator) -> None:
-    assert not sync(settings(still)).says("WARNING")
-
-
-def test_unknown_streams_of_a_catalog_are_told(still: Simulator, tmp_path: Path) -> None:
-    catalog = catalog_of(["dbt_accounts"])
-    renamed: dict[str, Any] = json.loads(json.dumps(catalog["streams"][0]))
-    for number in range(12):
-        entry = {**renamed, "tap_stream_id": f"old_{number:02}", "stream": f"old_{number:02}"}
-        catalog["streams"].append(entry)
-    outcome = run_tap(config=settings(still, "dbt"), folder=tmp_path, catalog=catalog)
-    assert outcome.code == 0, outcome.log
-    assert len(outcome.records("dbt_accounts")) == len(still.rows("dbt_accounts"))
-    warnings = outcome.logged("WARNING", "old_00, old_01", "old_09", "--discover")
-    assert len(warnings) == 1, outcome.log
-    assert "old_10" not in warnings[0]
-    assert "and 2 more" in warnings[0]
-
-
-def test_a_catalog_of_another_tap_is_told(still: Simulator, tmp_path: Path) -> None:
-    catalog = discover()
-    for entry in catalog["streams"]:
-        entry["tap_stream_id"] = entry["stream"] = f"other_{entry['tap_stream_id']}"
-    path = tmp_path / "catalog.json"
-    path.write_text(json.dumps(catalog))
-    outcome = command("--config", config_file(tmp_path, settings(still)), "--catalog", path)
-    assert outcome.code == 0
-    assert outcome.logged("WARNING", "other_")
-    assert len(outcome.logged("WARNING", "No stream of", "is selected")) == 2
-    assert not any(outcome.records(name) for name in NAMES)
