@@ -336,7 +336,7 @@ def nested(depth: int, opening: bytes = b'{"a":', closing: bytes = b"}") -> byte
     return opening * depth + b"1" + closing * depth
 
 
-@pytest.mark.parametrize("depth", [400, 700, 900, 950, 970, 980, 990, 3000, 100_000])
+@pytest.mark.parametrize("depth", [400, 700, 980, 990, 100_000])
 @pytest.mark.parametrize("column", [b"label", b"things", b"undeclared"])
 @pytest.mark.parametrize("pair", [(b'{"a":', b"}"), (b"[", b"]")], ids=["objects", "lists"])
 def test_a_row_that_is_nested_too_deep(
@@ -353,6 +353,10 @@ def test_a_row_that_is_nested_too_deep(
         if m.get("stream") == "toy_boxes" and m["type"] == "RECORD"
     }
     assert not outcome.says("Traceback")
+    if depth == 400:
+        assert outcome.code == 0
+    if depth >= 3000:
+        assert outcome.code == 1
     if outcome.code == 0:
         assert ids == {1, 2, 3}
         return
