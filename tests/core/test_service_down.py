@@ -318,7 +318,7 @@ def test_a_process_ends_soon_when_its_service_dies(
                     if len(lines) == after:
                         os.kill(mortal.pid, signal.SIGKILL)
                         died = time.monotonic()
-            code = process.wait()
+            code = process.wait(timeout=120)
     record_property("seconds", time.monotonic() - died)
     cut = Outcome(code, lines, (tmp_path / "log").read_text().splitlines())
     assert code == 1
