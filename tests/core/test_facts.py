@@ -118,6 +118,7 @@ def test_the_warning_of_a_refusal_names_the_permission(shop: Shop) -> None:
     refused = Reply({"message": "no"}, status=403)
     shop.answers = {"/books": refused, "/diaries": refused}
     outcome = shop.sync(select=["toy_books", "toy_diaries"])
+    assert outcome.code == 1, "nothing at all was read"
     assert outcome.logged("toy_books", "the token probably lacks the permission to read books")
     assert outcome.logged("WARNING", "toy_diaries", "answered 403")
     assert not outcome.logged("toy_diaries", "probably lacks")

@@ -200,6 +200,7 @@ def test_with_a_refused_parent_its_parts_are_skipped_without_a_word_more(shop: S
 def test_of_a_parent_that_is_not_selected_the_refusal_is_told_as_well(shop: Shop) -> None:
     shop.answers["/boxes"] = Reply({"message": "no"}, status=403)
     outcome = shop.sync(select=["toy_pieces"])
+    assert outcome.code == 1, "nothing at all was read"
     assert len(outcome.logged("WARNING")) == 1
     assert outcome.logged("INFO", "toy_pieces", "skipped")
 
