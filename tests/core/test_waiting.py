@@ -270,10 +270,12 @@ def test_the_gate_is_left_at_once_where_the_patience_is_too_short() -> None:
 def test_patience_ends_at_the_gate_that_is_closed_again() -> None:
     closed = gate()
     moment = closed.enter(0).moment
-    closed.throttled(moment, 0.2)
-    threading.Timer(0.1, closed.pause, [1000]).start()
+    closed.throttled(moment, 1)
+    again = threading.Timer(0.1, closed.pause, [1000])
+    again.start()
     entry = closed.enter(900)
-    assert entry.waited >= 0.19
+    again.join()
+    assert entry.waited >= 0.99
     assert entry.beyond > 900
 
 
