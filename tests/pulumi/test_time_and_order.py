@@ -189,20 +189,21 @@ class TestOpenForEver:
         syncs.sync()
         stack.add(update(301))
         stack.updates[at(stack, 3)] = ended(stack.updates[at(stack, 3)])
-        cloud.answers[f"/api/stacks/{PLACE}/updates"] = page_fails(cloud, "4")
+        cloud.answers[f"/api/stacks/{PLACE}/updates"] = page_fails(cloud)
         syncs.sync(code=1)
         cloud.answers.clear()
         assert versions(syncs.sync()) == [301, 3]
 
 
-def page_fails(cloud: Cloud, number: str) -> Callable[[], Any]:
+def page_fails(cloud: Cloud) -> Callable[[], Any]:
     """Answer pages as they are but for the first, behind which nothing is answered any more."""
     path = f"/api/stacks/{PLACE}/updates"
-    asked: list[str] = []
+    asked = 0
 
     def answer() -> Any:
-        asked.append(number)
-        if len(asked) > 1:
+        nonlocal asked
+        asked += 1
+        if asked > 1:
             return Reply({}, status=418)
         answers, cloud.answers = cloud.answers, {}
         page = cloud(path, {"page": "1", "pageSize": "100"})
