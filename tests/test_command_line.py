@@ -111,48 +111,28 @@ def test_a_test_fails_with_a_wrong_token(still: Simulator, tmp_path: Path) -> No
     assert outcome.logged("ERROR", "dbt_accounts", "dbt_token")
 
 
-@pytest.mark.parametrize(
-    ("name", "text", "words"),
-    [
-        ("config", "{", ["--config", "not JSON"]),
-        ("catalog", "{", ["--catalog", "not JSON"]),
-        ("state", "nope", ["--state", "not JSON"]),
-        ("state", "[]", ["--state", "object"]),
-    ],
-)
-def test_a_file_that_is_no_json_is_one_line(
-    name: str, text: str, words: list[str], tmp_path: Path
-) -> None:
-    files = {"config": '{"dbt_token": "fake"}', name: text}
-    arguments: list[Any] = []
-    for option, content in files.items():
-        path = tmp_path / f"{option}.json"
-        path.write_text(content)
-        arguments += [f"--{option}", path]
-    outcome = command(*arguments)
-    assert outcome.code == 1
-    assert len(outcome.logged("ERROR")) == 1
-    assert outcome.logged("ERROR", *words), outcome.log
-
-
 #: Files that hold no object, as bytes; ``None`` for a folder, ``...`` for no file.
 BROKEN: dict[str, Any] = {
     "empty": b"",
     "binary": b"\x00\xff\xfe",
+    "brace": b"{",
     "cut": b'{"bookmarks": {"dbt_ru',
+    "word": b"nope",
+    "deep": b"[" * 100_000,
     "number": b"5",
     "text": b'"x"',
     "null": b"null",
-    "deep": b"[" * 100_000,
+    "list": b"[5]",
     "folder": None,
     "missing": ...,
 }
+NO_OBJECT = ("number", "text", "null", "list")
 
 
-@pytest.mark.parametrize("content", BROKEN.values(), ids=BROKEN)
+@pytest.mark.parametrize("kind", BROKEN)
 @pytest.mark.parametrize("option", ["config", "catalog", "state"])
-def test_a_broken_file_is_one_line(option: str, content: Any, tmp_path: Path) -> None:
-    path = tmp_path / "broken.json"
+def test_a_broken_file_is_one_line(option: str, kind: str, tmp_path: Path) -> None:
+    path, content = tmp_path / "broken.json", BROKEN[kind]
     if content is None:
         path.mkdir()
     elif content is not ...:
@@ -164,6 +144,17 @@ def test_a_broken_file_is_one_line(option: str, content: Any, tmp_path: Path) ->
     (line,) = outcome.log
     assert "ERROR" in line
     assert f"--{option}: " in line or "broken.json" in line
+    if isinstance(content, bytes):
+        assert ("not hold a JSON object" if kind in NO_OBJECT else "is not JSON") in line
+
+
+def test_an_empty_list_is_no_state(tmp_path: Path) -> None:
+    for name, text in {"config": '{"dbt_token": "fake"}', "state": "[]"}.items():
+        (tmp_path / name).write_text(text)
+    outcome = command("--config", tmp_path / "config", "--state", tmp_path / "state")
+    assert outcome.code == 1
+    (line,) = outcome.log
+    assert "--state: the file does not hold a JSON object" in line
 
 
 @pytest.mark.slow

@@ -119,6 +119,9 @@ def test_an_empty_list_is_activated_where_the_answer_says_so(total: Any) -> None
     answer = {"status": FINE, "data": [], "extra": {"pagination": pagination}}
     expected = DBT - {"dbt_jobs"} if total is None else DBT
     assert activated(read_with(answer, "dbt_jobs")) == expected
+
+
+def test_an_empty_list_without_a_total_is_activated_beside_an_empty_message() -> None:
     assert activated(read_with({"members": [], "code": 200, "message": ""}, MEMBERS)) == PULUMI
 
 

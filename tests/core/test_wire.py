@@ -164,7 +164,7 @@ def test_two_lengths() -> None:
     )
 )
 def test_any_bytes_at_all(pieces: list[bytes]) -> None:
-    """Two tries are enough to see that nothing comes out of it but one line."""
+    """Nothing comes out of it but one line."""
     with RawServer(lambda _path: pieces) as server:
         outcome = sync_of(server)
     if outcome.code:
