@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import signal
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tap_cloudapis.core.exchange import Read
 from tap_cloudapis.core.ledger import LedgerParent, LedgerStream
 from tap_cloudapis.core.paging import SinglePage
-from tests.core.syncing import every_state
 from tests.core.toys import NOT_FOUND, Shop, ToyStream, shape, toy_tap
 
 if TYPE_CHECKING:
@@ -17,7 +15,6 @@ if TYPE_CHECKING:
     from singer_sdk.helpers.types import Context
 
     from tap_cloudapis.core.paging import Row
-    from tap_cloudapis.tap import TapCloudAPIs
     from tests.core.syncing import Record
 
 TEXT: Any = {"type": "string"}
@@ -136,22 +133,3 @@ class Storehouse(Shop):
     def entries(self) -> Iterator[str]:
         """The ids in the ledger."""
         yield from self.bookmark("crates")["ledger"]
-
-
-def cut_after(records: int, stream: str = "toy_labels") -> Any:
-    """Have a signal arrive after some records of a stream."""
-
-    def prepare(tap: TapCloudAPIs) -> None:
-        every_state(tap)
-        target: Any = tap.streams[stream]
-        write, left = target._write_record_message, [records]
-
-        def counting(record: dict[str, Any]) -> None:
-            write(record)
-            left[0] -= 1
-            if not left[0]:
-                tap._handle_termination(signal.SIGTERM, None)
-
-        target._write_record_message = counting
-
-    return prepare

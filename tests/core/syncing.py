@@ -284,6 +284,25 @@ def every_state(tap: TapCloudAPIs) -> None:
     tap.state_writer.is_due = lambda: True  # type: ignore[method-assign]
 
 
+def cut_after(records: int, stream: str) -> Callable[[TapCloudAPIs], None]:
+    """Have a signal arrive behind some records of a stream, with STATE after each."""
+
+    def prepare(tap: TapCloudAPIs) -> None:
+        every_state(tap)
+        target: Any = tap.streams[stream]
+        write, left = target._write_record_message, [records]
+
+        def counting(record: Record) -> None:
+            write(record)
+            left[0] -= 1
+            if not left[0]:
+                tap._handle_termination(signal.SIGTERM, None)
+
+        target._write_record_message = counting
+
+    return prepare
+
+
 def assert_true(
     records: Callable[[str], Mapping[tuple[Any, ...], Record]],
     simulator: Simulator,

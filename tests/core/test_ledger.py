@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tap_cloudapis.core.ledger import Ledger
-from tests.core.ledgers import Storehouse, TapCrates, cut_after
-from tests.core.syncing import command
+from tests.core.ledgers import Storehouse, TapCrates
+from tests.core.syncing import command, cut_after
 from tests.core.toys import order
 from tests.scripted_server import Reply
 
@@ -249,7 +249,7 @@ def test_a_token_refused_in_the_middle_does_not_complete_the_pass(store: Storeho
 
 @pytest.mark.parametrize("records", range(1, 6))
 def test_a_sync_that_was_cut_goes_on_where_it_was(records: int, store: Storehouse) -> None:
-    cut = store.sync(select=LABELS, prepare=cut_after(records))
+    cut = store.sync(select=LABELS, prepare=cut_after(records, "toy_labels"))
     assert cut.code == 128 + signal.SIGTERM
     rest = good(store.sync(select=LABELS))
     read = [record["crate"] for each in (cut, rest) for record in each.records("toy_labels")]
@@ -264,7 +264,7 @@ def test_what_changes_before_a_cut_sync_goes_on_is_read_again(
     records: int, again: bool, store: Storehouse
 ) -> None:
     """Also when the sync that notes the change is cut itself, before it has read it."""
-    store.sync(select=LABELS, prepare=cut_after(records))
+    store.sync(select=LABELS, prepare=cut_after(records, "toy_labels"))
     store.change(*ALL.split())
     outcomes = []
     if again:

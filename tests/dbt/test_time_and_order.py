@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import copy
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.core.syncing import every_state
+from tests.core.syncing import cut_after, every_state
 from tests.dbt.scripted import (
     ALL,
     CANCELLED,
@@ -151,25 +150,10 @@ class TestSeenLate:
         dbt.runs += [waiting(1001), waiting(1004), run(1005, hours=0.7), run(1007, hours=0.6)]
         for row in dbt.runs[1:4]:
             cancel(row)
-        syncs.sync(code=143, prepare=partial(cut, after=after))
+        syncs.sync(code=143, prepare=cut_after(after, RUNS))
         assert len(syncs.outcome.records(RUNS)) == after
         syncs.sync()
         syncs.assert_true()
-
-
-def cut(tap: TapCloudAPIs, after: int) -> None:
-    """End a sync by a signal behind some runs, with STATE after each."""
-    every_state(tap)
-    stream, left = tap.streams[RUNS], [after]
-    write = stream._write_record_message
-
-    def counting(record: Record) -> None:
-        write(record)
-        left[0] -= 1
-        if not left[0]:
-            tap._handle_termination(15, None)
-
-    stream._write_record_message = counting  # type: ignore[method-assign]
 
 
 class TestMissingOnce:
@@ -257,7 +241,7 @@ class TestBookmark:
     def test_moved_back_it_is_honoured_by_a_sync_that_is_cut(self, after: int) -> None:
         syncs = self.synced()
         syncs.part[BOOKMARK] = stamp(days=6, hours=12)
-        syncs.sync(code=143, prepare=partial(cut, after=after))
+        syncs.sync(code=143, prepare=cut_after(after, RUNS))
         assert syncs.sync() == [4, 6, 7, 8, 9, 10, 5]
         assert not syncs.warnings
         assert syncs.sync() == [10]
@@ -268,7 +252,7 @@ class TestBookmark:
     def test_in_any_form_of_a_time(self, told: Any) -> None:
         syncs = self.synced()
         syncs.part[BOOKMARK] = told
-        syncs.sync(code=143, prepare=partial(cut, after=1))
+        syncs.sync(code=143, prepare=cut_after(1, RUNS))
         assert set(syncs.sync()) == set(range(1, 11))
         assert not syncs.warnings, "it was said when it began"
 
@@ -305,7 +289,7 @@ class TestBookmark:
 
         assert len(syncs.sync(prepare=full)) == 10
 
-    @pytest.mark.parametrize("cut_after", [None, 1, 2])
+    @pytest.mark.parametrize("cut_at", [None, 1, 2])
     @pytest.mark.parametrize(
         "changes",
         [
@@ -317,16 +301,16 @@ class TestBookmark:
         ids=["jobs", "projects", "start", "look-back"],
     )
     def test_nothing_is_said_where_nobody_edits(
-        self, changes: list[Record], cut_after: int | None
+        self, changes: list[Record], cut_at: int | None
     ) -> None:
         """Every STATE, of cut syncs too, has the bookmark stand where the marks stand."""
         dbt = Dbt([run(i, hours=200 - i, job_definition_id=31 + i % 2) for i in range(1, 20)])
         syncs = Syncs(dbt)
         syncs.sync()
         for number, change in enumerate(changes):
-            for after in (cut_after, None):
+            for after in (cut_at, None):
                 dbt.runs.append(run(len(dbt.runs) + 1, hours=50 - number, project_id=12))
-                prepare = partial(cut, after=after) if after else every_state
+                prepare = cut_after(after, RUNS) if after else every_state
                 syncs.sync(code=None, prepare=prepare, **change)
                 assert not syncs.outcome.logged(BOOKMARK)
                 for state in syncs.outcome.states:
@@ -434,7 +418,7 @@ class TestAnotherDeployment:
         syncs = Syncs(Dbt([run(9001)]))
         syncs.sync()
         syncs.dbt = Dbt([run(i, hours=100 - i) for i in range(1, 6)])
-        syncs.sync(code=143, prepare=partial(cut, after=after))
+        syncs.sync(code=143, prepare=cut_after(after, RUNS))
         assert syncs.sync() == list(range(after + 1, 6))
         syncs.assert_true()
 

@@ -12,7 +12,7 @@ from tap_cloudapis.core.paging import Page
 from tap_cloudapis.dbt import DBT_CLOUD, walk
 from tap_cloudapis.dbt.walk import EndedRuns, RunMember
 from tap_cloudapis.tap import TapCloudAPIs
-from tests.core.syncing import Outcome, Record, every_state, settings, sync
+from tests.core.syncing import Outcome, Record, cut_after, settings, sync
 from tests.core.test_odd_servers import FAKE
 from tests.dbt.scripted import Dbt, cancel, run, waiting
 from tests.scripted_server import Reply, ScriptedServer
@@ -326,21 +326,8 @@ def test_whatever_the_pages_are(cap: int, moving: Simulator) -> None:
 
 @pytest.mark.parametrize("after", [1, 7, 60])
 def test_a_sync_that_is_cut_goes_on(after: int, moving: Simulator) -> None:
-    def cut(tap: TapCloudAPIs) -> None:
-        every_state(tap)
-        stream, left = tap.streams[Details.name], [after]
-        write = stream._write_record_message
-
-        def counting(record: Record) -> None:
-            write(record)
-            left[0] -= 1
-            if not left[0]:
-                tap._handle_termination(15, None)
-
-        stream._write_record_message = counting  # type: ignore[method-assign]
-
     warehouse = Warehouse(moving)
-    warehouse.sync(prepare=cut, code=143)
+    warehouse.sync(prepare=cut_after(after, Details.name), code=143)
     assert len(warehouse.runs()) == after
     moving.clear_requests()
     warehouse.sync()
