@@ -111,6 +111,12 @@ def moving(_moving: Simulator) -> Iterator[Simulator]:
     reset(_moving)
 
 
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait hardly at all before a request is tried again."""
+    monkeypatch.setattr("tap_cloudapis.core.connection.FIRST_WAIT", 0.001)
+
+
 def reset(simulator: Simulator) -> None:
     """Have a simulator answer plainly again."""
     simulator.settings(**PLAIN)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from tests.simulator_process import Simulator
 
+pytestmark = pytest.mark.usefixtures("impatient")
+
 ON: dict[str, Any] = {"emit_activate_version_messages": True}
 INCREMENTAL = {"dbt_runs", "pulumi_stack_updates"}
 WHOLE = set(NAMES) - INCREMENTAL
@@ -29,11 +31,6 @@ DBT = {name for name in WHOLE if name.startswith("dbt_")}
 PULUMI = {name for name in WHOLE if name.startswith("pulumi_")}
 #: The streams whose activation hangs on the list of projects.
 BELOW_PROJECTS = family("dbt_projects") & WHOLE
-
-
-@pytest.fixture(autouse=True)
-def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tap_cloudapis.core.connection.FIRST_WAIT", 0.001)
 
 
 def activated(outcome: Outcome) -> set[str]:

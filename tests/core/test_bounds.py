@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.core.boxes import Lids
 from tests.core.syncing import EXECUTABLE, NO_TOKENS, Outcome, sync
 from tests.core.toys import TOKEN, Shop, ToyStream, shape, toy_tap
 from tests.raw_server import RawServer, http
@@ -21,25 +22,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
+pytestmark = pytest.mark.usefixtures("impatient")
+
 MEGABYTE = 1_000_000
 ROW = b'[{"id": 1}]'
-
-
-@pytest.fixture(autouse=True)
-def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tap_cloudapis.core.connection.FIRST_WAIT", 0.001)
 
 
 class Boxes(ToyStream):
     name = "toy_boxes"
     path = "/boxes"
     schema = shape("id", label="string", things={"type": ["array", "null"]})
-
-
-class Lids(ToyStream):
-    name = "toy_lids"
-    path = "/lids"
-    schema = shape("id")
 
 
 TAP = toy_tap(Boxes, Lids)

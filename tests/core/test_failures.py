@@ -18,6 +18,8 @@ from tests.scripted_server import Reply, ScriptedServer
 if TYPE_CHECKING:
     from tests.simulator_process import Simulator
 
+pytestmark = pytest.mark.usefixtures("impatient")
+
 FAKE = "fake-token-for-tests"
 
 #: What is not there when a stream is refused. The name of an organization leads to its lists
@@ -25,11 +27,6 @@ FAKE = "fake-token-for-tests"
 WITHOUT = {name: family(name) for name in NAMES} | {"pulumi_organizations": set()}
 #: The streams with requests of their own, which can be refused.
 ASKING = [name for name in NAMES if not KINDS[name].takes_parts]
-
-
-@pytest.fixture(autouse=True)
-def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tap_cloudapis.core.connection.FIRST_WAIT", 0.005)
 
 
 def assert_plain(outcome: Outcome) -> None:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tap_cloudapis.core.bodies import oddity
 from tap_cloudapis.core.connection import MAX_FIRST_TRIES
-from tests.core.toys import Shop, ToyStream, shape, toy_tap
+from tests.core.boxes import Boxes, Lids, Notes, Things
+from tests.core.toys import Shop, toy_tap
 from tests.scripted_server import Reply
 
 if TYPE_CHECKING:
     from tests.core.syncing import Outcome
+
+pytestmark = pytest.mark.usefixtures("impatient")
 
 CONNECTION = "tap_cloudapis.core.connection"
 
@@ -34,39 +37,8 @@ UNAVAILABLE = Reply({"message": "out of order"}, status=503)
 
 
 @pytest.fixture(autouse=True)
-def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(f"{CONNECTION}.FIRST_WAIT", 0.001)
+def _few_tries(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(f"{CONNECTION}.MAX_TRIES", 4)
-
-
-class Boxes(ToyStream):
-    name = "toy_boxes"
-    path = "/boxes"
-    schema = shape("id")
-
-
-class BoxStream(ToyStream):
-    schema = shape("id", boxes_id="integer")
-    primary_keys = ("boxes_id", "id")
-    context_columns: ClassVar[dict[str, str]] = {"boxes_id": "boxes_id"}
-    parent_stream_type = Boxes
-    scope = "box {boxes_id}"
-
-
-class Things(BoxStream):
-    name = "toy_things"
-    path = "/boxes/{boxes_id}/things"
-
-
-class Notes(BoxStream):
-    name = "toy_notes"
-    path = "/boxes/{boxes_id}/notes"
-
-
-class Lids(ToyStream):
-    name = "toy_lids"
-    path = "/lids"
-    schema = shape("id")
 
 
 def shop(spoiled: Any, *, times: int = 10**9, first: bool = False) -> Shop:

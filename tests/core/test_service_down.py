@@ -8,10 +8,11 @@ import signal
 import subprocess
 import time
 from collections import Counter
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.core.boxes import Boxes, Lids, Notes, Things
 from tests.core.syncing import (
     BY_DEFAULT,
     EXECUTABLE,
@@ -35,46 +36,16 @@ if TYPE_CHECKING:
 
     from tap_cloudapis.tap import TapCloudAPIs
 
+pytestmark = pytest.mark.usefixtures("impatient")
+
 BROKEN = Reply({"message": "out of order"}, status=502)
 PULUMI = [name for name in NAMES if name.startswith("pulumi")]
 DBT = [name for name in NAMES if name.startswith("dbt")]
 
 
 @pytest.fixture(autouse=True)
-def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tap_cloudapis.core.connection.FIRST_WAIT", 0.001)
+def _few_tries(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tap_cloudapis.core.connection.MAX_TRIES", 4)
-
-
-class Boxes(ToyStream):
-    name = "toy_boxes"
-    path = "/boxes"
-    schema = shape("id")
-    scope = "the boxes"
-
-
-class BoxStream(ToyStream):
-    schema = shape("id", boxes_id="integer")
-    primary_keys = ("boxes_id", "id")
-    context_columns: ClassVar[dict[str, str]] = {"boxes_id": "boxes_id"}
-    parent_stream_type = Boxes
-    scope = "box {boxes_id}"
-
-
-class Things(BoxStream):
-    name = "toy_things"
-    path = "/boxes/{boxes_id}/things"
-
-
-class Notes(BoxStream):
-    name = "toy_notes"
-    path = "/boxes/{boxes_id}/notes"
-
-
-class Lids(ToyStream):
-    name = "toy_lids"
-    path = "/lids"
-    schema = shape("id")
 
 
 class Corks(ToyStream):

@@ -7,14 +7,15 @@ import socket
 import threading
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tap_cloudapis.core.health import Health
 from tap_cloudapis.core.throttling import Gate
+from tests.core.boxes import Boxes, Lids, Things
 from tests.core.syncing import Outcome, assert_true, settings, sync
-from tests.core.toys import Shop, ToyStream, shape, toy_tap
+from tests.core.toys import Shop, toy_tap
 from tests.scripted_server import Reply, ScriptedServer
 
 if TYPE_CHECKING:
@@ -22,37 +23,15 @@ if TYPE_CHECKING:
 
     from tests.simulator_process import Simulator
 
+pytestmark = pytest.mark.usefixtures("impatient")
+
 FAKE = "fake-token-for-tests"
 CONNECTION = "tap_cloudapis.core.connection"
 
 
 @pytest.fixture(autouse=True)
-def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(f"{CONNECTION}.FIRST_WAIT", 0.005)
+def _short_cool_down(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tap_cloudapis.core.throttling.FIRST_COOL_DOWN", 0.02)
-
-
-class Boxes(ToyStream):
-    name = "toy_boxes"
-    path = "/boxes"
-    schema = shape("id")
-    scope = "the boxes"
-
-
-class Lids(ToyStream):
-    name = "toy_lids"
-    path = "/lids"
-    schema = shape("id")
-
-
-class Things(ToyStream):
-    name = "toy_things"
-    path = "/boxes/{boxes_id}/things"
-    schema = shape("id", boxes_id="integer")
-    primary_keys = ("boxes_id", "id")
-    context_columns: ClassVar[dict[str, str]] = {"boxes_id": "boxes_id"}
-    parent_stream_type = Boxes
-    scope = "box {boxes_id}"
 
 
 def first(times: int, reply: Reply, body: Any) -> Callable[[dict[str, str]], Any]:

@@ -173,8 +173,8 @@ def test_whatever_the_pages_are(behaviour: dict[str, Any], still: Simulator) -> 
     assert_whole(sync(settings(still, concurrency=4)), still)
 
 
-def test_answers_that_fail_now_and_then(still: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tap_cloudapis.core.connection.FIRST_WAIT", 0.01)
+@pytest.mark.usefixtures("impatient")
+def test_answers_that_fail_now_and_then(still: Simulator) -> None:
     still.settings(error_rate=0.2, cut_rate=0.2, page_cap=10)
     outcome = sync(settings(still))
     assert_whole(outcome, still)
@@ -183,10 +183,8 @@ def test_answers_that_fail_now_and_then(still: Simulator, monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize("status", [408, 500, 502, 504, "cut", "empty", "garbage"])
-def test_a_spoiled_answer_is_asked_for_again(
-    status: int | str, still: Simulator, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("tap_cloudapis.core.connection.FIRST_WAIT", 0.01)
+@pytest.mark.usefixtures("impatient")
+def test_a_spoiled_answer_is_asked_for_again(status: int | str, still: Simulator) -> None:
     still.faults(
         [
             {"path": path, "status": status, "times": 2, "after": 1}

@@ -13,28 +13,20 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from tap_cloudapis.core.connection import MAX_FIRST_TRIES
+from tests.core.boxes import Boxes
 from tests.core.syncing import Outcome, sync
-from tests.core.toys import TOKEN, ToyStream, shape, toy_tap
+from tests.core.toys import TOKEN, toy_tap
 from tests.raw_server import RawServer, http
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+pytestmark = pytest.mark.usefixtures("impatient")
+
 ROW = b'[{"id": 1}]'
 GOOD = [http(ROW)]
 CHUNKED = http(b"", "Transfer-Encoding: chunked")
 HEAD = b"HTTP/1.1 200 OK\r\n"
-
-
-@pytest.fixture(autouse=True)
-def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tap_cloudapis.core.connection.FIRST_WAIT", 0.001)
-
-
-class Boxes(ToyStream):
-    name = "toy_boxes"
-    path = "/boxes"
-    schema = shape("id")
 
 
 TAP = toy_tap(Boxes)

@@ -203,10 +203,8 @@ def test_a_refused_list_says_first_that_no_address_is_set(unset: Callable[[str],
     assert warning.index("Account settings") < warning.index("token")
 
 
-def test_nobody_there_says_first_that_no_address_is_set(
-    unset: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("tap_cloudapis.core.connection.FIRST_WAIT", 0.005)
+@pytest.mark.usefixtures("impatient")
+def test_nobody_there_says_first_that_no_address_is_set(unset: Callable[[str], None]) -> None:
     unset("http://127.0.0.1:9")
     outcome = sync({"dbt_token": FAKE})
     assert outcome.code == 1

@@ -128,10 +128,8 @@ def test_one_account_of_two_that_says_401(still: Simulator) -> None:
     assert len(outcome.logged("ERROR", f"account {closed}: ", "401")) == 1
 
 
-def test_a_named_account_whose_own_address_fails_for_ever(
-    still: Simulator, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("tap_cloudapis.core.connection.FIRST_WAIT", 0.005)
+@pytest.mark.usefixtures("impatient")
+def test_a_named_account_whose_own_address_fails_for_ever(still: Simulator) -> None:
     (account, *_) = sorted(row["id"] for row in still.rows("dbt_accounts"))
     still.faults([{"path": "/accounts/999/", "status": 500, "times": 1000}])
     outcome = sync(settings(still, "dbt", dbt_account_ids=[999, account]))

@@ -233,10 +233,10 @@ def test_a_run_that_fails_is_looked_at_again_and_holds_nothing_up(moving: Simula
     assert warehouse.runs() == ended(moving)
 
 
+@pytest.mark.usefixtures("impatient")
 def test_runs_behind_a_member_that_was_given_up_are_not_settled(
     moving: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tap_cloudapis.core.connection.FIRST_WAIT", 0.001)
     monkeypatch.setattr("tap_cloudapis.core.connection.MAX_TRIES", 2)
     moving.faults([{"path": r"/runs/\d+/$", "status": 500, "times": 5000}])
     warehouse = Warehouse(moving)

@@ -28,14 +28,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+pytestmark = pytest.mark.usefixtures("impatient")
+
 OLD = "Acme-Cloud/website/staging"  # its newest update is open at the end of history
 OPEN = ("in-progress", "not-started")
 DAY = 86_400
-
-
-@pytest.fixture(autouse=True)
-def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tap_cloudapis.core.connection.FIRST_WAIT", 0.001)
 
 
 @pytest.fixture

@@ -93,10 +93,10 @@ def test_an_organization_behind_a_403(more: Record, code: int) -> None:
 
 @pytest.mark.parametrize("bad", ["acme", "labs"])
 @pytest.mark.parametrize("answer", [refusal(418), Reply([]), Reply({}, status=500)], ids=str)
+@pytest.mark.usefixtures("impatient")
 def test_a_page_of_one_organization_takes_nothing_of_the_others_away(
-    bad: str, answer: Reply, monkeypatch: pytest.MonkeyPatch
+    bad: str, answer: Reply
 ) -> None:
-    monkeypatch.setattr("tap_cloudapis.core.connection.FIRST_WAIT", 0.005)
     cloud = two()
     cloud.answers[f"/api/orgs/{bad}/metadata"] = answer
     outcome = read(cloud)
