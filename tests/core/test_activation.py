@@ -184,9 +184,11 @@ def test_never_after_a_refusal_or_a_failure(
 
 def test_never_for_a_second_page_that_fails(still: Simulator) -> None:
     still.settings(page_cap=2)
-    still.faults([{"path": "/jobs/", "status": 403, "times": 1, "after": 2}])
-    outcome = sync(settings(still, "dbt", **ON))
-    assert [r["status"] for r in still.requests()].count(403) == 1
+    # Behind the first pages of two lists in each of two accounts; one at a time, to have an order.
+    still.faults([{"path": "/jobs/", "status": 403, "times": 1, "after": 4}])
+    outcome = sync(settings(still, "dbt", concurrency=1, **ON))
+    (refused,) = (r for r in still.requests() if r["status"] == 403)
+    assert refused["query"]["offset"] != "0"
     assert activated(outcome) == DBT - {"dbt_jobs"}
 
 
