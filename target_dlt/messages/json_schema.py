@@ -18,6 +18,8 @@ _DEEPEST = 20
 _DETAILS = frozenset({"format", "properties", "items", "maximum"})
 #: Keywords whose values are no schemas.
 _VALUES = frozenset({"const", "default", "enum", "examples"})
+#: Keywords whose values are schemas by name.
+_NAMED = frozenset({"properties", "patternProperties", "definitions", "$defs"})
 
 
 @contextmanager
@@ -40,11 +42,19 @@ def without_nulls(schema: Any) -> Any:
     if not isinstance(schema, dict):
         return schema
     return {
-        key: value if key in _VALUES else without_nulls(value)
+        key: _cleaned(key, value)
         for key, value in schema.items()
         if (value is not None or key in {"const", "default"})
         and not (key == "properties" and value == [])
     }
+
+
+def _cleaned(key: str, value: Any) -> Any:
+    if key in _VALUES:
+        return value
+    if key in _NAMED and isinstance(value, dict):
+        return {name: without_nulls(sub) for name, sub in value.items() if sub is not None}
+    return without_nulls(value)
 
 
 def properties_of(schema: JSONSchema) -> JSONSchema:

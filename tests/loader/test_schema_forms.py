@@ -149,8 +149,9 @@ def test_types_that_name_each_other_come_to_an_end():
 
 @SHAPES
 @pytest.mark.parametrize("validate", [False, True])
-def test_keywords_that_are_null_are_not_there(tmp_path, shape, validate):
-    inner = {"type": "object", "properties": {"b": {"type": "string", "enum": None}}}
+@pytest.mark.parametrize("name", ["a", "default", "enum", "properties"])
+def test_keywords_that_are_null_are_not_there(tmp_path, shape, validate, name):
+    inner = {"type": "object", "properties": {name: {"type": "string", "enum": None}}}
     document = {
         "type": "object",
         "required": None,
@@ -158,7 +159,7 @@ def test_keywords_that_are_null_are_not_there(tmp_path, shape, validate):
         "additionalProperties": None,
     }
     path = tmp_path / "db.duckdb"
-    messages = [message(document), record("t", id=1, a={"b": "x"})]
+    messages = [message(document), record("t", id=1, a={name: "x"})]
     load(path, messages, validate_records=validate, **shape)
     assert query(path, "SELECT id FROM t") == [(1,)]
 
