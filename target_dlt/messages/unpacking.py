@@ -11,7 +11,7 @@ from itertools import chain
 from typing import IO, TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
 _GZIP = b"\x1f\x8b"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -22,36 +22,42 @@ def byte_lines(source: IO[Any]) -> Iterable[bytes]:
     """Iterate over lines of bytes.
 
     Args:
-        source: A file of text or bytes, which may be gzip.
+        source: A file of text or bytes, which may be gzip; it stays open.
 
     Returns:
         The lines, without the byte order mark that some editors begin a text with.
     """
-    binary = getattr(source, "buffer", source)
-    lines = iter(binary)
-    first = next(lines, b"")
-    if isinstance(first, str):
-        lines = (line.encode("utf-8", "surrogatepass") for line in lines)
-        first = first.encode("utf-8", "surrogatepass")
-    elif first.startswith(_GZIP):
-        packed = cast("IO[bytes]", _Rejoined(first, lines))
-        return byte_lines(io.BufferedReader(gzip.GzipFile(fileobj=packed), _READ_BYTES))
-    return chain([first.removeprefix(_BYTE_ORDER_MARK)], lines)
+    binary: Any = getattr(source, "buffer", source)
+    if isinstance(binary, io.TextIOBase):
+        lines = (line.encode("utf-8", "surrogatepass") for line in binary)
+        return chain([next(lines, b"").removeprefix(_BYTE_ORDER_MARK)], lines)
+    while (first := _first_bytes(binary)).startswith(_GZIP):
+        unpacked = gzip.GzipFile(fileobj=cast("IO[bytes]", _Rejoined(first, binary)))
+        binary = io.BufferedReader(_Rejoined(b"", unpacked), _READ_BYTES)
+    return chain(io.BytesIO(first.removeprefix(_BYTE_ORDER_MARK) + binary.readline()), binary)
+
+
+def _first_bytes(binary: IO[bytes]) -> bytes:
+    """Read as many as tell; `peek` would be content with one that a pipe holds."""
+    first = b""
+    while (missing := len(_BYTE_ORDER_MARK) - len(first)) and (more := binary.read(missing)):
+        first += more
+    return first
 
 
 class _Rejoined(io.RawIOBase):
-    """A file of which the first line was read already."""
+    """A file of which the first bytes were read already; it never waits for more than it has."""
 
-    def __init__(self, first: bytes, rest: Iterator[bytes]) -> None:
-        self._held, self._rest = memoryview(first), rest
+    def __init__(self, first: bytes, rest: Any) -> None:
+        self._first = first
+        self._read_rest = getattr(rest, "readinto1", None) or rest.readinto
 
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: Any) -> int:
-        if not self._held:
-            self._held = memoryview(next(self._rest, b""))
-        count = min(len(buffer), len(self._held))
-        buffer[:count] = self._held[:count]
-        self._held = self._held[count:]
+    def readinto(self, buffer: Any) -> Any:
+        if not self._first:
+            return self._read_rest(buffer)
+        count = min(len(buffer), len(self._first))
+        buffer[:count], self._first = self._first[:count], self._first[count:]
         return count

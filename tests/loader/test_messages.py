@@ -8,10 +8,12 @@ import gzip
 import json
 import os
 import subprocess
+from operator import itemgetter
 
 import pytest
 
 from target_dlt.errors import LoaderError
+from target_dlt.messages.unpacking import byte_lines
 from tests.loader.support import (
     INTEGER,
     MOMENT,
@@ -125,12 +127,32 @@ def test_the_first_bytes_of_the_input_tell_gzip_and_a_byte_order_mark(tmp_path, 
     assert query(tmp_path / "db.duckdb", "SELECT count(*) FROM t") == [(999,)]
 
 
-@pytest.mark.parametrize("cut", [slice(-9), slice(20), slice(None, None, 2)])
-def test_gzip_that_ends_early_or_is_damaged_is_told_in_one_line(tmp_path, cut):
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_lines_are_read_as_a_pipe_brings_them(pack):
+    reading, writing = os.pipe()
+    data = pack(b"a\nb\n")
+    with open(reading, "rb", 1 << 20) as source, open(writing, "wb", 0) as sink:  # noqa: PTH123
+        sink.write(data[:1])
+        assert source.peek(2) == data[:1]
+        sink.write(data[1:])
+        lines = iter(byte_lines(source))
+        assert [next(lines), next(lines)] == [b"a\n", b"b\n"]  # while the pipe is open
+        sink.close()
+        assert list(lines) == []
+        assert not source.closed
+
+
+def _without_every_second_byte(packed):
+    return packed[:99] + packed[99::2]
+
+
+@pytest.mark.parametrize(
+    "damage", [itemgetter(slice(-9)), itemgetter(slice(20)), _without_every_second_byte]
+)
+def test_gzip_that_ends_early_or_is_damaged_is_told_in_one_line(tmp_path, damage):
     messages = [ID, *(record("t", id=n, name=f"{n * n}") for n in range(999)), state(1)]
     packed = gzip.compress("\n".join(messages).encode(), mtime=0)
-    packed = packed[cut] if cut.step is None else packed[:99] + packed[99::2]
-    result = piped(tmp_path / "db.duckdb", packed)
+    result = piped(tmp_path / "db.duckdb", damage(packed))
     assert (result.returncode, result.stdout) == (1, b"")
     (line,) = problems(result.stderr.decode())
     assert "the input cannot be read to its end: " in line
