@@ -53,18 +53,18 @@ def decode_exactly(text: bytes) -> Any:
     return _loads(text.decode("utf-8").strip())
 
 
-_decode = msgspec.json.Decoder(float_hook=_fraction).decode
+_decode = msgspec.json.Decoder(float_hook=Decimal).decode
 
 
 def decode_quickly(text: bytes) -> Any:
     """Decode strict JSON several times faster than, and to the same values as, `decode_exactly`.
 
     Raises:
-        UnfitError: If it is not JSON as msgspec takes it.
+        UnfitError: If it is not JSON as msgspec takes it, or holds a number beyond `Decimal`.
     """
     try:
         return _decode(text)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, InvalidOperation, UnicodeDecodeError, RecursionError) as error:
         raise UnfitError from error
 
 
