@@ -29,22 +29,6 @@ _FORMATS: Mapping[str, DataType] = {
 }
 _BIGINT_MAX = 2**63 - 1
 
-# What an existing column can become so that it holds every old and every new value.
-_WIDER: Mapping[tuple[DataType, DataType], DataType] = {
-    ("bigint", "double"): "double",
-    ("bigint", "decimal"): "decimal",
-    ("bigint", "wei"): "wei",
-    ("date", "timestamp"): "timestamp",
-    ("bigint", "text"): "text",
-    ("double", "text"): "text",
-    ("decimal", "text"): "text",
-    ("wei", "text"): "text",
-    ("bool", "text"): "text",
-    ("date", "text"): "text",
-    ("time", "text"): "text",
-    ("timestamp", "text"): "text",
-    ("json", "text"): "text",
-}
 # What an existing column of another type holds exactly as it is.
 _FITTING = {
     ("bigint", "double"),
@@ -170,7 +154,7 @@ def _one_type(name: str, schema: Mapping[str, Any]) -> DataType:
 
 def wider_type(existing: DataType, wanted: DataType) -> DataType | None:
     """Find the type an existing column can be altered to without losing a value, if any."""
-    return _WIDER.get((existing, wanted))
+    return wanted if wanted != existing and fits(existing, wanted) else None
 
 
 def fits(wanted: DataType, existing: DataType) -> bool:
