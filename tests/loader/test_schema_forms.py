@@ -11,11 +11,10 @@ from target_dlt.errors import LoaderError
 from target_dlt.messages.schema import data_type
 from tests.loader.support import INTEGER, column_types, load, query, record, state
 
-ENGINES = pytest.mark.parametrize("engine", ["duckdb", "package"])
-SHAPES = pytest.mark.parametrize(
-    "shape",
-    [{}, {"nesting": "tables"}, {"flattening_enabled": True, "flattening_max_depth": 2}],
-)
+NESTED: dict[str, Any] = {"nesting": "tables"}
+FLAT: dict[str, Any] = {"flattening_enabled": True, "flattening_max_depth": 2}
+PACKAGE: dict[str, Any] = {"engine": "package"}
+SHAPES = pytest.mark.parametrize("shape", [{}, NESTED, FLAT])
 DOC: dict[str, Any] = {
     "type": "object",
     "properties": {"id": {"type": "integer"}, "at": {"type": "string", "format": "date-time"}},
@@ -28,8 +27,7 @@ def message(document, keys=()):
     return json.dumps({"type": "SCHEMA", "stream": "t", "schema": document, "key_properties": keys})
 
 
-@ENGINES
-@SHAPES
+@pytest.mark.parametrize("options", [{}, NESTED, FLAT, PACKAGE, {**PACKAGE, **FLAT}])
 @pytest.mark.parametrize(
     "document",
     [
@@ -41,10 +39,8 @@ def message(document, keys=()):
     ],
 )
 def test_a_schema_that_describes_no_properties_leaves_them_to_the_records(
-    tmp_path, document, engine, shape
+    tmp_path, document, options
 ):
-    if engine == "package" and "nesting" in shape:
-        pytest.skip("packages do not unnest")
     path = tmp_path / "db.duckdb"
     messages = [
         json.dumps({"type": "SCHEMA", "stream": "u", "schema": document, "key_properties": None}),
@@ -53,7 +49,7 @@ def test_a_schema_that_describes_no_properties_leaves_them_to_the_records(
         record("t", _id="k2", b=True),
         state(1),
     ]
-    load(path, messages, engine=engine, default_target_schema="raw", **shape)
+    load(path, messages, default_target_schema="raw", **options)
     assert query(path, "SELECT _id, n, b FROM raw.t ORDER BY _id") == [
         ("k1", 1, None),
         ("k2", None, True),
@@ -164,9 +160,7 @@ def test_keywords_that_are_null_are_not_there(tmp_path, shape, validate, name):
     assert query(path, "SELECT id FROM t") == [(1,)]
 
 
-@pytest.mark.parametrize(
-    "shape", [{"nesting": "tables"}, {"flattening_enabled": True, "flattening_max_depth": 2}]
-)
+@pytest.mark.parametrize("shape", [NESTED, FLAT])
 def test_a_nested_property_that_cannot_be_read_is_named(tmp_path, shape):
     inner = {"type": "object", "properties": {"wrong": {"type": 7}}}
     with pytest.raises(LoaderError, match=r"line 1: .*'(a|a__)?wrong': \"type\"") as caught:
