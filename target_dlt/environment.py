@@ -65,16 +65,18 @@ def read_settings(schema: Mapping[str, Any], prefix: str, log: logging.Logger) -
 def _read_dotenv() -> dict[str, str | None]:
     try:
         status = Path(".env").stat()
+        if S_ISDIR(status.st_mode):
+            return {}
         usable = S_ISREG(status.st_mode) and status.st_size <= MOST_BYTES
         text = Path(".env").read_text("utf-8-sig") if usable else ""
-    except (FileNotFoundError, IsADirectoryError):
+    except FileNotFoundError:
         return {}
     except (OSError, UnicodeError) as exc:
         why = exc.strerror if isinstance(exc, OSError) else "it is not UTF-8"
         raise LoaderError(
             f".env of the working folder: {why} ({SWITCH}=off leaves it alone)"
         ) from None
-    if not usable and not S_ISDIR(status.st_mode):
+    if not usable:
         msg = f".env of the working folder is no file of settings ({SWITCH}=off leaves it alone)"
         raise LoaderError(msg)
     for binding in parse_stream(StringIO(text)):
