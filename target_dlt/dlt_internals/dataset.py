@@ -27,9 +27,9 @@ from dlt.pipeline.state_sync import (
     state_doc,
 )
 
-from target_dlt.dlt_internals.naming import told_of_dataset
 from target_dlt.dlt_internals.schema import DatasetSchema
 from target_dlt.dlt_internals.tables import ROW_ID
+from target_dlt.dlt_internals.telling import told_of_dataset
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import re
-import zlib
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-import duckdb
-from dlt.common.exceptions import DltException
 from dlt.common.normalizers.json.helpers import get_nested_row_hash
 from dlt.common.normalizers.json.relational import DataItemNormalizer
 from dlt.common.normalizers.utils import generate_dlt_id
 from dlt.common.schema import Schema
 from dlt.common.storages.load_package import create_load_id
-from dlt.destinations.exceptions import DatabaseException
 
-from target_dlt.errors import LoaderError
+from target_dlt.dlt_internals.telling import told_of_dataset
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from target_dlt.names import Path
 
@@ -60,18 +55,6 @@ class Naming:
     def table(self, root: str, path: Path) -> str:
         """The name of the table under a path of `list_key`."""
         return str(self._naming.shorten_fragments(root, *path))
-
-
-@contextmanager
-def told_of_dataset(dataset_name: str) -> Iterator[None]:
-    """Tell in one line why dlt does not go on with what is there, or with its own settings."""
-    try:
-        yield
-    except (DatabaseException, duckdb.Error):
-        raise
-    except (DltException, ValueError, LookupError, TypeError, zlib.error) as error:
-        why = " ".join(str(error).split())
-        raise LoaderError(f"dataset {dataset_name!r}: dlt cannot go on with it: {why}") from error
 
 
 def normalize_dataset_name(name: str) -> str:
