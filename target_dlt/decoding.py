@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import math
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import simplejson  # type: ignore[import-untyped]
 
 #: The numbers that 64 bits hold.
 BIGINT = range(-(2**63), 2**63)
+Int64 = Annotated[int, msgspec.Meta(ge=BIGINT.start, le=BIGINT.stop - 1)]
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 

@@ -12,12 +12,12 @@ import re
 import sys
 import zlib
 from collections import Counter
-from typing import IO, TYPE_CHECKING, Annotated, Any, Protocol
+from typing import IO, TYPE_CHECKING, Any, Protocol
 
 import msgspec
 from singer_sdk.singerlib.encoding import GenericSingerReader
 
-from target_dlt.decoding import decode_exactly
+from target_dlt.decoding import Int64, decode_exactly
 from target_dlt.errors import BadMessageError, BadRecordError, LoaderError
 from target_dlt.messages.unpacking import byte_lines
 
@@ -38,7 +38,7 @@ class Message(msgspec.Struct, kw_only=True):
     schema: dict[str, Any] | None = None
     key_properties: list[str] | None = None
     value: msgspec.Raw = msgspec.Raw()
-    version: Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)] | None = None
+    version: Int64 | None = None
     encoding: dict[str, Any] | None = None
     manifest: list[str] | None = None
 

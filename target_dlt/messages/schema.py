@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
+from target_dlt.decoding import BIGINT
 from target_dlt.messages.json_schema import JSONSchema, alternatives, properties_of, told_of
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ _FORMATS: Mapping[str, DataType] = {
     "singer.decimal": "decimal",
     "x-singer.decimal": "decimal",
 }
-_BIGINT_MAX = 2**63 - 1
 
 # What an existing column of another type holds exactly as it is.
 _FITTING = {
@@ -148,7 +148,8 @@ def _one_type(name: str, schema: Mapping[str, Any]) -> DataType:
         return _FORMATS.get(text_format, "text") if isinstance(text_format, str) else "text"
     if name == "integer":
         most = schema.get("maximum")
-        return "wei" if isinstance(most, (int, float, Decimal)) and most > _BIGINT_MAX else "bigint"
+        is_wide = isinstance(most, (int, float, Decimal)) and most >= BIGINT.stop
+        return "wei" if is_wide else "bigint"
     return _SCALARS.get(name, "json")
 
 

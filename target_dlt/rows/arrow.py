@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 import pyarrow as pa
 
-from target_dlt.decoding import decode_exactly
+from target_dlt.decoding import Int64, decode_exactly
 from target_dlt.errors import BadRecordError, MissingKeyError
 from target_dlt.rows.arrays import BUILDERS, KEY_CHECKS, NULL, RAW, build_sparse
 from target_dlt.rows.values import MisfitError, infer_type, to_field
@@ -21,9 +21,8 @@ if TYPE_CHECKING:
     from target_dlt.messages.schema import DataType, StreamSchema
     from target_dlt.names import Path
 
-_Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 _FIELD_TYPES: Mapping[DataType, Any] = {
-    "bigint": _Int64,
+    "bigint": Int64,
     "bool": bool,
     "text": str,
     "timestamp": str,
@@ -131,7 +130,7 @@ class RecordBuffer:
             gc=False,
         )
         message = msgspec.defstruct(
-            "Message", [("record", self._record), ("version", _Int64 | None, None)], gc=False
+            "Message", [("record", self._record), ("version", Int64 | None, None)], gc=False
         )
         self._decode: Callable[[bytes], Any] = (
             msgspec.json.Decoder(message).decode if decodable else _leave_to_the_slow_lane
