@@ -162,13 +162,9 @@ class Load:
         if mapper is None:
             self._open(stream, document, message.key_properties)
             return
-        with _told(stream):  # the mapper only knows properties of the root itself, keys among them
+        with _told(stream):
             described = parse_schema(stream, document, message.key_properties)
-        properties = dict(described.properties)
-        for key in described.keys:
-            properties.setdefault(key, {"type": "string"})
-        document = {**document, "properties": properties}
-        for mapped in mapper.schemas(stream, document, message.key_properties):
+        for mapped in mapper.schemas(described):
             self._open(*mapped)
 
     def _open(self, stream: str, document: dict[str, Any], keys: list[str] | None) -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from singer_sdk.mapper import StreamMap
 
+    from target_dlt.messages.schema import StreamSchema
     from target_dlt.shaping.lanes import Lane
 
 LOGGER = logging.getLogger("target_dlt")
@@ -41,15 +42,11 @@ class StreamMapper:
         except StreamMapConfigError as error:
             raise LoaderError(f"wrong settings: stream_maps: {error}") from error
 
-    def schemas(
-        self, stream: str, schema: dict[str, Any], keys: Sequence[str] | None
-    ) -> Iterator[tuple[str, dict[str, Any], list[str]]]:
+    def schemas(self, schema: StreamSchema) -> Iterator[tuple[str, dict[str, Any], list[str]]]:
         """Map the SCHEMA of a stream.
 
         Args:
-            stream: The stream as the tap calls it.
-            schema: The JSON schema of its records.
-            keys: Its key properties.
+            schema: The stream as the tap describes it.
 
         Yields:
             Name, JSON schema and keys of each stream that it becomes; none if it is removed.
@@ -57,11 +54,16 @@ class StreamMapper:
         Raises:
             LoaderError: If the stream cannot be mapped as the settings say.
         """
+        # The SDK's mapper only knows properties of the root itself, keys among them.
+        properties = dict(schema.properties)
+        for key in schema.keys:
+            properties.setdefault(key, {"type": "string"})
+        document = {**schema.document, "properties": properties}
         try:
-            self._mapper.register_raw_stream_schema(stream, schema, keys)
+            self._mapper.register_raw_stream_schema(schema.stream, document, schema.keys)
         except (StreamMapConfigError, MapExpressionError, NotImplementedError) as error:
             raise LoaderError(f"wrong settings: stream_maps: {error}") from error
-        for found in self._maps(stream):
+        for found in self._maps(schema.stream):
             mapped = dict(found.transformed_schema)
             yield found.stream_alias, mapped, list(found.transformed_key_properties or ())
 
