@@ -131,7 +131,7 @@ def test_the_first_bytes_of_the_input_tell_gzip_and_a_byte_order_mark(tmp_path, 
 def test_lines_are_read_as_a_pipe_brings_them(pack):
     reading, writing = os.pipe()
     data = pack(b"a\nb\n")
-    with open(reading, "rb", 1 << 20) as source, open(writing, "wb", 0) as sink:  # noqa: PTH123
+    with open(reading, "rb") as source, open(writing, "wb", 0) as sink:  # noqa: PTH123
         sink.write(data[:1])
         assert source.peek(2) == data[:1]
         sink.write(data[1:])
