@@ -9,8 +9,9 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 import dlt
 import duckdb
@@ -18,7 +19,7 @@ import duckdb
 from target_dlt.target import DatasetTarget, TargetDlt, TargetDuckDB
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 SCRIPT = str(Path(sys.executable).parent / "target-duckdb")
 DLT_SCRIPT = str(Path(sys.executable).parent / "target-dlt")
@@ -103,6 +104,37 @@ def run(
         env=without_end_of_life(options.pop("env", None) or os.environ),
         **options,
     )
+
+
+@contextmanager
+def started(
+    script: str, config: Path, messages: Iterable[str], stderr: int = subprocess.DEVNULL
+) -> Iterator[Started]:
+    """Start a console script and write messages to it; more than a pipe holds wait until it reads.
+
+    Its input stays open, so that it cannot end by itself.
+    """
+    with subprocess.Popen(
+        [script, "--config", str(config)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=stderr,
+        text=True,
+        env=without_end_of_life(os.environ),
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write("".join(f"{message}\n" for message in messages))
+        process.stdin.flush()
+        yield Started(process, process.stdout, process.stderr or io.StringIO())
+
+
+class Started(NamedTuple):
+    """A console script that runs, and what it writes."""
+
+    process: subprocess.Popen[str]
+    stdout: IO[str]
+    stderr: IO[str]
 
 
 def without_end_of_life(env: Mapping[str, str]) -> dict[str, str]:

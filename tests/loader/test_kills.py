@@ -12,7 +12,6 @@ import logging
 import os
 import random
 import signal
-import subprocess
 import time
 import zlib
 from base64 import b64decode
@@ -21,7 +20,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.loader.support import INTEGER, SCRIPT, STRING, load, query, record, schema, state
+from tests.loader.support import (
+    INTEGER,
+    SCRIPT,
+    STRING,
+    load,
+    query,
+    record,
+    schema,
+    started,
+    state,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -98,22 +107,11 @@ class Loading:
         awaited = (trial + COMMITS // 2) % COMMITS
         file = self.path.with_suffix(".json")
         file.write_text(json.dumps({**self.config, "path": str(self.path)}))
-        with subprocess.Popen(
-            [SCRIPT, "--config", str(file)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        ) as process:
-            assert process.stdin is not None
-            assert process.stdout is not None
-            # Less than a pipe holds.
-            process.stdin.write("".join(f"{line}\n" for line in messages(0)))
-            process.stdin.flush()
-            lines = [process.stdout.readline() for _ in range(awaited)]
+        with started(SCRIPT, file, messages(0)) as (process, stdout, _):
+            lines = [stdout.readline() for _ in range(awaited)]
             time.sleep(dice.uniform(0, COMMIT if awaited else START))
             process.send_signal(signum)
-            lines += process.stdout.readlines()
+            lines += stdout.readlines()
         assert all(line.endswith("\n") for line in lines)
         self.told = json.loads(lines[-1])["next"] if lines else 0
         self.sent += range(self.stored())

@@ -9,14 +9,22 @@ import json
 import os
 import random
 import signal
-import subprocess
 import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.loader.postgres import needs_postgres
-from tests.loader.support import DLT_SCRIPT, INTEGER, STRING, load_dlt, record, schema, state
+from tests.loader.support import (
+    DLT_SCRIPT,
+    INTEGER,
+    STRING,
+    load_dlt,
+    record,
+    schema,
+    started,
+    state,
+)
 from tests.loader.warehouses import Postgres
 
 if TYPE_CHECKING:
@@ -55,22 +63,11 @@ def run_until_killed(config: Path, trial: int) -> list[int]:
     """
     dice = random.Random(trial)  # noqa: S311 (the same every time)
     awaited = (trial + STEPS // 2) % STEPS
-    with subprocess.Popen(
-        [DLT_SCRIPT, "--config", str(config)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    ) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        # Less than a pipe holds; it stays open, so that the target cannot have ended by itself.
-        process.stdin.write("".join(f"{line}\n" for line in messages(0, 1)))
-        process.stdin.flush()
-        told = [process.stdout.readline() for _ in range(awaited)]
+    with started(DLT_SCRIPT, config, messages(0, 1)) as (process, stdout, _):
+        told = [stdout.readline() for _ in range(awaited)]
         time.sleep(dice.uniform(0, COMMIT if awaited else START))
         process.kill()
-        states = [json.loads(line) for line in (*told, *process.stdout)]
+        states = [json.loads(line) for line in (*told, *stdout)]
     assert process.returncode == -signal.SIGKILL
     return states
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 
 import pytest
 
-from tests.loader.support import INTEGER, SCRIPT, query, record, schema, state, typed
+from tests.loader.support import INTEGER, SCRIPT, query, record, schema, started, state, typed
 
 MESSAGES = [schema("t", {"id": INTEGER, "list": typed("array")}, ["id"])]
 MESSAGES += [record("t", id=n, list=[1, 2]) for n in range(10)]
@@ -26,23 +25,11 @@ def test_what_a_signal_drops_is_counted_in_one_warning(tmp_path, signum, options
     path, config = tmp_path / "db.duckdb", tmp_path / "config.json"
     settings = {"path": str(path), "batch_size_rows": 10, "on_bad_record": "quarantine"}
     config.write_text(json.dumps({**settings, "default_target_schema": "raw", **options}))
-    with subprocess.Popen(
-        [SCRIPT, "--config", str(config)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONWARNINGS": "ignore"},
-    ) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        assert process.stderr is not None
-        process.stdin.write("".join(f"{message}\n" for message in MESSAGES))
-        process.stdin.flush()
-        assert any("kept in table" in line for line in iter(process.stderr.readline, ""))
+    with started(SCRIPT, config, MESSAGES, subprocess.PIPE) as (process, stdout, stderr):
+        assert any("kept in table" in line for line in iter(stderr.readline, ""))
         process.send_signal(signum)
-        assert process.stdout.read() == "10\n"
-        lines = process.stderr.read().splitlines()
+        assert stdout.read() == "10\n"
+        lines = stderr.read().splitlines()
     assert process.returncode == 128 + signum
     name = signal.Signals(signum).name
     (line,) = lines

@@ -23,6 +23,7 @@ from tests.loader.support import (
     record,
     run,
     schema,
+    started,
     state,
 )
 from tests.loader.warehouses import Delta, DuckDB, Postgres
@@ -211,22 +212,11 @@ def test_a_signal_lets_the_commit_under_way_end(tmp_path):
     lines = [schema("t", {"id": INTEGER})]
     for n in range(30):
         lines += [raw_record("t", f'{{"id": {n}}}'), state({"next": n + 1})]
-    with subprocess.Popen(
-        [DLT_SCRIPT, "--config", str(file)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        assert process.stderr is not None
-        process.stdin.write("".join(f"{line}\n" for line in lines))
-        process.stdin.flush()
-        told = [process.stdout.readline()]
+    with started(DLT_SCRIPT, file, lines, subprocess.PIPE) as (process, stdout, stderr):
+        told = [stdout.readline()]
         process.send_signal(signal.SIGTERM)
-        told += process.stdout.readlines()
-        errors = problems(process.stderr.read())
+        told += stdout.readlines()
+        errors = problems(stderr.read())
         assert process.wait(60) == 128 + signal.SIGTERM, errors
     (line,) = errors
     assert line.endswith(
