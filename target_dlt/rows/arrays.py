@@ -20,7 +20,6 @@ from target_dlt.rows.values import (
     parse_double,
     parse_time,
     parse_timestamp,
-    to_field,
 )
 
 if TYPE_CHECKING:
@@ -48,12 +47,11 @@ _SAFE_DIGITS = 15
 Built = tuple[pa.Array, dict[int, Any]]
 
 
-def build_sparse(kind: DataType, values: Mapping[int, Any], length: int) -> pa.Array:
-    """Make an array of a length with values, as JSON decodes them, at some of its positions."""
-    empty = NULL if kind in RAW else None
-    fields = [empty] * length
-    for position, value in values.items():
-        fields[position] = to_field(kind, value)
+def build_sparse(kind: DataType, found: Mapping[int, Any], length: int) -> pa.Array:
+    """Make an array of a length with fields, as `to_field` makes them, at some of its positions."""
+    fields: list[Any] = [NULL if kind in RAW else None] * length
+    for position, field in found.items():
+        fields[position] = field
     return BUILDERS[kind](fields)[0]
 
 

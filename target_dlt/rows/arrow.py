@@ -213,7 +213,7 @@ class RecordBuffer:
         if version != self._version:
             self._turn_to(version)
         values: dict[str, Any] = {}
-        misfits: dict[str, Any] = {}
+        misfits: list[tuple[Column, Any]] = []
         for index, (name, kind) in enumerate(self.columns.items()):
             value = record.get(name)
             values[f"f{index}"] = NULL if kind in RAW else None
@@ -226,12 +226,11 @@ class RecordBuffer:
             except MisfitError:
                 if name in self.schema.keys:
                     raise self._wrong_key(name) from None
-                to_field(infer_type(value), value)  # fails here, if it does, and not in `seal`
-                misfits[name] = value
+                misfits.append(self._misfit(name, value))
         row = self._record(**values, **{name: record[name] for name in self.schema.ids})
         self._check_keys(row)
-        for name, value in misfits.items():
-            self._set_aside(name, len(self.rows), value)
+        for column, field in misfits:
+            self._misfits.setdefault(column, {})[len(self.rows)] = field
         self.rows.append(row)
 
     def _learn(self, record: dict[str, Any]) -> None:
@@ -268,9 +267,10 @@ class RecordBuffer:
             f"is not of its type, {self.columns[name]}"
         )
 
-    def _set_aside(self, name: str, row: int, value: Any) -> None:
-        column = Column(name, infer_type(value), variant=True)
-        self._misfits.setdefault(column, {})[row] = value
+    def _misfit(self, name: str, value: Any) -> tuple[Column, Any]:
+        """Answer the variant column of a value, and the field that holds it there."""
+        kind = infer_type(value)
+        return Column(name, kind, variant=True), to_field(kind, value)
 
     def seal(self) -> None:
         """Turn the rows taken so far into a chunk."""
@@ -283,11 +283,12 @@ class RecordBuffer:
             field = f"f{index}"
             built, misfits = BUILDERS[kind](list(map(attrgetter(field), rows)))
             for position, value in misfits.items():
-                self._set_aside(name, position, value)
+                column, found = self._misfit(name, value)
+                self._misfits.setdefault(column, {})[position] = found
             arrays.append(built)
         columns = [Column(name, kind) for name, kind in self.columns.items()]
-        for column, values in self._misfits.items():
-            arrays.append(build_sparse(column.type, values, len(rows)))
+        for column, fields in self._misfits.items():
+            arrays.append(build_sparse(column.type, fields, len(rows)))
             columns.append(column)
         self._misfits = {}
         if self._version is not None and VERSION not in self.columns:
