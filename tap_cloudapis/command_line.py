@@ -13,6 +13,7 @@ import click
 from singer_sdk import Tap
 from singer_sdk.exceptions import ConfigValidationError
 from singer_sdk.helpers._util import load_json
+from singer_sdk.plugin_base import _ConfigInput
 from singer_sdk.tap_base import CliTestOptionValue
 
 from tap_cloudapis.catalog_file import catalog_of, read_catalog
@@ -22,7 +23,6 @@ from tap_cloudapis.stream_maps import check_sources, fault, tell_failures
 if TYPE_CHECKING:
     from typing import NoReturn
 
-    from singer_sdk.plugin_base import _ConfigInput
     from singer_sdk.singerlib import Catalog
 
     from tap_cloudapis.core.report import SyncReport
@@ -145,15 +145,14 @@ class CommandLineTap(Tap):
         cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]
     ) -> _ConfigInput:
         """Read the files of ``--config``; one that holds no settings is told in a line."""
-        try:
-            return super().cb_config(ctx, param, value)
-        except (TypeError, ValueError, RecursionError) as exc:
-            # The SDK reads with simplejson, whose error is a class of its own.
-            is_json = not isinstance(exc, (UnicodeError, RecursionError))
-            is_json = is_json and type(exc).__name__ != "JSONDecodeError"
-            what = "does not hold a JSON object" if is_json else f"is not JSON ({exc})"
-            msg = f"--config: the file {what}"
-            raise TapError(msg) from None
+        given = _ConfigInput()
+        for path in value:
+            if path == "ENV":
+                given.parse_env = True
+            else:
+                with _InputFile(encoding="utf-8").convert(path, param, ctx) as file:
+                    given.config |= read_json(file, "--config") or {}
+        return given
 
     @classmethod
     def cb_test(
