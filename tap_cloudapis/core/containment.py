@@ -145,6 +145,11 @@ class ContainedStream(EmittingStream):
         where = ", ".join(filter(None, (self.place(context), read.named)))
         self.tap.report.fail(self.name, self._hinted(text), where)
 
+    def not_given(self, context: Context | None, read: Read, exc: TapError) -> None:
+        """Note an optional list that the API does not give; what it held may be in a target."""
+        self.report.unlisted = True
+        self.note_of(context, f"{read.optional} ({exc})")
+
     def must_be_allowed(self, rows: int) -> bool:
         """Whether a refusal is a failure, after so many records of the context."""
         return bool(rows) or self.config["on_forbidden"] == "fail"

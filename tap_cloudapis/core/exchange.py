@@ -235,7 +235,7 @@ class Reading:
         reads: The lists, made when they are needed.
         ask_page: Asks for a page.
         ahead: The most pages to keep asked for.
-        note: Told of a list that the API does not know.
+        refused: Told of a list that is optional and that the API does not give at all.
         failed: Told of a list that the settings name and that cannot be read; may raise.
     """
 
@@ -244,10 +244,10 @@ class Reading:
         reads: Iterable[Read],
         ask_page: AskPage,
         ahead: int,
-        note: Callable[[str], None],
+        refused: Callable[[Read, TapError], None],
         failed: Callable[[Read, TapError], None],
     ) -> None:
-        self._note = note
+        self._refused = refused
         self._failed = failed
         self._coming = iter(reads)
         self._ask_page = ask_page
@@ -262,15 +262,18 @@ class Reading:
             while self._waiting:
                 read, first = self._waiting.popleft()
                 submit = self._submitter(read)
+                begun = False
                 try:
                     if read.named and read.named in lost:
                         first.cancel()
                     else:
                         for rows in read.paginator.walk(submit, first, self._ahead):
+                            begun = True
                             yield read, rows
                 except TapError as exc:
-                    if read.optional and isinstance(exc, (BadRequestError, RefusedError)):
-                        self._note(f"{read.optional} ({exc})")
+                    is_refusal = isinstance(exc, (BadRequestError, RefusedError))
+                    if read.optional and is_refusal and not begun:
+                        self._refused(read, exc)
                     elif read.named:
                         lost.add(read.named)
                         self._failed(read, exc)

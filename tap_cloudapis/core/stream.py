@@ -221,8 +221,8 @@ class CloudStream(RowStream):
                 resizable=resizable,
             )
 
-        note, failed = partial(self.note_of, context), partial(self.named_failed, context)
-        return Reading(self.reads(context), ask_page, self.ahead, note, failed)
+        refused, failed = partial(self.not_given, context), partial(self.named_failed, context)
+        return Reading(self.reads(context), ask_page, self.ahead, refused, failed)
 
     def prefetch(self, context: Context) -> None:
         """Ask for the first pages of a context that will be synced soon."""

@@ -182,6 +182,17 @@ def test_never_after_a_refusal_or_a_failure(
         assert found == whole
 
 
+@pytest.mark.parametrize("status", [400, 403])
+def test_never_without_an_optional_list(status: int) -> None:
+    """System jobs that were listed before may be in the warehouse."""
+    lists, refusal = Lists(), Reply({"status": {"user_message": "Not enabled"}}, status=status)
+    outcome = read(
+        lambda path, query: refusal if "is_system" in query else lists(path, query), "dbt"
+    )
+    assert outcome.code == 0, outcome.log
+    assert activated(outcome) == DBT - {"dbt_jobs"}
+
+
 def test_never_for_a_second_page_that_fails(still: Simulator) -> None:
     still.settings(page_cap=2)
     # Behind the first pages of two lists in each of two accounts; one at a time, to have an order.

@@ -241,3 +241,22 @@ def test_environments_of_a_deleted_project(status: int, passes: bool, still: Sim
     assert (outcome.code == 0) is passes
     activated = {m["stream"] for m in outcome.messages if m["type"] == "ACTIVATE_VERSION"}
     assert "dbt_environments" not in activated
+
+
+def test_a_list_that_is_refused_behind_its_first_page_is_not_optional() -> None:
+    """What came before shows that the deployment has such a list."""
+
+    def refuse(_path: str, query: dict[str, str]) -> Reply | None:
+        if "is_system" not in query:
+            return None
+        if int(query.get("offset", 0)):
+            return Reply({"status": {}}, status=403)
+        jobs = [{"id": 100 + number, "account_id": 1} for number in range(100)]
+        pagination = {"count": 100, "total_count": 101}
+        return Reply(
+            {"status": {"is_success": True}, "data": jobs, "extra": {"pagination": pagination}}
+        )
+
+    outcome = read(Company(refuse))
+    assert outcome.code == 1
+    assert outcome.logged("ERROR", "dbt_jobs", "403")
