@@ -165,10 +165,27 @@ def _timed(connection_class: type[Any]) -> type[Any]:
 
 
 class _TimedAdapter(HTTPAdapter):
-    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
-        pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
-        if pool.ConnectionCls.response_class is not _TimedResponse:
-            pool.ConnectionCls = _timed(pool.ConnectionCls)
+    """Keeps connections whose answers heed the deadline.
+
+    Proxies and certificates stay the same, so an address has one pool of connections; requests
+    would work out again for every request which one it is.
+    """
+
+    def __init__(self, connections: int) -> None:
+        # A service redirects to its own host at most: from http to https.
+        super().__init__(pool_connections=2, pool_maxsize=connections)
+        self._pools: dict[str, Any] = {}
+
+    def get_connection_with_tls_context(
+        self, request: requests.PreparedRequest, *args: Any, **kwargs: Any
+    ) -> Any:
+        address = "/".join(str(request.url).split("/", 3)[:3])
+        pool = self._pools.get(address)
+        if pool is None:
+            made: Any = super().get_connection_with_tls_context(request, *args, **kwargs)
+            if made.ConnectionCls.response_class is not _TimedResponse:
+                made.ConnectionCls = _timed(made.ConnectionCls)
+            pool = self._pools[address] = made
         return pool
 
 
@@ -304,7 +321,7 @@ def _new_session(url: str, headers: dict[str, str], concurrency: int) -> request
     session.proxies = get_environ_proxies(url)
     session.verify = _ca_bundle()
     session.headers.update(headers)
-    adapter = _TimedAdapter(pool_connections=1, pool_maxsize=concurrency)
+    adapter = _TimedAdapter(concurrency)
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     return session
