@@ -11,7 +11,7 @@ from itertools import chain
 from typing import IO, TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 _GZIP = b"\x1f\x8b"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -50,14 +50,19 @@ class _Rejoined(io.RawIOBase):
 
     def __init__(self, first: bytes, rest: Any) -> None:
         self._first = first
-        self._read_rest = getattr(rest, "readinto1", None) or rest.readinto
+        # Not `readinto1`, which reads on to fill a buffer that is larger than its own.
+        self._read_rest: Callable[[int], bytes | None]
+        self._read_rest = getattr(rest, "read1", None) or rest.read
 
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: Any) -> Any:
-        if not self._first:
-            return self._read_rest(buffer)
-        count = min(len(buffer), len(self._first))
-        buffer[:count], self._first = self._first[:count], self._first[count:]
-        return count
+    def readinto(self, buffer: Any) -> int | None:
+        found, self._first = self._first[: len(buffer)], self._first[len(buffer) :]
+        if not found:
+            more = self._read_rest(len(buffer))
+            if more is None:
+                return None
+            found = more
+        buffer[: len(found)] = found
+        return len(found)
