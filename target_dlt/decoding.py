@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from decimal import Decimal, InvalidOperation
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
-import simplejson  # type: ignore[import-untyped]
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
 
 #: The numbers that 64 bits hold.
 BIGINT = range(-(2**63), 2**63)
@@ -34,7 +37,7 @@ def _fraction(text: str) -> Decimal | str:
         return text
 
 
-_loads = json.JSONDecoder(parse_float=_fraction, parse_int=_integer).decode
+_decoder = json.JSONDecoder(parse_float=_fraction, parse_int=_integer)
 
 
 def decode_exactly(text: bytes) -> Any:
@@ -51,7 +54,7 @@ def decode_exactly(text: bytes) -> Any:
         ValueError: If it is not JSON.
         RecursionError: If it is nested too deeply.
     """
-    return _loads(text.decode("utf-8").strip())
+    return _decoder.decode(text.decode("utf-8").strip())
 
 
 _decode = msgspec.json.Decoder(float_hook=Decimal).decode
@@ -75,16 +78,94 @@ def encode_quickly(value: Any) -> bytes:
 
 
 def encode_exactly(value: Any) -> bytes:
-    """Encode a value so that `decode_exactly` decodes the same; it may not be strict JSON."""
-    text: str = simplejson.dumps(value, use_decimal=True, allow_nan=True)
-    return text.encode()
+    """Encode a value so that `decode_exactly` decodes the same; it may not be strict JSON.
+
+    What is strict JSON is spelled as `encode_quickly` spells it.
+    """
+    if (text := _encode_strict(value)) is not None:
+        return text
+    if isinstance(value, dict):
+        items = (encode_exactly(str(k)) + b":" + encode_exactly(v) for k, v in value.items())
+        return b"{" + b",".join(items) + b"}"
+    if isinstance(value, (list, tuple)):
+        return b"[" + b",".join(map(encode_exactly, value)) + b"]"
+    is_odd = isinstance(value, str) or (isinstance(value, float) and not math.isfinite(value))
+    return json.dumps(value).encode() if is_odd else _encode(value)
+
+
+def _encode_strict(value: Any) -> bytes | None:
+    """Encode what is strict JSON already, however deep; answer None for all else."""
+    try:
+        text = _encode(value)
+        return text if _decode(text) == value else None  # NaN has become null
+    except (msgspec.DecodeError, ArithmeticError, UnicodeError, RecursionError):
+        return None
+
+
+class _Spelled(msgspec.Struct):
+    record: dict[str, msgspec.Raw] = {}
+
+
+_decode_spelled = msgspec.json.Decoder(_Spelled).decode
+_skip = msgspec.json.Decoder(msgspec.Raw).decode
+_BLANKS = re.compile(r"[ \t\n\r]*")  # always matches
+
+
+def spelled(line: bytes) -> Mapping[str, msgspec.Raw]:
+    """Find how the values of a record are spelled in its message.
+
+    Args:
+        line: A message that `decode_exactly` has decoded.
+
+    Returns:
+        The JSON text of each value of its record, by key; those that are not strict are left out.
+    """
+    try:
+        return _decode_spelled(line).record
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        text = line.decode()
+    found: dict[str, msgspec.Raw] = {}
+    places = {name: begin for name, begin, _ in _members(text, text.index("{"))}
+    for name, begin, end in _members(text, places["record"]):
+        value = text[begin:end].encode()
+        found.pop(name, None)
+        if is_strict(value):
+            found[name] = msgspec.Raw(value)
+    return found
+
+
+def _members(text: str, index: int) -> Iterator[tuple[str, int, int]]:
+    """Walk through the object at a place of a text: each key, and where its value is."""
+
+    def after_blanks(index: int) -> int:
+        return _BLANKS.match(text, index).end()  # type: ignore[union-attr]
+
+    index = after_blanks(index + 1)
+    while text[index] != "}":
+        name, end = _decoder.raw_decode(text, index)
+        begin = after_blanks(after_blanks(end) + 1)
+        _, end = _decoder.raw_decode(text, begin)
+        yield name, begin, end
+        index = after_blanks(end)
+        if text[index] == ",":
+            index = after_blanks(index + 1)
+
+
+def is_strict(text: bytes) -> bool:
+    """Tell whether a text is one value of strict JSON, as the typed decoders take it."""
+    try:
+        _skip(text)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+    return True
 
 
 def to_json(value: Any) -> bytes:
     """Encode a decoded value as strict JSON: non-finite numbers as strings, half a surrogate
     pair as its escape sequence spelled out.
     """  # noqa: D205
-    return _encode(_strict(value))
+    text = _encode_strict(value) if isinstance(value, (dict, list)) else None
+    return _encode(_strict(value)) if text is None else text
 
 
 def storable(value: Any) -> Any:

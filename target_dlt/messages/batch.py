@@ -19,7 +19,7 @@ import fsspec  # type: ignore[import-untyped]
 import msgspec
 import pyarrow as pa
 
-from target_dlt.decoding import decode_exactly
+from target_dlt.decoding import decode_exactly, is_strict
 from target_dlt.errors import BadMessageError, BadRecordError
 from target_dlt.messages.unpacking import byte_lines
 
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 
 _ROWS_AT_ONCE = 1000
-_skip = msgspec.json.Decoder(msgspec.Raw).decode
 
 
 class Records(Protocol):
@@ -113,25 +112,15 @@ def _add_lines(
             if not line.strip():
                 continue
             try:
-                if _is_one_value(line):
-                    buffer.add(before + line + b"}")
-                else:
-                    buffer.add_record(decode_exactly(line), version)
+                if not is_strict(line):  # it could end the text that it is put into
+                    decode_exactly(line)
+                buffer.add(before + line.strip() + b"}")
             except BadRecordError as error:
                 on_bad(number, error, decode_exactly(line))
             except (ValueError, RecursionError) as error:
                 why = "nested too deeply" if isinstance(error, RecursionError) else error
                 raise BadMessageError(f"BATCH file {url}: line {number}: {why}") from error
             yield len(line)
-
-
-def _is_one_value(line: bytes) -> bool:
-    """Tell whether a line alone is strict JSON: one that is not could end the text around it."""
-    try:
-        _skip(line)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return False
-    return True
 
 
 def _add_parquet(

@@ -43,6 +43,13 @@ class Message(msgspec.Struct, kw_only=True):
     manifest: list[str] | None = None
 
 
+class _Head(msgspec.Struct):
+    """What a message says it is: all that is read of a RECORD here."""
+
+    type: str
+    stream: str | None = None
+
+
 class MessageHandler(Protocol):
     """What the reader hands its messages to."""
 
@@ -153,16 +160,22 @@ class SingerLineReader(GenericSingerReader[bytes]):
     def _other(self, line: bytes) -> str:
         """Handle a line that does not begin as a RECORD usually does; answer its type."""
         try:
-            message = msgspec.json.decode(line, type=Message)
+            head = msgspec.json.decode(line, type=_Head)
         except msgspec.DecodeError:
-            message = msgspec.convert(self._plain(line), Message)
-        if message.type == "RECORD":
-            if not message.stream:
+            head = msgspec.convert(self.deserialize_json(line), _Head)
+        if head.type == "RECORD":
+            if not head.stream:
                 raise BadMessageError("a RECORD without a stream")
-            self._handler.record_lane(message.stream)(line)
+            self._handler.record_lane(head.stream)(line)
         else:
-            self._handler.message(message)
-        return message.type
+            self._handler.message(self._message(line))
+        return head.type
+
+    def _message(self, line: bytes) -> Message:
+        try:
+            return msgspec.json.decode(line, type=Message)
+        except msgspec.DecodeError:
+            return msgspec.convert(self._plain(line), Message)
 
     def _plain(self, line: bytes) -> dict[str, Any]:
         plain = self.deserialize_json(line)

@@ -44,6 +44,7 @@ RAW: frozenset[DataType] = frozenset({"double", "decimal", "wei", "json"})
 NULL = msgspec.Raw(b"null")
 # Up to this many characters, every decimal number without an exponent is an exact double.
 _SAFE_DIGITS = 15
+_YEAR_ZERO = "0000"  # which Arrow reads, but Python does not
 Built = tuple[pa.Array, dict[int, Any]]
 
 
@@ -116,10 +117,14 @@ def _build_temporal(
 
     def build(values: list[str | None]) -> Built:
         if castable:
+            texts = pa.array(values, pa.string())
             try:
-                return pa.array(values, pa.string()).cast(arrow_type), {}
+                cast = texts.cast(arrow_type)
             except pa.ArrowInvalid:
                 pass
+            else:
+                if not pc.any(pc.starts_with(texts, _YEAR_ZERO)).as_py():
+                    return cast, {}
         parsed: list[Any] = []
         misfits: dict[int, Any] = {}
         for position, value in enumerate(values):

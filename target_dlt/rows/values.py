@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime, time
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
-from target_dlt.decoding import BIGINT, as_utf8, is_exact_double, to_json
+from target_dlt.decoding import BIGINT, as_utf8, decode_exactly, is_exact_double, to_json
 
 if TYPE_CHECKING:
     from target_dlt.messages.schema import DataType
@@ -120,9 +120,13 @@ def parse_double(text: bytes) -> float:
 
 def parse_decimal(text: bytes, scale: int) -> Decimal:
     """Read the JSON text of a decimal column: a number, or a string that holds one."""
+    written = decode_exactly(text) if text.startswith(b'"') else text.decode()
+    # Decimal takes 1_000 and the digits of other scripts, too.
+    if not written.isascii() or "_" in written:
+        raise MisfitError
     try:
-        number = Decimal(text.decode().strip('"'))
-    except (InvalidOperation, UnicodeDecodeError):
+        number = Decimal(written)
+    except InvalidOperation:
         raise MisfitError from None
     if not _is_exact_decimal(number, scale):
         raise MisfitError
