@@ -80,7 +80,7 @@ PROOFS = (
         "uv run scripts/hub.py prove --newest",
     ),
     Proof(
-        *("dlt", "3 min", "the loader holds on the oldest and newest dlt and DuckDB allowed"),
+        *("dlt", "5 min", "the loader holds on the oldest and newest dlt, and on DuckDB 1 and 2"),
         "uv run scripts/dlt_versions.py",
     ),
     Proof(

@@ -16,6 +16,8 @@ from target_dlt.errors import LoaderError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+#: The format of new files: DuckDB 2 would make them in one that DuckDB 1 cannot open.
+STORAGE_VERSION = "v1.0.0"
 #: What a DuckDB file has behind the checksum it begins with.
 _MAGIC = b"DUCK"
 _MOTHERDUCK = re.compile(r"(?:md|motherduck):/*([^?]*)(?:\?(.*))?$")
@@ -37,7 +39,7 @@ class Location:
         stem: The name of the database itself.
         address: What DuckDB connects to.
         is_file: Whether it is a file on this machine.
-        config: DuckDB's configuration for it; may hold a secret.
+        config: DuckDB's configuration for it; that of MotherDuck holds a secret.
     """
 
     name: str
@@ -48,7 +50,7 @@ class Location:
 
     def without_secrets(self, text: str) -> str:
         """Take the token out of a text."""
-        for value in self.config.values():
+        for value in () if self.is_file else self.config.values():
             text = text.replace(value, "***")
         return text
 
@@ -116,7 +118,8 @@ def locate(config: Mapping[str, Any]) -> Location:
         refuse_variables(found[1], setting)
         return _motherduck(found[1], found[2] or "", config)
     absolute = _checked(path, setting)
-    return Location(str(absolute), absolute.stem, str(absolute), is_file=True)
+    storage = {"storage_compatibility_version": config["storage_version"]}
+    return Location(str(absolute), absolute.stem, str(absolute), is_file=True, config=storage)
 
 
 def notes(location: Location, config: Mapping[str, Any]) -> Iterator[str]:

@@ -21,6 +21,7 @@ _TYPE_WORDS = {
 #: What the patterns of settings mean.
 _PATTERN_WORDS = {
     "memory_limit": "a size, like 512MB or 4GB",
+    "storage_version": "latest or a version of DuckDB, like v1.4.0",
     "default_target_schema": "the name of a schema",
     "destination": "the name of a destination",
     "pipeline_name": "made of letters, digits, _ and -",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from singer_sdk import typing as th
 
+from target_dlt.location import STORAGE_VERSION
+
 #: Of every target.
 COMMON = (
     th.Property(
@@ -227,6 +229,16 @@ DUCKDB = (
         default="512MB",
         title="Memory limit of DuckDB",
         description="How much memory DuckDB may use, for example `512MB` or `4GB`.",
+    ),
+    th.Property(
+        "storage_version",
+        th.StringType(pattern=r"^(v[0-9]+\.[0-9]+\.[0-9]+|latest)$"),
+        default=STORAGE_VERSION,
+        title="Storage version",
+        description=(
+            "The oldest DuckDB that can open a new file, for example `v1.4.0`; `latest` is the "
+            "installed one. A file that exists keeps its format."
+        ),
     ),
     th.Property(
         "engine",

@@ -30,7 +30,15 @@ from target_dlt.environment import read_settings
 from target_dlt.errors import LoaderError
 from target_dlt.last_line import tell_of_signal
 from target_dlt.load import Load, Options
-from target_dlt.location import dataset_names, expand, is_folder, locate, notes, refuse_variables
+from target_dlt.location import (
+    STORAGE_VERSION,
+    dataset_names,
+    expand,
+    is_folder,
+    locate,
+    notes,
+    refuse_variables,
+)
 from target_dlt.messages.lines import SingerLineReader
 from target_dlt.setting_errors import explain
 from target_dlt.settings import COMMON, DLT, DUCKDB
@@ -308,10 +316,10 @@ class TargetDuckDB(DatasetTarget):
         pipeline_name = self.config.get("pipeline_name") or _pipeline_name(location.stem)
         datasets = dataset_names(self.config)
         settings = self.config.get("settings") or {}
-        if settings:
-            from target_dlt.engines.duckdb import check_settings  # noqa: PLC0415 (imports dlt)
+        if settings or self.config["storage_version"] != STORAGE_VERSION:
+            from target_dlt.engines.connecting import check_settings  # noqa: PLC0415 (imports dlt)
 
-            check_settings(settings)
+            check_settings(settings, self.config["storage_version"])
         if self.config["engine"] == "package":
             return self._package_engine(location, datasets, pipeline_name)
 
@@ -348,8 +356,8 @@ class TargetDuckDB(DatasetTarget):
                 "wrong settings: with engine 'package' the schema cannot be called as the file, "
                 f"{datasets.default!r}: choose another default_target_schema or path"
             )
-        limits = {"memory_limit": self.config["memory_limit"]}
-        config = {"credentials": {"database": location.address, "global_config": limits}}
+        settings = {"memory_limit": self.config["memory_limit"], **location.config}
+        config = {"credentials": {"database": location.address, "global_config": settings}}
         return self._packages("duckdb", config, datasets.default, pipeline_name)
 
 

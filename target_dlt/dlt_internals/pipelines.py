@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any, cast
 
 import dlt
@@ -18,10 +19,10 @@ from dlt.common.schema.utils import (
 )
 
 from target_dlt.dlt_internals.dataset import log_no_lookups
+from target_dlt.location import STORAGE_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from pathlib import Path as FilePath
 
     from dlt.common.destination import Destination
     from dlt.common.destination.client import WithStateSync
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
     from dlt.pipeline.pipeline import Pipeline
 
     from target_dlt.messages.schema import DataType
+
+
+_STORAGE = "storage_compatibility_version"
 
 
 def open_pipeline(
@@ -52,6 +56,7 @@ def open_pipeline(
     pipeline = dlt.pipeline(
         name, pipelines_dir=str(folder), destination=destination, dataset_name=dataset_name
     )
+    _make_duckdb_file(pipeline)
     pipeline.run()  # without data: restores, once for all later runs
     restored = cast("str | None", pipeline.default_schema_name)
     if restored:
@@ -61,6 +66,21 @@ def open_pipeline(
         schema = _stored_schema(pipeline, schema_name) or Schema(schema_name)
     cast("LiveSchemaStorage", pipeline.schemas).set_live_schema(schema)
     return pipeline, schema_name
+
+
+def _make_duckdb_file(pipeline: Pipeline) -> None:
+    """Make a new file in the format that is configured: dlt would set it once the file is made."""
+    destination = cast("Destination[Any, Any]", pipeline.destination)
+    if not destination.destination_type.endswith(".duckdb"):
+        return
+    credentials: Any = pipeline.destination_client().config.credentials
+    path = FilePath(credentials.database)
+    is_new = path.parent.is_dir() and not (path.exists() and path.stat().st_size)
+    if is_new and credentials.external_conn() is None:
+        import duckdb  # noqa: PLC0415
+
+        settings = {_STORAGE: STORAGE_VERSION, **(credentials.global_config or {})}
+        duckdb.connect(str(path), config={_STORAGE: settings[_STORAGE]}).close()
 
 
 def arguments_of(destination: Destination[Any, Any]) -> tuple[set[str], set[str]]:

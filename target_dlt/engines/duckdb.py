@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +23,7 @@ from target_dlt.dlt_internals import (
     one_connection,
 )
 from target_dlt.engines.columns import SqlColumns
+from target_dlt.engines.connecting import connect, quote, told
 from target_dlt.engines.planning import StreamPlan, plan_nested
 from target_dlt.errors import LoaderError
 
@@ -36,11 +36,7 @@ if TYPE_CHECKING:
 
 LOGGER = logging.getLogger("target_dlt")
 
-_LOCK_WAIT_SECONDS = 60.0
-_LOCK_POLL_SECONDS = 0.25
 _DEFAULT_SCHEMA = "main"
-# Inserting from Arrow is serial: more threads only cost CPU time.
-_SETTINGS = {"threads": "1"}
 # Names of what is registered: dlt's naming convention makes none like them of a stream or property.
 _BATCH, _ORDER, _GONE, _ITEMS = "#batch", "#order", "#gone", "#items"
 
@@ -113,7 +109,7 @@ class DuckDBEngine:
         Yields:
             A function that opens a dataset by name, or answers the one that is open.
         """
-        connection = self._connect()
+        connection = connect(self._location, self._settings, self._on_wait)
         opened: dict[str, Dataset] = {}
 
         def dataset(name: str) -> Dataset:
@@ -130,12 +126,9 @@ class DuckDBEngine:
                 for one in opened.values():
                     one.close()
         except (duckdb.Error, DatabaseException) as error:
-            raise LoaderError(f"{self._location.name}: {self._told(error)}") from error
+            raise LoaderError(f"{self._location.name}: {told(error, self._location)}") from error
         finally:
             connection.close()
-
-    def _told(self, error: Exception) -> str:
-        return self._location.without_secrets(_first_line(error))
 
     def _write(
         self, datasets: Callable[[str], Dataset], loads: Sequence[StreamLoad], state: Any
@@ -174,43 +167,6 @@ class DuckDBEngine:
         nested = plan_nested(schema, columns, plan, self._rules)
         return _Writer(dataset, plan, nested, self._rules)
 
-    def _connect(self) -> duckdb.DuckDBPyConnection:
-        name = self._location.name
-        deadline = time.monotonic() + _LOCK_WAIT_SECONDS
-        waiting = False
-        while True:
-            try:
-                connection = duckdb.connect(
-                    self._location.address, config=dict(self._location.config)
-                )
-            except duckdb.Error as error:
-                if "Could not set lock" not in str(error):
-                    raise LoaderError(f"cannot open {name}: {self._told(error)}") from error
-                if time.monotonic() > deadline:
-                    raise LoaderError(
-                        f"{name} is in use by another process: {_first_line(error)}"
-                    ) from error
-                if not waiting:
-                    LOGGER.warning(
-                        "%s is in use by another process; waiting up to %d s for it",
-                        name,
-                        _LOCK_WAIT_SECONDS,
-                    )
-                    waiting = True
-                time.sleep(_LOCK_POLL_SECONDS)
-                self._on_wait()
-            else:
-                self._set_up(connection)
-                return connection
-
-    def _set_up(self, connection: duckdb.DuckDBPyConnection) -> None:
-        opened = "SELECT path FROM duckdb_databases() WHERE NOT internal"
-        if self._location.is_file and connection.execute(opened).fetchall() == [(None,)]:
-            # By its ending the file is of another format, which DuckDB opens as a view.
-            raise LoaderError(f"{self._location.name} is not a DuckDB file: choose another path")
-        for name, value in {**_SETTINGS, **self._settings, "timezone": "UTC"}.items():
-            _set(connection, name, value)
-
     def _schema_in(self, connection: duckdb.DuckDBPyConnection, name: str) -> str:
         (catalog,) = connection.execute("SELECT current_database()").fetchall()[0]
         if str(catalog).lower() != name.lower():
@@ -225,37 +181,6 @@ class DuckDBEngine:
                 "DuckDB cannot tell apart: choose another default_target_schema or path"
             )
         return _DEFAULT_SCHEMA
-
-
-def check_settings(settings: Mapping[str, Any]) -> None:
-    """Try settings of DuckDB before a long sync.
-
-    Args:
-        settings: Values by name.
-
-    Raises:
-        LoaderError: If there is no such setting, or it does not take its value.
-    """
-    if any(name.lower() == "timezone" for name in settings):
-        LOGGER.warning("'settings.timezone' has no effect: the time zone stays UTC")
-    with duckdb.connect() as connection:
-        for name, value in settings.items():
-            _set(connection, name, value)
-
-
-def _set(connection: duckdb.DuckDBPyConnection, name: str, value: Any) -> None:
-    text = str(value).replace("'", "''")
-    try:
-        connection.execute(f"SET {_quote(name)} = '{text}'")
-    except duckdb.CatalogException as error:
-        message = str(error).splitlines()
-        hint = f" ({message[-1]})" if len(message) > 1 else ""
-        raise LoaderError(f"wrong settings: DuckDB has no setting {name!r}{hint}") from error
-    except duckdb.Error as error:  # its text may hold the value, which may be a secret
-        raise LoaderError(
-            f"wrong settings: DuckDB does not take the value of 'settings.{name}' "
-            f"({type(error).__name__})"
-        ) from error
 
 
 class _Writer:
@@ -295,7 +220,7 @@ class _Writer:
         self._insert(load.chunks[written:], load_ids[-1])
         mark = self._plan.deleted_at
         if self._rules.hard_delete and mark is not None:
-            self._delete(f"WHERE {_quote(mark.name)} IS NOT NULL")
+            self._delete(f"WHERE {quote(mark.name)} IS NOT NULL")
         for plan in self._nested_plans:
             self._insert_nested(plan, load_ids[-1])
 
@@ -303,13 +228,13 @@ class _Writer:
         """Delete or mark what is older; rows without a version unless this run brought them."""
         versions, mark = self._plan.version, self._plan.deleted_at
         assert versions is not None  # noqa: S101 (the plan of a load with activations has it)
-        column = _quote(versions.name)
-        older = f"({column} < ? OR {column} IS NULL AND {_quote(LOAD_ID)} NOT IN ?)"
+        column = quote(versions.name)
+        older = f"({column} < ? OR {column} IS NULL AND {quote(LOAD_ID)} NOT IN ?)"
         parameters = [version, list(load_ids)]
         if self._rules.hard_delete or mark is None:
             self._delete(f"WHERE {older}", parameters)
         else:
-            name = _quote(mark.name)
+            name = quote(mark.name)
             change = f"UPDATE {self._target} SET {name} = now() WHERE {name} IS NULL AND {older}"  # noqa: S608
             self._connection.execute(change, parameters)
 
@@ -320,14 +245,13 @@ class _Writer:
             self._connection.execute(statement, parameters)
             return
         name = self._plan.table.name
-        gone = {name: self._deleted_ids(f"{statement} RETURNING t.{_quote(ROW_ID)}", parameters)}
+        gone = {name: self._deleted_ids(f"{statement} RETURNING t.{quote(ROW_ID)}", parameters)}
         for table, parent in self._nested_tables:
-            self._connection.register(_GONE, gone[parent])
-            gone[table] = self._deleted_ids(
-                f'DELETE FROM {self._dataset.qualified(table)} t USING "{_GONE}" g '  # noqa: S608
-                f"WHERE t.{_quote(PARENT_ID)} = g.id RETURNING t.{_quote(ROW_ID)}"
-            )
-            self._connection.unregister(_GONE)
+            with self._registered(_GONE, gone[parent]):
+                gone[table] = self._deleted_ids(
+                    f'DELETE FROM {self._dataset.qualified(table)} t USING "{_GONE}" g '  # noqa: S608
+                    f"WHERE t.{quote(PARENT_ID)} = g.id RETURNING t.{quote(ROW_ID)}"
+                )
 
     def _deleted_ids(self, statement: str, parameters: Sequence[Any] = ()) -> pa.Table:
         rows = self._connection.execute(statement, parameters).fetchall()
@@ -337,43 +261,44 @@ class _Writer:
         """Insert the items of arrays of those rows of this load that have stayed."""
         batch = plan.batch(plan.load.chunks)
         names = [name for name in batch.column_names if name in {*plan.table.columns, ROW_ID}]
-        columns = ", ".join(map(_quote, names))
-        self._connection.register(_ITEMS, batch)
-        try:
+        columns = ", ".join(map(quote, names))
+        with self._registered(_ITEMS, batch):
             self._connection.execute(
                 f"INSERT INTO {self._dataset.qualified(plan.table.name)} ({columns}) "  # noqa: S608
-                f'SELECT {columns} FROM "{_ITEMS}" WHERE {_quote(ROOT_ID)} IN '
-                f"(SELECT {_quote(ROW_ID)} FROM {self._target} WHERE {_quote(LOAD_ID)} = ?)",
+                f'SELECT {columns} FROM "{_ITEMS}" WHERE {quote(ROOT_ID)} IN '
+                f"(SELECT {quote(ROW_ID)} FROM {self._target} WHERE {quote(LOAD_ID)} = ?)",
                 [load_id],
             )
-        finally:
-            self._connection.unregister(_ITEMS)
 
     def _insert(self, chunks: Sequence[Chunk], load_id: str) -> None:
         if not chunks:
             return
         batch = self._plan.batch(chunks)
-        columns = ", ".join(map(_quote, batch.column_names))
-        self._connection.register(_BATCH, batch)
-        try:
+        columns = ", ".join(map(quote, batch.column_names))
+        with self._registered(_BATCH, batch):
             where = ""
             if self._plan.keys and self._rules.load_method != "append-only":
                 where = self._delete_older(batch)
             self._connection.execute(
-                f"INSERT INTO {self._target} ({columns}, {_quote(LOAD_ID)}) "  # noqa: S608
+                f"INSERT INTO {self._target} ({columns}, {quote(LOAD_ID)}) "  # noqa: S608
                 f'SELECT {columns}, ? FROM "{_BATCH}"{where}',
                 [load_id],
             )
-        finally:
-            self._connection.unregister(_BATCH)
+
+    @contextmanager
+    def _registered(self, name: str, rows: pa.Table) -> Iterator[None]:
+        """Let statements find rows under a name; after one that fails, all that is left is over."""
+        self._connection.register(name, rows)
+        yield
+        self._connection.unregister(name)
 
     def _delete_older(self, batch: pa.Table) -> str:
         """Delete what the batch replaces; answer which of its rows to take: the last of a key."""
-        keys = ", ".join(map(_quote, self._plan.keys))
+        keys = ", ".join(map(quote, self._plan.keys))
         (distinct,) = self._connection.execute(
             f'SELECT count(*) FROM (SELECT DISTINCT {keys} FROM "{_BATCH}")'  # noqa: S608
         ).fetchall()[0]
-        matches = " AND ".join(f"t.{_quote(key)} = b.{_quote(key)}" for key in self._plan.keys)
+        matches = " AND ".join(f"t.{quote(key)} = b.{quote(key)}" for key in self._plan.keys)
         self._delete(f'USING "{_BATCH}" b WHERE {matches}')
         if distinct == len(batch):
             return ""
@@ -382,17 +307,8 @@ class _Writer:
         return f' WHERE "{_ORDER}" IN (SELECT max("{_ORDER}") FROM "{_BATCH}" GROUP BY {keys})'  # noqa: S608
 
 
-def _quote(name: str) -> str:
-    escaped = name.replace('"', '""')
-    return f'"{escaped}"'
-
-
 def _roll_back(connection: duckdb.DuckDBPyConnection) -> None:
     try:
         connection.rollback()
     except duckdb.Error:  # the failed statement may have ended the transaction
         LOGGER.debug("The transaction is over already")
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
@@ -22,6 +23,10 @@ _SECRET_NAME = re.compile(r"passw|secret|token|key|credential|pwd", re.IGNORECAS
 _PASSWORD_IN_URL = re.compile(r"://[^/@\s]*?:([^@\s]+)@")
 _PASSWORD_IN_DSN = re.compile(r"(?:password|pwd)\s*=\s*('[^']*'|[^\s;&]+)", re.IGNORECASE)
 _SHORTEST_SECRET = 3
+#: In what DuckDB says of a file: the version of its format, and the last one that it reads.
+_STORAGE_VERSIONS = re.compile(
+    r"version number (\d+), but we can only read (?:storage )?versions? (?:between \d+ and )?(\d+)"
+)
 
 
 class Explainer:
@@ -66,8 +71,8 @@ class Explainer:
                     "destination_config, or where dlt's documentation of the destination says"
                 )
             if isinstance(error, ConfigurationException):
-                return f"not configured: {_first_line(error)}"
-        return _first_line(chain[-1])
+                return f"not configured: {first_line(error)}"
+        return of_newer_duckdb(chain[-1]) or first_line(chain[-1])
 
     def missing_package(self) -> str:
         """Say what to install for it."""
@@ -86,7 +91,19 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
         current = current.__cause__ or current.__context__
 
 
-def _first_line(error: BaseException) -> str:
+def of_newer_duckdb(error: BaseException) -> str | None:
+    """Say what to do about a file whose format the installed DuckDB does not know yet."""
+    found = _STORAGE_VERSIONS.search(str(error))
+    if found is None or int(found[1]) <= int(found[2]):
+        return None
+    return (
+        "a newer DuckDB has made the file than the one that is installed, "
+        f"{version('duckdb')}: pip install --upgrade duckdb"
+    )
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error's text, or its name."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[0] if lines else type(error).__name__
 

@@ -15,6 +15,7 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 import dlt
 import duckdb
+import pytest
 
 from target_dlt.target import DatasetTarget, TargetDlt, TargetDuckDB
 
@@ -23,6 +24,16 @@ if TYPE_CHECKING:
 
 SCRIPT = str(Path(sys.executable).parent / "target-duckdb")
 DLT_SCRIPT = str(Path(sys.executable).parent / "target-dlt")
+
+
+def since_duckdb_2(raises: type[Exception]) -> pytest.MarkDecorator:
+    """Mark a test of `.arrow()`, which dlt makes of a method that DuckDB 2 has not."""
+    return pytest.mark.xfail(
+        not duckdb.__version__.startswith("1."),
+        reason="DuckDB 2 has no fetch_arrow_table",
+        raises=raises,
+        strict=True,
+    )
 
 
 def schema(stream: str, properties: dict[str, Any], keys: Sequence[str] = (), **more: Any) -> str:
@@ -173,6 +184,11 @@ def dlt_attach(path: Path, name: str, dataset: str, folder: Path) -> dlt.Pipelin
     """Have dlt make a pipeline of what it finds in a file; its working folder is given."""
     pipeline: dlt.Pipeline = dlt.attach(name, **_place(path, dataset, folder))
     return pipeline
+
+
+def read_by_dlt(relation: dlt.Relation) -> list[dict[str, Any]]:
+    """Read the rows of a table or query, with DuckDB of any version."""
+    return [row for some in relation.iter_arrow(chunk_size=1000) for row in some.to_pylist()]
 
 
 def _place(path: Path, dataset: str, folder: Path) -> dict[str, Any]:

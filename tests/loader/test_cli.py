@@ -13,7 +13,7 @@ import duckdb
 import pytest
 from singer_sdk.exceptions import ConfigValidationError
 
-from target_dlt.engines import duckdb as engine
+from target_dlt.engines import connecting
 from target_dlt.errors import LoaderError
 from target_dlt.target import TargetDlt, TargetDuckDB
 from tests.loader.support import (
@@ -109,6 +109,7 @@ def test_settings_that_make_no_sense_are_named(config, error):
         ("batch_size_rows", 0, "a whole number of at least 1, not 0"),
         ("batch_size_rows", "abc", "a whole number of at least 1, not 'abc'"),
         ("batch_size_rows", 1.5, "a whole number of at least 1, not 1.5"),
+        ("storage_version", "1.4", "latest or a version of DuckDB, like v1.4.0, not '1.4'"),
         ("flattening_max_depth", "1", "a whole number of at least 0, not '1'"),
         ("memory_limit", "lots", "a size, like 512MB or 4GB, not 'lots'"),
         ("default_target_schema", "", "the name of a schema, not ''"),
@@ -339,7 +340,7 @@ def test_a_file_in_use_is_waited_for(tmp_path, signum):
 
 def test_a_file_that_stays_in_use_is_an_error(tmp_path, monkeypatch):
     path = tmp_path / "db.duckdb"
-    monkeypatch.setattr(engine, "_LOCK_WAIT_SECONDS", 0.5)
+    monkeypatch.setattr(connecting, "_LOCK_WAIT_SECONDS", 0.5)
     with held(path) as holder:
         with pytest.raises(LoaderError, match="is in use by another process"):
             load(path, MESSAGES)
