@@ -12,6 +12,7 @@ from dlt.common.schema import Schema
 from dlt.common.storages.load_package import create_load_id
 
 from target_dlt.dlt_internals.telling import told_of_dataset
+from target_dlt.names import path_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,6 +21,34 @@ if TYPE_CHECKING:
 
 SEPARATOR = "__"
 _LOAD_ID_IN_NAME = re.compile(r"\d{10}\.\d+")
+
+
+class Spelling:
+    """Tells which names are one name, spelled in several ways, to a dataset.
+
+    Args:
+        naming: The dataset's naming convention.
+        has_case: Whether the database tells upper from lower case.
+    """
+
+    def __init__(self, naming: Any, *, has_case: bool) -> None:
+        self._naming = type(naming)(max_length=None)  # what is cut off tells names apart
+        self._ignores_case = not (has_case and naming.is_case_sensitive)
+
+    def __call__(self, source: str) -> str:
+        """Answer what all spellings of a name have in common; see `names.source_of`."""
+        parts = [self._normalized(key) for key in path_of(source)]
+        return self.cased(str(self._naming.make_path(*parts)))
+
+    def _normalized(self, key: str) -> str:
+        try:
+            return str(self._naming.normalize_path(key)) or "_"
+        except ValueError:  # nothing of the name is left
+            return "_"
+
+    def cased(self, name: str) -> str:
+        """Answer a name as the database compares it."""
+        return name.lower() if self._ignores_case else name
 
 
 class Naming:

@@ -14,7 +14,7 @@ from dlt.common.schema.utils import (
     new_table,
 )
 
-from target_dlt.dlt_internals.naming import SEPARATOR
+from target_dlt.dlt_internals.naming import SEPARATOR, Naming, Spelling
 from target_dlt.dlt_internals.tables import (
     LOAD_ID,
     NESTED_COLUMNS,
@@ -25,6 +25,7 @@ from target_dlt.dlt_internals.tables import (
     TableColumn,
 )
 from target_dlt.errors import LoaderError
+from target_dlt.names import path_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -45,14 +46,22 @@ _PRECISIONS = {"bigint": 64, "timestamp": 6, "time": 6}
 # The names of the source, so that the same name finds the same column or table in every run.
 _SOURCE_COLUMN = "x-singer-property"
 _SOURCE_TABLE = "x-singer-stream"
+_SOURCE_ARRAY = "x-singer-array"
 
 
 class DatasetSchema:
     """The dataset's schema as tables of streams; names are final in the database.
 
+    A column or table belongs to the property or stream that used it last. Another spelling of its
+    name goes on with it, if what it belongs to is not in use beside.
+
+    Attributes:
+        spelling: Tells which names are one.
+
     Args:
         schema: dlt's schema; changed in place.
         as_text: Types whose new columns are columns of text instead.
+        has_case: Whether the database tells upper from lower case in names.
         file_format: In which format files are loaded, where that decides about columns.
         table_format: Format of the tables, where the destination has several.
     """
@@ -62,6 +71,7 @@ class DatasetSchema:
         schema: Schema,
         *,
         as_text: Collection[DataType] = (),
+        has_case: bool = False,
         file_format: str | None = None,
         table_format: str | None = None,
     ) -> None:
@@ -69,46 +79,75 @@ class DatasetSchema:
         self._as_text = as_text
         hints = {"file_format": file_format, "table_format": table_format}
         self._hints = {name: value for name, value in hints.items() if value}
+        self.spelling = Spelling(schema.naming, has_case=has_case)
 
     @property
     def names(self) -> list[str]:
         """The names of all tables but dlt's own."""
         return [str(table["name"]) for table in self._schema.data_tables()]
 
-    def table_of(self, stream: str, base: str | None = None) -> Table:
+    def table_of(self, stream: str, base: str | None = None, in_use: Collection[str] = ()) -> Table:
         """Find the table of a stream, or a fresh name for one.
 
-        Two streams whose names normalise to the same table get two tables: the second one's name
-        ends in a number.
+        Two streams of one run whose names normalise to the same table get two tables: the second
+        one's name ends in a number.
 
         Args:
             stream: Name of the stream.
             base: What to make the table's name of, if it is not that.
+            in_use: The streams whose tables are theirs alone.
         """
-        wanted = self._normalize(base or stream)
-        if wanted.startswith(self._schema._dlt_tables_prefix):  # noqa: SLF001
+        wanted = self.wanted_name(base or stream)
+        prefix = self._schema._dlt_tables_prefix  # noqa: SLF001
+        if wanted.startswith(prefix):
             wanted = f"singer{wanted}"  # else dlt would take it for a table of its own
+        found: list[str] = []
         for name, table in self._schema.tables.items():
-            if table.get("parent"):
+            if table.get("parent") or name.startswith(prefix):
                 continue
-            if table.get(_SOURCE_TABLE, name if name == wanted else None) == stream:
+            owner = self.owner_of(name)
+            if (owner or name) == stream:
                 return self._read_table(name, stream)
-            if name == wanted and _SOURCE_TABLE not in table:
-                return self._read_table(name, stream)
-        return Table(self._free_name(wanted, self._schema.tables), stream)
+            if (owner or name) not in in_use and (
+                self.spelling(owner) == self.spelling(stream)
+                if owner
+                else self.spelling.cased(name) == self.spelling.cased(wanted)
+            ):
+                found.append(name)
+        if not found:
+            return Table(self._free_name(wanted, self._schema.tables), stream)
+        return self._read_table(min(found, key=lambda name: (name != wanted, name)), stream)
 
-    def nested_table_of(self, parent: str, key: str) -> Table:
-        """Find the table of the arrays under a key, or a fresh name for one.
+    def owner_of(self, table: str) -> str:
+        """The stream that a table belongs to; empty if no stream was loaded into it."""
+        return str(self._schema.tables.get(table, {}).get(_SOURCE_TABLE, ""))
+
+    def nested_table_of(self, parent: str, array: str, in_use: Collection[str] = ()) -> Table:
+        """Find the table of arrays, or a fresh name for one.
 
         Args:
             parent: Name of the table whose rows have the arrays.
-            key: The last part of the table's path; see `Naming.list_key`.
+            array: What they are called there; see `names.source_of`.
+            in_use: What the other arrays of these rows are called.
         """
+        key = Naming().list_key(path_of(array))
         wanted = str(self._schema.naming.shorten_fragments(parent, key))
-        for table in self._children(parent):
-            if table.get(_SOURCE_TABLE, table["name"]) == wanted:
-                return self._read_table(table["name"], wanted, parent)
-        return Table(self._free_name(wanted, self._schema.tables), wanted, parent=parent)
+        owners = {
+            str(table["name"]): str(table.get(_SOURCE_ARRAY, key))
+            for table in self._children(parent)
+            if table.get(_SOURCE_TABLE, table["name"]) == wanted
+        }
+        name = next((name for name in owners if owners[name] == array), None)
+        if name is None:
+            free = (name for name, owner in owners.items() if owner not in in_use)
+            name = min(free, key=lambda name: (name != wanted, name), default=None)
+        if name is None:
+            name = self._free_name(wanted, self._schema.tables)
+            table = Table(name, wanted, parent=parent)
+        else:
+            table = self._read_table(name, wanted, parent)
+        table.array = None if array == key else array
+        return table
 
     def _children(self, parent: str) -> list[Any]:
         return [table for table in self._schema.tables.values() if table.get("parent") == parent]
@@ -163,13 +202,35 @@ class DatasetSchema:
             for column, hints in self._schema.get_table_columns(name).items()
             if column not in {LOAD_ID, ROW_ID}
         }
-        return Table(name, stream, columns, parent, self._schema.tables[name].get("table_format"))
+        self._own_variants(columns)
+        table_format = self._schema.tables[name].get("table_format")
+        return Table(name, stream, columns, parent, format=table_format)
+
+    def _own_variants(self, columns: Mapping[str, TableColumn]) -> None:
+        """Find the properties of variant columns that dlt's own pipelines made."""
+        unknown = {
+            name for name, column in columns.items() if column.variant and column.source == name
+        }
+        if not unknown:
+            return
+        for owner in [column for column in columns.values() if not column.variant]:
+            for kind in {columns[name].type for name in unknown}:
+                name = self._schema.naming.shorten_fragments(owner.name, f"v_{kind}")
+                if name in unknown and columns[name].type == kind:
+                    columns[name].source = owner.source
 
     def column_name(
-        self, table: Table, source: str, *, variant_type: DataType | None = None
+        self, table: Table, source: str, spelled: str, variant_type: DataType | None = None
     ) -> str:
-        """Make the name of a new column by dlt's naming convention, free in its table."""
-        wanted = self._normalize(source)
+        """Make the name of a new column by dlt's naming convention, free in its table.
+
+        Args:
+            table: Where it is to be.
+            source: The property that it is for.
+            spelled: What to make the name of.
+            variant_type: The type of its values, if others are in another column.
+        """
+        wanted = self.wanted_name(spelled)
         if variant_type is not None:
             owner = table.of_source(source)
             wanted = f"{owner.name if owner else wanted}__v_{variant_type}"
@@ -179,7 +240,8 @@ class DatasetSchema:
         """Choose the type of a new column for values of a type."""
         return "text" if kind in self._as_text else kind
 
-    def _normalize(self, name: str) -> str:
+    def wanted_name(self, name: str) -> str:
+        """Make the name of a column or table by dlt's naming convention."""
         try:
             return str(self._schema.naming.normalize_path(name)) or "_"
         except ValueError:  # nothing of the name is left
@@ -187,12 +249,12 @@ class DatasetSchema:
 
     def _free_name(self, wanted: str, taken: Iterable[str]) -> str:
         """Number a name that is taken, and shorten it as dlt does to what the destination takes."""
-        naming, used = self._schema.naming, set(taken)
+        naming, used = self._schema.naming, set(map(self.spelling.cased, taken))
         for number in count(1):
             name = wanted if number == 1 else f"{wanted}_{number}"
             if naming.max_length:
                 name = naming.shorten_identifier(name, name, naming.max_length)
-            if name not in used:
+            if self.spelling.cased(name) not in used:
                 return name
         raise AssertionError
 
@@ -223,12 +285,18 @@ class DatasetSchema:
         partial.update(self._hints)
         partial["x-normalizer"] = {"seen-data": True}
         self._schema.update_table(partial, normalize_identifiers=False)
+        whole = cast("dict[str, Any]", self._schema.tables[table.name])
+        whole.pop(_SOURCE_ARRAY, None)
+        if table.array is not None:
+            whole[_SOURCE_ARRAY] = table.array
         for column in table.columns.values():
             stored = self._schema.tables[table.name]["columns"][column.name]
             stored["data_type"] = column.type
             stored["nullable"] = column.nullable
             if not column.key:
                 stored.pop("primary_key", None)
+            if column.source == column.name:
+                cast("dict[str, Any]", stored).pop(_SOURCE_COLUMN, None)
             if column.type not in _DECIMAL_HINTS and not (column.narrow or column.wide):
                 stored.pop("precision", None)
                 stored.pop("scale", None)

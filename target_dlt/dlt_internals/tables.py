@@ -59,6 +59,8 @@ class Table:
         stream: The stream; of the table of an array, what its name should be.
         columns: By name, without those of every table.
         parent: The table whose rows have the arrays, if this is the table of an array.
+        array: What the arrays are called, then, if the name of the table does not say it; see
+            `names.source_of`.
         format: The format it is stored in, if the destination has several and it is stored.
     """
 
@@ -66,6 +68,7 @@ class Table:
     stream: str
     columns: dict[str, TableColumn] = field(default_factory=dict)
     parent: str | None = None
+    array: str | None = None
     format: str | None = None
 
     @property
@@ -80,6 +83,12 @@ class Table:
             if column.source == source and sought == variant_type:
                 return column
         return None
+
+    def hand_over(self, source: str, other: str) -> None:
+        """Let the columns of a property be those of another one from now on."""
+        for column in self.columns.values():
+            if column.source == source:
+                column.source = other
 
 
 @dataclass(frozen=True)

@@ -42,6 +42,7 @@ class Storage(ABC):
     Attributes:
         merges: Whether rows can be replaced by key.
         as_text: Types whose values are loaded into columns of text.
+        has_case: Whether names differ by case.
     """
 
     merges = True
@@ -50,6 +51,7 @@ class Storage(ABC):
     def __init__(self, pipeline: Pipeline, schema_name: str) -> None:
         self._pipeline = pipeline
         self._schema_name = schema_name
+        self.has_case = bool(pipeline.destination.capabilities().has_case_sensitive_identifiers)
 
     def _client(self) -> Any:
         return self._pipeline.destination_client(self._schema_name)

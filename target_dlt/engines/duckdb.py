@@ -25,6 +25,7 @@ from target_dlt.dlt_internals import (
 from target_dlt.engines.columns import SqlColumns
 from target_dlt.engines.connecting import connect, quote, told
 from target_dlt.engines.planning import StreamPlan, plan_nested
+from target_dlt.engines.spellings import StreamTables
 from target_dlt.errors import LoaderError
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ class DuckDBEngine:
         self._load_ids: list[str] = []
         self._on_wait = on_wait
         self._known: dict[str, DatasetSchema] = {}
+        self._tables = StreamTables()
 
     @property
     def place(self) -> str:
@@ -136,6 +138,7 @@ class DuckDBEngine:
         main = datasets(self._names.default)
         used = {main: 0}
         writers: list[_Writer] = []
+        self._tables.know(loads)
         for load in loads:
             name, table = self._names.of(load.schema.stream)
             dataset = datasets(name)
@@ -161,9 +164,8 @@ class DuckDBEngine:
     def _planned(self, dataset: Dataset, load: StreamLoad, table: str) -> _Writer:
         schema = dataset.schema
         columns = SqlColumns("duckdb", lambda: nullcontext(dataset.client))
-        plan = StreamPlan(
-            schema, columns, load, self._rules, schema.table_of(load.schema.stream, table)
-        )
+        found = self._tables.of(schema, load.schema.stream, table)
+        plan = StreamPlan(schema, columns, load, self._rules, found)
         nested = plan_nested(schema, columns, plan, self._rules)
         return _Writer(dataset, plan, nested, self._rules)
 

@@ -31,6 +31,7 @@ from target_dlt.dlt_internals import (
 from target_dlt.engines.destinations import CannotChangeRowsError, quoted_list, storage_of
 from target_dlt.engines.friendly import Explainer
 from target_dlt.engines.planning import StreamPlan
+from target_dlt.engines.spellings import StreamTables
 from target_dlt.errors import LoaderError
 from target_dlt.rows.arrays import ARROW_TYPES
 
@@ -116,6 +117,7 @@ class PackageEngine:
         self._load_ids: list[str] = []
         self._checked: set[str] = set()
         self._unchanged: set[str] = set()
+        self._tables = StreamTables()
         self._emit: Callable[[], None] | None = None
         self._folder = TemporaryDirectory(prefix="target-dlt-", dir=temp_dir)
         found = destination_of(destination, config, self._explain)
@@ -169,10 +171,21 @@ class PackageEngine:
         tables = DatasetSchema(
             self._schema,
             as_text=self._storage.as_text,
+            has_case=self._storage.has_case,
             file_format=_FILE_FORMAT,
             table_format=self._table_format,
         )
-        plans = [StreamPlan(tables, self._storage, load, self._rules) for load in loads]
+        self._tables.know(loads)
+        plans = [
+            StreamPlan(
+                tables,
+                self._storage,
+                load,
+                self._rules,
+                self._tables.of(tables, load.schema.stream),
+            )
+            for load in loads
+        ]
         for plan in plans:
             self._check(plan)
             self._storage.add_columns(plan.table)

@@ -21,6 +21,7 @@ from target_dlt.dlt_internals import (
     TableColumn,
 )
 from target_dlt.engines.base import StreamLoad
+from target_dlt.engines.spellings import Spellings
 from target_dlt.errors import LoaderError
 from target_dlt.messages.schema import StreamSchema, fits, wider_type
 from target_dlt.rows.arrays import ARROW_TYPES
@@ -84,15 +85,18 @@ class StreamPlan:
         database: Database,
         load: StreamLoad,
         rules: Rules,
-        table: Table | None = None,
+        table: Table,
     ) -> None:
         self.load = load
         self._dataset = dataset
         self._database = database
         self._on_type_change = rules.on_type_change
-        self.table = table or dataset.table_of(load.schema.stream)
+        self.table = table
         self.version: TableColumn | None = None
         is_new = not self.table.columns
+        more = (VERSION, DELETED_AT) if load.activations else ()
+        self._spellings = Spellings(dataset, self.table, load, more)
+        self._keys = dict.fromkeys(map(self._spellings, load.schema.keys))
         self._make_columns()
         if load.activations:
             self.version = self._column_for(Column(VERSION, "bigint"))
@@ -100,7 +104,7 @@ class StreamPlan:
                 self._column_for(Column(DELETED_AT, "timestamp"))
         self.deleted_at = self.table.of_source(DELETED_AT)
         self._mark_keys(is_new=is_new)
-        sources = [self.table.of_source(key) for key in load.schema.keys]
+        sources = [self.table.of_source(key) for key in self._keys]
         self.keys = [column.name for column in sources if column is not None]
         dataset.stage(self.table)
 
@@ -120,7 +124,7 @@ class StreamPlan:
             if self.table.parent is not None and column.name in NESTED_COLUMNS:
                 column.nullable = not is_new and column.nullable
                 continue
-            column.key = column.source in self.load.schema.keys and not column.variant
+            column.key = column.source in self._keys and not column.variant
             if is_new and column.key:
                 column.nullable = False
             if not column.key and not column.nullable:
@@ -129,7 +133,8 @@ class StreamPlan:
 
     def _column_for(self, column: Column) -> TableColumn:
         """Find, widen or make the column that takes a chunk's column."""
-        column = replace(column, type=self._dataset.column_type(column.type))
+        source, kind = self._spellings(column.name), self._dataset.column_type(column.type)
+        column = replace(column, name=source, type=kind)
         existing = self.table.of_source(column.name)
         if existing is not None and not column.variant:
             is_fitting = fits(column.type, existing.type)
@@ -140,7 +145,7 @@ class StreamPlan:
                 wider = existing.type if is_fitting else wider_type(existing.type, column.type)
             if wider is not None and self._widen(existing, wider):
                 return existing
-            if column.name in self.load.schema.keys:
+            if column.name in self._keys:
                 raise LoaderError(
                     f"stream {self.table.stream!r}: key {column.name!r} is now {column.type}, "
                     f"but its column is {existing.type}"
@@ -156,7 +161,8 @@ class StreamPlan:
         return found or self._add(column, variant_type)
 
     def _add(self, column: Column, variant_type: DataType | None) -> TableColumn:
-        name = self._dataset.column_name(self.table, column.name, variant_type=variant_type)
+        spelled = self._spellings.spelled(column.name)
+        name = self._dataset.column_name(self.table, column.name, spelled, variant_type)
         if variant_type is not None:
             LOGGER.warning(
                 "stream %r: values of %r that its column cannot hold go to column %r",
@@ -275,8 +281,11 @@ def plan_nested(
     """
     plans: list[StreamPlan] = []
     tables: dict[Path, Table] = {(): own.table}
+    in_use = {*own.load.schema.lists, *own.load.nested}
     for path in sorted(own.load.nested, key=len):
-        table = tables[path] = dataset.nested_table_of(tables[path[:-1]].name, path[-1])
+        beside = {one[-1] for one in in_use if one[:-1] == path[:-1]}
+        table = dataset.nested_table_of(tables[path[:-1]].name, path[-1], beside)
+        tables[path] = table
         columns: dict[str, DataType] = {}
         if own.keys and (not table.columns or table.of_source(ROOT_ID)):
             columns[ROOT_ID] = "text"  # where dlt's merges look for it

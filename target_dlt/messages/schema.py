@@ -14,7 +14,9 @@ from target_dlt.decoding import BIGINT
 from target_dlt.messages.json_schema import JSONSchema, alternatives, properties_of, told_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
+
+    from target_dlt.names import Path
 
 DataType = Literal[
     "bigint", "double", "decimal", "wei", "bool", "text", "timestamp", "date", "time", "json"
@@ -51,6 +53,8 @@ class StreamSchema:
         document: The JSON schema itself.
         properties: The schemas of its properties, wherever it has them.
         ids: Properties, beside the columns, whose values are dlt's ids of the rows.
+        spelled: What to make the names of columns of, by property, where it is not the property.
+        lists: Paths of the tables of arrays that are known of.
     """
 
     stream: str
@@ -60,6 +64,8 @@ class StreamSchema:
     document: JSONSchema = field(default_factory=dict)
     properties: JSONSchema = field(default_factory=dict)
     ids: tuple[str, ...] = ()
+    spelled: Mapping[str, str] = field(default_factory=dict)
+    lists: Collection[Path] = ()
 
 
 def parse_schema(stream: str, schema: JSONSchema, keys: list[str] | None) -> StreamSchema:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from dataclasses import dataclass
 from operator import attrgetter
@@ -54,11 +55,13 @@ class Chunk:
         table: The rows; behind the columns those of `StreamSchema.ids`, by name.
         path: Where in the records the rows were: the keys of the tables of arrays; empty for the
             records themselves.
+        spelled: As in `StreamSchema`, of the columns.
     """
 
     columns: tuple[Column, ...]
     table: pa.Table
     path: Path = ()
+    spelled: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 class RecordBuffer:
@@ -309,7 +312,7 @@ class RecordBuffer:
         names += self.schema.ids
         arrays += [pa.array(map(attrgetter(name), rows), pa.string()) for name in self.schema.ids]
         table = pa.Table.from_arrays(arrays, names=names)
-        self.chunks.append(Chunk(tuple(columns), table, self._path))
+        self.chunks.append(Chunk(tuple(columns), table, self._path, self.schema.spelled))
         self._sealing = 0
 
     def take_chunks(self) -> list[Chunk]:

@@ -1,8 +1,8 @@
 """Objects laid out in columns of their own, `a__b`, as the Meltano SDK flattens them.
 
 The names are made by the SDK's own function. Unlike there, arrays and objects that are not
-flattened keep their type, JSON; a property whose schema is a union keeps its place; and of two
-properties that would get one name, the second one's ends in a number.
+flattened keep their type, JSON; a property whose schema is a union keeps its place; and two
+properties of one name have a column each.
 """
 
 from __future__ import annotations
@@ -57,19 +57,19 @@ class Flattener:
                 key, parents, options.separator, max_key_length=options.max_key_length
             )
 
-        self._top = Level(spell, set())
         declared = schema.properties
+        self._top = Level(spell, keys=(key for key in schema.keys if key not in declared))
         properties = self._flat(declared, self._top, 0)
         columns: dict[str, DataType] = {}
         for name, sub in properties:
             with told_of(name):
                 columns[name] = data_type(sub, root=schema.document)
-        for key in schema.keys:
-            columns.setdefault(key, "text")
         self._columns = frozenset(columns)
         self._declared = None if schema.keeps_unknown else {*declared, *schema.keys}
         # What is not to be kept is left out of the rows.
-        self.schema: StreamSchema = replace(schema, columns=columns, keeps_unknown=True)
+        self.schema: StreamSchema = replace(
+            schema, columns=columns, keeps_unknown=True, spelled=self._top.spelled
+        )
 
     def _flat(self, properties: JSONSchema, level: Level, depth: int) -> Iterator[tuple[str, Any]]:
         for key, sub in properties.items():

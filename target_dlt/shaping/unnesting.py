@@ -2,7 +2,7 @@
 
 Objects become columns `a__b`, arrays become tables `parent__list` whose rows name their parent.
 Follows dlt 1.31 (`dlt.common.normalizers.json.relational`), to whose rows the tests compare these.
-Here no value is lost where dlt gives two keys one name: the second name ends in a number.
+Here no value is lost where dlt gives two keys one name: they have a column, or table, each.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from target_dlt.dlt_internals import (
 )
 from target_dlt.messages.json_schema import alternatives, properties_of, told_of
 from target_dlt.messages.schema import StreamSchema, data_type, scalar_type
-from target_dlt.names import Level
+from target_dlt.names import Level, source_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -41,17 +41,27 @@ Row = dict[str, Any]
 
 
 class _Table:
-    """One of the tables that the records of a stream go to."""
+    """One of the tables that the records of a stream go to.
 
-    def __init__(self, path: Path, known: KnownTables, naming: Naming) -> None:
+    Args:
+        path: See `Chunk.path`.
+        names: What each array on the path adds to the name of its table.
+
+    Attributes:
+        paths: Those of all tables of the stream; shared by them.
+    """
+
+    def __init__(self, path: Path, names: Path, known: KnownTables, naming: Naming) -> None:
         self.path = path
-        self.name = naming.table(known.name, path)
+        self.paths: set[Path] = set()
+        self._names = names
+        self.name = naming.table(known.name, names)
         self.columns: dict[str, DataType] = {}
         self._known = known
         self._naming = naming
-        self._json = known.json_columns.get(path, frozenset())
+        self._json = known.json_columns.get(names, frozenset())
         self._lists: dict[Path, _Table] = {}
-        self.level = Level(naming.source, set(_SYSTEM))
+        self.level = Level(naming.source, _SYSTEM)
 
     def keeps_json(self, path: Path) -> bool:
         """Tell whether an object or array under a path of keys stays in its column."""
@@ -61,15 +71,17 @@ class _Table:
         """The table of the arrays under a path of keys."""
         table = self._lists.get(path)
         if table is None:
-            wanted = key = self._naming.list_key(path)
-            number = 2
-            while any(key == other.path[-1] for other in self._lists.values()):
-                key, number = f"{wanted}_{number}", number + 1
-            table = self._lists[path] = _Table((*self.path, key), self._known, self._naming)
+            own, name = (*self.path, source_of(path)), self._naming.list_key(path)
+            table = _Table(own, (*self._names, name), self._known, self._naming)
+            while any(table.name == other.name for other in self._lists.values()):
+                table.name += "_2"  # the ids of rows are made of it
+            table.paths = self.paths
+            table.paths.add(own)
+            self._lists[path] = table
         return table
 
     def below(self, path: Path) -> _Table:
-        """The table that a relative path of `list_key` names."""
+        """The table that a relative path leads to."""
         if not path:
             return self
         inner = next(table for table in self._lists.values() if table.path[-1] == path[0])
@@ -90,28 +102,27 @@ class Unnester:
     def __init__(self, schema: StreamSchema, known: KnownTables) -> None:
         naming = Naming()
         # A key is compared as a whole, so it stays one column.
-        keys = {naming.column((key,)) for key in schema.keys if schema.columns[key] == "json"}
+        keys = {naming.column((key,)) for key in schema.keys if schema.columns.get(key) == "json"}
         kept = known.json_columns.get((), frozenset()) | keys
         known = replace(known, json_columns={**known.json_columns, (): kept})
-        self._root = _Table((), known, naming)
-        self._document = schema.document
         properties = schema.properties
+        self._root = _Table((), (), known, naming)
+        # A key may be a nested property, such as `a__b`.
+        nested_keys = [key for key in schema.keys if key not in properties]
+        self._root.level = Level(naming.source, _SYSTEM, nested_keys)
+        self._document = schema.document
         self._declared = None if schema.keeps_unknown else {*properties, *schema.keys}
         self._declare(self._root, {"properties": properties}, self._root.level)
-        key_names = [self._key_name(key, key in properties) for key in schema.keys]
-        for name, key in zip(key_names, schema.keys, strict=True):
-            self._root.columns.setdefault(name, schema.columns[key])
+        level = self._root.level
         self.schema: StreamSchema = replace(
             schema,
             columns=self._root.columns,
-            keys=tuple(key_names),
+            keys=tuple(level[key] if key in properties else key for key in schema.keys),
             ids=(ROW_ID,),
             keeps_unknown=True,  # what is not to be kept is left out of the rows
+            spelled=level.spelled,
+            lists=self._root.paths,
         )
-
-    def _key_name(self, key: str, is_property: bool) -> str:
-        """Name the column of a key, which may be that of a nested property, such as `a__b`."""
-        return key if not is_property and key in self._root.columns else self._root.level[key]
 
     def schema_of(self, path: Path) -> StreamSchema:
         """The table of rows, as the stream's schema describes it.
@@ -122,12 +133,14 @@ class Unnester:
         if not path:
             return self.schema
         columns: dict[str, DataType] = {PARENT_ID: "text", LIST_INDEX: "bigint"}
+        table = self._root.below(path)
         return StreamSchema(
             self.schema.stream,
-            {**columns, **self._root.below(path).columns},
+            {**columns, **table.columns},
             keys=(),
             keeps_unknown=True,
             ids=(ROW_ID, ROOT_ID),
+            spelled=table.level.spelled,
         )
 
     def _declare(

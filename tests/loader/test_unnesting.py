@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from target_dlt.dlt_internals import KnownTables, Naming
 from target_dlt.messages.schema import parse_schema
+from target_dlt.names import path_of
 from target_dlt.shaping.unnesting import Unnester
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.text(max_size=3)
@@ -51,9 +52,10 @@ def our_rows(record, properties=None, json_columns=None):
     naming = Naming()
     tables = defaultdict(list)
     for path, row in unnester.rows(record):
-        final = {naming.column((name,)): value for name, value in row.items()}
+        final = {naming.column(path_of(name)): value for name, value in row.items()}
         assert len(final) == len(row)
-        tables[naming.table("t_x", path)].append(final)
+        names = tuple(naming.list_key(path_of(array)) for array in path)
+        tables[naming.table("t_x", names)].append(final)
     return dict(tables)
 
 
@@ -164,12 +166,12 @@ def test_the_tables_of_arrays_have_the_declared_types():
     unnester = Unnester(schema, KnownTables("t_x"))
     assert unnester.schema.columns == {
         "id": "bigint",
-        "user__at": "timestamp",
-        "loop__name": "text",
+        "#/user/at": "timestamp",
+        "#/loop/name": "text",
         "mixed": "text",
-        "mixed__x": "double",
+        "#/mixed/x": "double",
     }
     system = {"_dlt_parent_id": "text", "_dlt_list_idx": "bigint"}
     assert unnester.schema_of(("tags",)).columns == {**system, "value": "text"}
-    assert unnester.schema_of(("user__grid",)).columns == system
-    assert unnester.schema_of(("user__grid", "list")).columns == {**system, "n": "double"}
+    assert unnester.schema_of(("#/user/grid",)).columns == system
+    assert unnester.schema_of(("#/user/grid", "list")).columns == {**system, "n": "double"}

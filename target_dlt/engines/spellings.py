@@ -1,0 +1,164 @@
+"""Which table a stream has, and which column a property, where names are one to the dataset.
+
+What a table or column belongs to is in the dataset's schema. It always wins. Another spelling of
+the name goes on with a column whose property is neither in the schema of the stream nor in the
+records of the commit. Two properties are two columns if the schema has both, or one record.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+import pyarrow.compute as pc
+
+from target_dlt.errors import LoaderError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Sequence
+
+    import pyarrow as pa
+
+    from target_dlt.dlt_internals import DatasetSchema, Table, TableColumn
+    from target_dlt.engines.base import StreamLoad
+    from target_dlt.rows.arrow import Chunk
+
+LOGGER = logging.getLogger("target_dlt")
+
+
+class StreamTables:
+    """The tables of the streams of one run."""
+
+    def __init__(self) -> None:
+        self._streams: set[str] = set()
+        self._went_to: dict[str, str] = {}
+
+    def know(self, loads: Iterable[StreamLoad]) -> None:
+        """Take note of the streams of a commit, before any of their tables is asked for."""
+        self._streams.update(load.schema.stream for load in loads)
+
+    def of(self, dataset: DatasetSchema, stream: str, base: str | None = None) -> Table:
+        """Find the table of a stream, or a fresh name for one; see `DatasetSchema.table_of`.
+
+        Raises:
+            LoaderError: If it went to another stream earlier in this run.
+        """
+        if other := self._went_to.get(stream):
+            raise LoaderError(
+                f"stream {stream!r}: stream {other!r}, whose name is the same to the dataset, "
+                "went on with its table earlier in this run: rename one of them (stream_maps)"
+            )
+        table = dataset.table_of(stream, base, self._streams)
+        owner = dataset.owner_of(table.name)
+        if owner not in {"", stream}:
+            LOGGER.info("stream %r goes on with table %r of %r", stream, table.name, owner)
+            self._went_to[owner] = stream
+        return table
+
+
+class Spellings:
+    """What the properties of one commit are called by which the table's columns go on with them.
+
+    Args:
+        dataset: The dataset's schema.
+        table: The table; columns that go on with another property are that one's afterwards.
+        load: What the commit brings.
+        more: Properties that get columns beside.
+    """
+
+    def __init__(
+        self, dataset: DatasetSchema, table: Table, load: StreamLoad, more: Iterable[str]
+    ) -> None:
+        self._dataset = dataset
+        self._table = table
+        self._chunks = load.chunks
+        schema = load.schema
+        self._spelled = dict(schema.spelled)
+        for chunk in load.chunks:
+            if chunk.spelled is not schema.spelled:
+                self._spelled.update(chunk.spelled)
+        self._same: dict[str, str] = {}
+        declared = {*schema.columns, *schema.ids, *schema.keys, *more}
+        names = declared.union(column.name for chunk in load.chunks for column in chunk.columns)
+        owned = {column.source for column in table.columns.values()}
+        if names <= owned:
+            return
+        alike: dict[str, list[str]] = {}
+        for name in sorted(names):
+            alike.setdefault(dataset.spelling(self.spelled(name)), []).append(name)
+        for group in alike.values():
+            if len(group) > 1:
+                self._join(group, declared, owned)
+        new = names - owned - self._same.keys()
+        self._take_over(sorted(new, key=lambda name: (name not in schema.keys, name)), names)
+
+    def spelled(self, name: str) -> str:
+        """What to make the name of a property's column of."""
+        return self._spelled.get(name, name)
+
+    def __call__(self, name: str) -> str:
+        """The property in whose column the values of a property are."""
+        return self._same.get(name, name)
+
+    def _join(
+        self, group: Sequence[str], declared: Collection[str], owned: Collection[str]
+    ) -> None:
+        """Find those of one name that go without a column, as no record has them beside others."""
+        apart: dict[str, list[str]] = {}
+        for name in sorted(group, key=lambda name: (name not in declared, name not in owned)):
+            found = None
+            if name not in declared and name not in owned:
+                found = next((one for one in apart if not self._meet(name, apart[one])), None)
+            if found is None:
+                apart[name] = [name]
+            else:
+                apart[found].append(name)
+                self._same[name] = found
+
+    def _meet(self, name: str, others: Sequence[str]) -> bool:
+        """Tell whether a record has values of a property and of one of the others."""
+        for chunk in self._chunks:
+            here, there = _has(chunk, [name]), _has(chunk, others)
+            if here is not None and there is not None and pc.any(pc.and_(here, there)).as_py():
+                return True
+        return False
+
+    def _take_over(self, new: Sequence[str], names: Collection[str]) -> None:
+        """Let properties without a column go on with one whose property is no longer there."""
+        dataset, spelling = self._dataset, self._dataset.spelling
+        free: dict[str, list[TableColumn]] = {}
+        for column in self._table.columns.values():
+            if column.variant or column.source in names:
+                continue
+            keys = {spelling(column.source)}
+            if column.source == column.name:  # it may be all that is left of a long one
+                keys.add(spelling.cased(column.name))
+            for key in keys:
+                free.setdefault(key, []).append(column)
+        for name in new if free else ():
+            spelled = self.spelled(name)
+            wanted = dataset.wanted_name(spelled)
+            keys = {spelling(name), spelling(spelled), spelling.cased(wanted)}
+            found = [
+                column for key in keys for column in free.get(key, ()) if column.source not in names
+            ]
+            if found:
+                column = min(found, key=lambda one: (one.name != wanted, one.name))
+                LOGGER.info(
+                    "stream %r: property %r goes on in column %r, which was that of %r",
+                    self._table.stream,
+                    name,
+                    column.name,
+                    column.source,
+                )
+                self._table.hand_over(column.source, name)
+
+
+def _has(chunk: Chunk, names: Collection[str]) -> pa.ChunkedArray | None:
+    """Tell for each row of a chunk if it has a value of a property; None if there are none."""
+    found = None
+    for column, values in zip(chunk.columns, chunk.table.columns, strict=False):
+        if column.name in names:
+            is_there = pc.is_valid(values)
+            found = is_there if found is None else pc.or_(found, is_there)
+    return found
