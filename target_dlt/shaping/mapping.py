@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from target_dlt.shaping.lanes import Lane
 
 LOGGER = logging.getLogger("target_dlt")
+#: What the SDK is told of a key that the schema does not describe.
+_UNDESCRIBED = {"type": "string", "x-undescribed": True}
 _SETTINGS = ("stream_maps", "stream_map_config", "faker_config")
 
 
@@ -41,6 +43,7 @@ class StreamMapper:
             self._mapper = PluginMapper(maps, LOGGER)
         except StreamMapConfigError as error:
             raise LoaderError(f"wrong settings: stream_maps: {error}") from error
+        self._parts: dict[str, dict[str, tuple[dict[str, Any], list[str]]]] = {}
 
     def schemas(self, schema: StreamSchema) -> Iterator[tuple[str, dict[str, Any], list[str]]]:
         """Map the SCHEMA of a stream.
@@ -49,7 +52,8 @@ class StreamMapper:
             schema: The stream as the tap describes it.
 
         Yields:
-            Name, JSON schema and keys of each stream that it becomes; none if it is removed.
+            Name, JSON schema and keys of each stream that it becomes; none if it is removed. Where
+            several become one, the schema is that of all.
 
         Raises:
             LoaderError: If the stream cannot be mapped as the settings say.
@@ -57,7 +61,7 @@ class StreamMapper:
         # The SDK's mapper only knows properties of the root itself, keys among them.
         properties = dict(schema.properties)
         for key in schema.keys:
-            properties.setdefault(key, {"type": "string"})
+            properties.setdefault(key, _UNDESCRIBED)
         document = {**schema.document, "properties": properties}
         try:
             self._mapper.register_raw_stream_schema(schema.stream, document, schema.keys)
@@ -65,7 +69,15 @@ class StreamMapper:
             raise LoaderError(f"wrong settings: stream_maps: {error}") from error
         for found in self._maps(schema.stream):
             mapped = dict(found.transformed_schema)
-            yield found.stream_alias, mapped, list(found.transformed_key_properties or ())
+            mapped["properties"] = {
+                name: sub
+                for name, sub in (mapped.get("properties") or {}).items()
+                if not (isinstance(sub, dict) and sub.get("x-undescribed"))
+            }
+            keys = list(found.transformed_key_properties or ())
+            parts = self._parts.setdefault(found.stream_alias, {})
+            parts[schema.stream] = mapped, keys
+            yield found.stream_alias, _joined(found.stream_alias, parts), keys
 
     def _maps(self, stream: str) -> list[StreamMap]:
         maps = self._mapper.stream_maps.get(stream, [])
@@ -87,6 +99,28 @@ class StreamMapper:
             lanes: The ways of the streams that it becomes, by name.
         """
         return MappedLane(stream, self._maps(stream), lanes)
+
+
+def _joined(name: str, parts: Mapping[str, tuple[dict[str, Any], list[str]]]) -> dict[str, Any]:
+    """Make one schema of those of the streams that become one, in which all of them hold."""
+    documents = [document for document, _ in parts.values()]
+    if len(documents) == 1:
+        return documents[0]
+    whole: dict[str, Any] = {"anyOf": documents}
+    for keyword in ("definitions", "$defs"):  # what references lead to
+        for document in documents:
+            for known, sub in (document.get(keyword) or {}).items():
+                if whole.setdefault(keyword, {}).setdefault(known, sub) != sub:
+                    raise LoaderError(
+                        f"streams {', '.join(map(repr, parts))} become one, {name!r}, but define "
+                        f"{known!r} differently: give them different names in stream_maps"
+                    )
+    if len({tuple(keys) for _, keys in parts.values()}) > 1:
+        raise LoaderError(
+            f"streams {', '.join(map(repr, parts))} become one, {name!r}, but have different keys: "
+            "give them the same __key_properties__, or different names, in stream_maps"
+        )
+    return whole
 
 
 class MappedLane(DecodedRecords):
