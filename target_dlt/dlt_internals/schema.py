@@ -204,7 +204,7 @@ class DatasetSchema:
         }
         self._own_variants(columns)
         table_format = self._schema.tables[name].get("table_format")
-        return Table(name, stream, columns, parent, format=table_format)
+        return Table(name, stream, columns, parent, format=table_format, is_new=False)
 
     def _own_variants(self, columns: Mapping[str, TableColumn]) -> None:
         """Find the properties of variant columns that dlt's own pipelines made."""

@@ -62,6 +62,7 @@ class Table:
         array: What the arrays are called, then, if the name of the table does not say it; see
             `names.source_of`.
         format: The format it is stored in, if the destination has several and it is stored.
+        is_new: Whether this commit makes the table.
     """
 
     name: str
@@ -70,11 +71,7 @@ class Table:
     parent: str | None = None
     array: str | None = None
     format: str | None = None
-
-    @property
-    def is_new(self) -> bool:
-        """Whether this commit makes the table."""
-        return not any(column.stored for column in self.columns.values())
+    is_new: bool = True
 
     def of_source(self, source: str, *, variant_type: DataType | None = None) -> TableColumn | None:
         """Find the column that holds a property, or its values of a variant type."""

@@ -66,7 +66,7 @@ class StreamPlan:
         database: What the dataset is in.
         load: What the commit brings.
         rules: What to do where column and values differ.
-        table: The table of an array, if it is not the stream's own that is planned.
+        table: Where the rows go.
 
     Attributes:
         load: What the commit brings.
@@ -93,7 +93,7 @@ class StreamPlan:
         self._on_type_change = rules.on_type_change
         self.table = table
         self.version: TableColumn | None = None
-        is_new = not self.table.columns
+        is_new = self.table.is_new
         more = (VERSION, DELETED_AT) if load.activations else ()
         self._spellings = Spellings(dataset, self.table, load, more)
         self._keys = dict.fromkeys(map(self._spellings, load.schema.keys))
@@ -136,16 +136,17 @@ class StreamPlan:
         source, kind = self._spellings(column.name), self._dataset.column_type(column.type)
         column = replace(column, name=source, type=kind)
         existing = self.table.of_source(column.name)
-        if existing is not None and not column.variant:
-            is_fitting = fits(column.type, existing.type)
-            if is_fitting and not existing.narrow:
+        is_key = column.name in self._keys
+        if existing is not None and (is_key or not column.variant):
+            if _holds(existing, column) and not existing.narrow:
                 return existing
-            wider = None
-            if self._on_type_change == "widen":
-                wider = existing.type if is_fitting else wider_type(existing.type, column.type)
-            if wider is not None and self._widen(existing, wider):
-                return existing
-            if column.name in self._keys:
+            may_widen = self._on_type_change == "widen" or (is_key and not existing.stored)
+            # Of a key there is no column beside; what no schema says is as its values are.
+            may_be_text = is_key and (column.variant or column.name not in self.load.schema.columns)
+            for wider in _wider_types(existing, column, may_be_text) if may_widen else ():
+                if self._widen(existing, wider):
+                    return existing
+            if is_key:
                 raise LoaderError(
                     f"stream {self.table.stream!r}: key {column.name!r} is now {column.type}, "
                     f"but its column is {existing.type}"
@@ -221,9 +222,27 @@ class StreamPlan:
         if _overflows(column, target, values):
             variant = self._column_for(Column(column.name, "bigint", variant=True))
             exact, null = _is_exact_in_double(values), pa.scalar(None, pa.int64())
-            yield variant.name, pc.if_else(exact, null, values)
+            large = pc.if_else(exact, null, values)
+            yield variant.name, _cast(large, column.type, variant.type)
             values = pc.if_else(exact, values, null)
         yield target.name, _cast(values, column.type, target.type)
+
+
+def _holds(existing: TableColumn, column: Column) -> bool:
+    """Tell whether a column holds the values of a chunk's, or all but those it sets aside."""
+    if column.variant and existing.type == "double":  # these have been set aside
+        return column.type == "double"
+    return fits(column.type, existing.type)
+
+
+def _wider_types(existing: TableColumn, column: Column, may_be_text: bool) -> Iterator[DataType]:
+    """Which types a column can be given so that it holds a chunk's, too."""
+    if _holds(existing, column):
+        yield existing.type
+    elif wider := wider_type(existing.type, column.type):
+        yield wider
+    if may_be_text and existing.type != "text":
+        yield "text"
 
 
 def _is_exact_in_double(values: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -287,7 +306,7 @@ def plan_nested(
         table = dataset.nested_table_of(tables[path[:-1]].name, path[-1], beside)
         tables[path] = table
         columns: dict[str, DataType] = {}
-        if own.keys and (not table.columns or table.of_source(ROOT_ID)):
+        if own.keys and (table.is_new or table.of_source(ROOT_ID)):
             columns[ROOT_ID] = "text"  # where dlt's merges look for it
         schema = StreamSchema(
             own.load.schema.stream, columns, (), keeps_unknown=True, ids=(ROW_ID, ROOT_ID)

@@ -47,7 +47,8 @@ class StreamSchema:
     Attributes:
         stream: Name of the stream, as in the messages.
         columns: Data type by property name, in the order of the schema.
-        keys: Names of the key properties; empty for a stream that is appended to.
+        keys: Names of the key properties; empty for a stream that is appended to. The schema may
+            not describe them.
         keeps_unknown: Whether record keys outside the schema are loaded (the default of JSON
             schema); with `additionalProperties: false` they are left out.
         document: The JSON schema itself.
@@ -77,7 +78,8 @@ def parse_schema(stream: str, schema: JSONSchema, keys: list[str] | None) -> Str
         keys: The `key_properties` of the message.
 
     Returns:
-        The typed columns; key properties that the schema does not describe are text.
+        The typed columns; those of key properties that the schema does not describe are made when
+        a record brings them.
 
     Raises:
         ValueError: If the schema is in no form that a JSON schema has.
@@ -89,11 +91,21 @@ def parse_schema(stream: str, schema: JSONSchema, keys: list[str] | None) -> Str
     for name, sub in properties.items():
         with told_of(name):
             columns[name] = data_type(sub, root=schema)
-    key_names = tuple(keys or ())
-    for key in key_names:
-        columns.setdefault(key, "text")
+    key_names = tuple(dict.fromkeys(_property(key, columns) for key in keys or ()))
     is_closed = _is_closed(schema) or (bool(parts) and all(map(_is_closed, parts)))
     return StreamSchema(stream, columns, key_names, not is_closed, schema, properties)
+
+
+def _property(key: str, columns: Mapping[str, DataType]) -> str:
+    """Find the property that a key names, which taps that spell names anew spell otherwise."""
+    if key in columns or "__" in key:  # that may be a nested property
+        return key
+    found = [name for name in columns if _bare(name) == _bare(key)]
+    return found[0] if len(found) == 1 else key
+
+
+def _bare(name: str) -> str:
+    return name.replace("_", "").casefold()
 
 
 def _is_closed(schema: JSONSchema) -> bool:

@@ -15,7 +15,7 @@ import pyarrow as pa
 from target_dlt.decoding import Int64, decode_exactly, spelled
 from target_dlt.errors import BadRecordError, MissingKeyError
 from target_dlt.rows.arrays import BUILDERS, KEY_CHECKS, NULL, RAW, build_sparse
-from target_dlt.rows.values import MisfitError, infer_type, to_field
+from target_dlt.rows.values import MisfitError, beyond, infer_type, to_field
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -70,7 +70,8 @@ class RecordBuffer:
     Record keys outside the schema get a column of the type of their first value that is not null
     (objects and arrays: JSON), unless the schema says `additionalProperties: false`. A value that
     its column cannot hold exactly goes to a variant column of its own type, named as dlt names
-    them (`amount__v_text`), and leaves NULL in the column itself. Where the messages carry a
+    them (`amount__v_text`), and leaves NULL in the column itself; of a key, both become one column
+    that holds both, see `StreamPlan`. Where the messages carry a
     version, the rows get it as `_sdc_table_version`.
 
     Args:
@@ -95,7 +96,7 @@ class RecordBuffer:
         self._always_null: set[str] = set()
         self._misfits: dict[Column, dict[int, Any]] = {}
         self._version: int | None = None
-        self._key_checks: list[tuple[str, str, Callable[[Any], object]]] = []
+        self._key_checks: list[tuple[str, Callable[[Any], object]]] = []
         self._compile()
 
     def __len__(self) -> int:
@@ -114,7 +115,7 @@ class RecordBuffer:
             names[f"f{index}"] = name
             fields.append(self._field(f"f{index}", name, kind))
         self._key_checks = [
-            (f"f{index}", name, check)
+            (f"f{index}", check)
             for index, (name, kind) in enumerate(self.columns.items())
             if name in self.schema.keys and (check := KEY_CHECKS.get(kind)) is not None
         ]
@@ -122,9 +123,11 @@ class RecordBuffer:
             names[f"f{index}"] = name
             fields.append((f"f{index}", None, None))
         self._check_names(names.values())
+        # The first record that is looked into says of which type a key is that has none yet.
+        has_keys = self.columns.keys() >= set(self.schema.keys)
         fields += [(name, str, msgspec.NODEFAULT) for name in self.schema.ids]
         # msgspec compares names as they are spelled in JSON, so there must be no escape in them.
-        decodable = all(map(_UNESCAPED.fullmatch, names.values()))
+        decodable = has_keys and all(map(_UNESCAPED.fullmatch, names.values()))
         self._record = msgspec.defstruct(
             "Record",
             fields,
@@ -164,10 +167,11 @@ class RecordBuffer:
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             self._add_slowly(line)
             return
+        if self._key_checks and not self._fits(message.record):
+            self._add_slowly(line)
+            return
         if message.version != self._version:
             self._turn_to(message.version)
-        if self._key_checks:
-            self._check_keys(message.record)
         self.rows.append(message.record)
 
     def _turn_to(self, version: int | None) -> None:
@@ -175,16 +179,17 @@ class RecordBuffer:
         self.seal()
         self._version = version
 
-    def _check_keys(self, record: Any) -> None:
-        """Parse now what is otherwise parsed by the column: a wrong key is told with its line."""
-        for field, name, check in self._key_checks:
+    def _fits(self, record: Any) -> bool:
+        """Parse keys now that the column would parse: a wrong one is told with its line."""
+        for field, check in self._key_checks:
             value = getattr(record, field)
             if value == NULL:  # only JSON texts can be: others are required by the decoder
-                raise self._no_key(name)
+                return False
             try:
                 check(value)
             except (MisfitError, OverflowError):
-                raise self._wrong_key(name) from None
+                return False
+        return True
 
     def _add_slowly(self, line: bytes) -> None:
         message = decode_exactly(line)
@@ -220,6 +225,9 @@ class RecordBuffer:
             raise BadRecordError(f"stream {self.schema.stream!r}: a RECORD without a record")
         if self._validate is not None:
             self._validate(record)
+        for name in self.schema.keys:
+            if record.get(name) is None:
+                raise self._no_key(name)
         self._learn(record)
         if version != self._version:
             self._turn_to(version)
@@ -229,30 +237,44 @@ class RecordBuffer:
             value = record.get(name)
             values[f"f{index}"] = NULL if kind in RAW else None
             if value is None:
-                if name in self.schema.keys:
-                    raise self._no_key(name)
                 continue
             if kind in RAW and name in texts:  # as in the fast lane
                 values[f"f{index}"] = texts[name]
                 continue
             try:
-                values[f"f{index}"] = to_field(kind, value)
-            except MisfitError:
-                if name in self.schema.keys:
-                    raise self._wrong_key(name) from None
-                misfits.append(self._misfit(name, value))
+                values[f"f{index}"] = self._to_field(name, kind, value)
+            except (MisfitError, OverflowError):
+                misfits.append(self._misfit(name, self._key_beyond(name, value)))
         row = self._record(**values, **{name: record[name] for name in self.schema.ids})
-        self._check_keys(row)
         for column, field in misfits:
             self._misfits.setdefault(column, {})[len(self.rows)] = field
         self.rows.append(row)
 
+    def _to_field(self, name: str, kind: DataType, value: Any) -> Any:
+        field = to_field(kind, value)
+        if name in self.schema.keys and (check := KEY_CHECKS.get(kind)) is not None:
+            check(field)
+        return field
+
+    def _key_beyond(self, name: str, value: Any) -> Any:
+        """Answer a value that its column does not hold; of a key, only if it is right all the same.
+
+        The schema may say too little of a key: integers of more than 64 bits, say.
+        """
+        if name not in self.schema.keys or name not in self.schema.columns:
+            return value
+        try:
+            return beyond(self.columns[name], value)
+        except (MisfitError, OverflowError):
+            raise self._wrong_key(name) from None
+
     def _learn(self, record: dict[str, Any]) -> None:
         """Make columns of the keys outside the schema, before the record that brings them."""
-        if not self.schema.keeps_unknown:
-            return
+        taken = None if self.schema.keeps_unknown else self.schema.keys
         known = {*self.columns, *self.schema.ids}
-        unknown = [name for name in record if name not in known]
+        unknown = [
+            name for name in record if name not in known and (taken is None or name in taken)
+        ]
         found = {n: infer_type(record[n]) for n in unknown if record[n] is not None}
         nulls = {n for n in unknown if record[n] is None} - self._always_null
         if not found and not nulls:

@@ -24,6 +24,10 @@ _BIGINT_DIGITS = 19
 _MICROSECOND_DIGITS = 6
 #: The space before an offset, as in `2026-01-31 10:42:16 +00:00`.
 _GAP = re.compile(r"(?<=\d) (?=[Zz]$|[+-]\d\d(?::?\d\d)?$)")
+#: The digits of a second.
+_FINE = re.compile(r"(?<=[.,])(\d{6})(\d+)")
+#: So many digits no key has: 1e999999999 is a short text and a long integer.
+_LONGEST_KEY = 1000
 _NON_FINITE = {"nan": b"nan", "inf": b"inf", "-inf": b"-inf"}
 
 
@@ -103,6 +107,46 @@ def _to_bigint(value: float | Decimal) -> int:
     if whole not in BIGINT:
         raise MisfitError
     return whole
+
+
+def beyond(kind: DataType, value: Any) -> Any:
+    """Answer a value of a column's type that is beyond what the column holds, spelled in one way.
+
+    Args:
+        kind: Type of the column.
+        value: A decoded value that does not fit.
+
+    Raises:
+        MisfitError: If it is of another type.
+    """
+    is_number = isinstance(value, (int, Decimal)) and not isinstance(value, bool)
+    if kind in {"bigint", "wei"} and is_number and Decimal(value).adjusted() < _LONGEST_KEY:
+        if value == Decimal(value).to_integral_value():
+            return int(value)
+    elif kind == "double" and is_number:
+        return value
+    elif kind == "decimal" and (is_number or isinstance(value, str)):
+        try:
+            if Decimal(value).is_finite():
+                return value
+        except InvalidOperation:
+            pass
+    elif kind in {"timestamp", "time"} and isinstance(value, str):
+        return _finer(kind, value)
+    raise MisfitError
+
+
+def _finer(kind: DataType, text: str) -> str:
+    """Spell a time of more digits than microseconds have: a point in time is in UTC."""
+    found = _FINE.search(text)
+    if found is None:
+        raise MisfitError
+    shorter = text[: found.start(2)] + text[found.end(2) :]
+    digits = found[1] + found[2].rstrip("0")
+    if kind == "time":
+        return f"{parse_time(shorter):%H:%M:%S}.{digits}"
+    moment = parse_timestamp(shorter).astimezone(UTC).replace(tzinfo=None)
+    return f"{moment.isoformat(timespec='seconds')}.{digits}Z"
 
 
 def parse_double(text: bytes) -> float:

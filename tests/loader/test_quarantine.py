@@ -58,14 +58,14 @@ def test_keys_of_any_type_are_checked_record_by_record(tmp_path):
     good = {"at": "2026-01-02T03:04:05Z", "price": 1.5, "tree": {"a": 1}}
     bad = [
         {**good, "at": "noon"},
-        {**good, "at": "2026-01-02T03:04:05.0000001Z"},
+        {**good, "at": "2026-01-32T03:04:05.0000001Z"},
         {**good, "price": None},
         {**good, "price": "x"},
         {**good, "tree": None},
     ]
     messages = [U, record("u", **good)]
     messages += [raw_record("u", json.dumps(values)) for values in bad]
-    messages.append(raw_record("u", json.dumps({**good, "price": 0.1}).replace("0.1", "1e999")))
+    messages.append(raw_record("u", json.dumps({**good, "price": True})))
     load(path, messages, on_bad_record="quarantine")
     assert query(path, "SELECT price FROM u") == [(1.5,)]
     assert [row[1] for row in query(path, KEPT)] == [3, 4, 5, 6, 7, 8]
