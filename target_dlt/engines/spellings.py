@@ -51,7 +51,12 @@ class StreamTables:
         table = dataset.table_of(stream, base, self._streams)
         owner = dataset.owner_of(table.name)
         if owner not in {"", stream}:
-            LOGGER.info("stream %r goes on with table %r of %r", stream, table.name, owner)
+            LOGGER.warning(
+                "stream %r goes on with table %r, which was that of stream %r",
+                stream,
+                table.name,
+                owner,
+            )
             self._went_to[owner] = stream
         return table
 
@@ -78,9 +83,9 @@ class Spellings:
             if chunk.spelled is not schema.spelled:
                 self._spelled.update(chunk.spelled)
         self._same: dict[str, str] = {}
-        declared = {*schema.columns, *schema.ids, *schema.keys, *more}
-        names = declared.union(column.name for chunk in load.chunks for column in chunk.columns)
         owned = {column.source for column in table.columns.values()}
+        declared = {*schema.columns, *owned.intersection(schema.ids), *schema.keys, *more}
+        names = declared.union(column.name for chunk in load.chunks for column in chunk.columns)
         if names <= owned:
             return
         alike: dict[str, list[str]] = {}
