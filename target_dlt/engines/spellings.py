@@ -149,13 +149,14 @@ class Spellings:
             ]
             if found:
                 column = min(found, key=lambda one: (one.name != wanted, one.name))
-                LOGGER.info(
-                    "stream %r: property %r goes on in column %r, which was that of %r",
-                    self._table.stream,
-                    name,
-                    column.name,
-                    column.source,
-                )
+                if column.source not in {name, spelled, column.name}:
+                    LOGGER.info(
+                        "stream %r: property %r goes on in column %r, which was that of %r",
+                        self._table.stream,
+                        name,
+                        column.name,
+                        column.source,
+                    )
                 self._table.hand_over(column.source, name)
 
 

@@ -14,7 +14,7 @@ from target_dlt.decoding import BIGINT
 from target_dlt.messages.json_schema import JSONSchema, alternatives, properties_of, told_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from target_dlt.names import Path
 
@@ -98,10 +98,17 @@ def parse_schema(stream: str, schema: JSONSchema, keys: list[str] | None) -> Str
 
 def _property(key: str, columns: Mapping[str, DataType]) -> str:
     """Find the property that a key names, which taps that spell names anew spell otherwise."""
-    if key in columns or "__" in key:  # that may be a nested property
-        return key
-    found = [name for name in columns if _bare(name) == _bare(key)]
+    found = [] if key in columns else other_spellings(key, columns)
     return found[0] if len(found) == 1 else key
+
+
+def other_spellings(key: str, names: Iterable[str]) -> list[str]:
+    """Find the names that are a key's in another spelling; none of what may be a nested property.
+
+    Naming conventions go further, but keys are looked for in every record.
+    """
+    bare = None if "__" in key else _bare(key)
+    return [name for name in names if _bare(name) == bare and "__" not in name]
 
 
 def _bare(name: str) -> str:

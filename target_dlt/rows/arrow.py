@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from target_dlt.decoding import Int64, decode_exactly, spelled
 from target_dlt.errors import BadRecordError, MissingKeyError
+from target_dlt.messages.schema import other_spellings
 from target_dlt.rows.arrays import BUILDERS, KEY_CHECKS, NULL, RAW, build_sparse
 from target_dlt.rows.values import MisfitError, beyond, infer_type, to_field
 
@@ -227,7 +228,7 @@ class RecordBuffer:
             self._validate(record)
         for name in self.schema.keys:
             if record.get(name) is None:
-                raise self._no_key(name)
+                record = self._with_key(record, name)
         self._learn(record)
         if version != self._version:
             self._turn_to(version)
@@ -249,6 +250,14 @@ class RecordBuffer:
         for column, field in misfits:
             self._misfits.setdefault(column, {})[len(self.rows)] = field
         self.rows.append(row)
+
+    def _with_key(self, record: dict[str, Any], key: str) -> dict[str, Any]:
+        """Take the key from where the record, unlike the schema, spells it otherwise."""
+        unknown = (name for name in record if name not in self.schema.columns)
+        found = [name for name in other_spellings(key, unknown) if record[name] is not None]
+        if len(found) != 1:
+            raise self._no_key(key)
+        return {key if name == found[0] else name: record[name] for name in record if name != key}
 
     def _to_field(self, name: str, kind: DataType, value: Any) -> Any:
         field = to_field(kind, value)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from target_dlt.errors import BadRecordError, LoaderError
+from tests.loader.postgres import needs_postgres
 from tests.loader.support import (
     DECIMAL,
     INTEGER,
@@ -15,6 +16,7 @@ from tests.loader.support import (
     STRING,
     column_types,
     load,
+    load_dlt,
     query,
     raw_record,
     record,
@@ -22,6 +24,7 @@ from tests.loader.support import (
     state,
     typed,
 )
+from tests.loader.warehouses import Delta, Postgres
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -202,3 +205,32 @@ def test_streams_that_cannot_become_one_are_told_of(path):
     ]
     with pytest.raises(LoaderError, match="streams 'a', 'b' become one, 'all', but define 'id'"):
         load(path, defined, **MAPS)
+
+
+@needs_postgres
+@pytest.mark.parametrize(
+    ("kind", "plain", "beyond"),
+    [
+        (INTEGER, "1", str(U64)),
+        (NUMBER, "1.5", str(2**53 + 1)),
+        (MOMENT, '"2026-01-02T03:04:05Z"', '"2026-01-02T03:04:05.123456789Z"'),
+    ],
+)
+def test_keys_beyond_their_type_in_postgres(server, kind, plain, beyond):
+    warehouse = Postgres.new(server)
+    load_dlt(EMPTY, **warehouse.config)
+    for turn, texts in enumerate([(plain,), (plain, beyond), (beyond, plain)], start=1):
+        messages = [line for text in texts for line in keyed(kind, text, turn)]
+        load_dlt(messages, **warehouse.config)
+        assert [row["v"] for row in warehouse.rows("t")] == [turn] * len(texts)
+
+
+def test_keys_beyond_their_type_where_columns_are_never_changed(tmp_path):
+    lake = Delta(tmp_path)
+    for turn in (1, 2):
+        load_dlt([*keyed(INTEGER, "1", turn), *keyed(INTEGER, str(U64), turn)], **lake.config)
+        assert [row["v"] for row in lake.rows("t")] == [turn] * 2
+    other = Delta(tmp_path / "other")
+    load_dlt(keyed(INTEGER, "1", 1), **other.config)
+    with pytest.raises(LoaderError, match="stream 't': key 'k' is now wei, but its column is"):
+        load_dlt(keyed(INTEGER, str(U64), 2), **other.config)
