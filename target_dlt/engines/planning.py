@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 from base64 import b64encode
-from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 import pyarrow as pa
@@ -134,8 +133,10 @@ class StreamPlan:
     def _column_for(self, column: Column) -> TableColumn:
         """Find, widen or make the column that takes a chunk's column."""
         source, kind = self._spellings(column.name), self._dataset.column_type(column.type)
-        column = replace(column, name=source, type=kind)
-        existing = self.table.of_source(column.name)
+        existing = self.table.of_source(source)
+        # Another spelling of a property does not say of which type it is.
+        is_stray = source != column.name and existing and not fits(kind, existing.type)
+        column = Column(source, kind, column.variant or bool(is_stray))
         is_key = column.name in self._keys
         if existing is not None and (is_key or not column.variant):
             if _holds(existing, column) and not existing.narrow:

@@ -132,6 +132,18 @@ def test_undeclared_spellings_share_a_column_until_a_record_has_both(place):
     ]
 
 
+def test_another_spelling_does_not_change_the_type(place):
+    stream = schema("t", {"id": INTEGER, "n": INTEGER}, ["id"])
+    place.load([stream, record("t", id=1, n=1), record("t", id=2, N="x")])
+    place.load([stream, record("t", id=3, N=3), record("t", id=4, N="y")])
+    assert place.rows("t") == [
+        {"id": 1, "n": 1},
+        {"id": 2, "n__v_text": "x"},
+        {"id": 3, "n": 3},
+        {"id": 4, "n__v_text": "y"},
+    ]
+
+
 def test_a_record_in_the_middle_of_a_run_may_have_both(place):
     stream = schema("t", {"id": INTEGER, "name": STRING}, ["id"])
     commits = [
