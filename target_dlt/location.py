@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlencode
 
 from target_dlt.errors import LoaderError
+from target_dlt.settled_names import refuse_reserved
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -181,7 +182,7 @@ def dataset_names(config: Mapping[str, Any]) -> DatasetNames:
         config: The settings of target-duckdb.
 
     Raises:
-        LoaderError: If the mapping of schemas does not name one.
+        LoaderError: If the mapping of schemas does not name one, or names one of DuckDB's own.
     """
     mapping: dict[str, str] = {}
     for name, entry in (config.get("schema_mapping") or {}).items():
@@ -191,7 +192,9 @@ def dataset_names(config: Mapping[str, Any]) -> DatasetNames:
                 f"wrong settings: 'schema_mapping.{name}' must be a JSON object with "
                 '"target_schema", the name of a schema'
             )
+        refuse_reserved(target, f"schema_mapping.{name}.target_schema")
         mapping[name] = target
+    refuse_reserved(config["default_target_schema"], "default_target_schema")
     return DatasetNames(config["default_target_schema"], mapping)
 
 

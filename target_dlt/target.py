@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import logging
 import os
-import re
 import threading
 from abc import abstractmethod
 from contextlib import suppress
@@ -42,6 +41,7 @@ from target_dlt.location import (
 from target_dlt.messages.lines import SingerLineReader
 from target_dlt.setting_errors import explain
 from target_dlt.settings import COMMON, DLT, DUCKDB
+from target_dlt.settled_names import pipeline_name, refuse_name_of_file, refuse_reserved
 from target_dlt.shaping.flattening import FlatteningOptions
 from target_dlt.shaping.lanes import Shaping
 from target_dlt.shaping.metadata import SDK, STITCH, RowMetadata
@@ -76,10 +76,6 @@ def _is_for_users(record: logging.LogRecord) -> bool:
 def _import(module: str) -> None:
     with suppress(ImportError):  # told when the engine is needed
         importlib.import_module(module)
-
-
-def _pipeline_name(name: str) -> str:
-    return re.sub(r"[^A-Za-z0-9_-]", "_", name)
 
 
 class DatasetTarget(Target):
@@ -235,7 +231,7 @@ class DatasetTarget(Target):
         destination: str,
         config: dict[str, Any],
         dataset_name: str,
-        pipeline_name: str,
+        name_of_pipeline: str,
         table_format: TableFormat | None = None,
     ) -> EngineMaker:
         def make(on_wait: Callable[[], None]) -> Engine:  # noqa: ARG001 (dlt does not wait)
@@ -245,7 +241,7 @@ class DatasetTarget(Target):
                 destination,
                 config,
                 dataset_name,
-                pipeline_name,
+                name_of_pipeline,
                 table_format=table_format,
                 rules=self._rules(),
                 temp_dir=self._temp_dir(),
@@ -313,7 +309,7 @@ class TargetDuckDB(DatasetTarget):
         location = locate(self.config)
         for note in notes(location, self.config):
             LOGGER.warning(note)
-        pipeline_name = self.config.get("pipeline_name") or _pipeline_name(location.stem)
+        name = pipeline_name(self.config, location.stem)
         datasets = dataset_names(self.config)
         settings = self.config.get("settings") or {}
         if settings or self.config["storage_version"] != STORAGE_VERSION:
@@ -321,7 +317,7 @@ class TargetDuckDB(DatasetTarget):
 
             check_settings(settings, self.config["storage_version"])
         if self.config["engine"] == "package":
-            return self._package_engine(location, datasets, pipeline_name)
+            return self._package_engine(location, datasets, name)
 
         def make(on_wait: Callable[[], None]) -> Engine:
             from target_dlt.engines.duckdb import DuckDBEngine  # noqa: PLC0415
@@ -329,7 +325,7 @@ class TargetDuckDB(DatasetTarget):
             return DuckDBEngine(
                 location,
                 datasets,
-                pipeline_name,
+                name,
                 settings={"memory_limit": self.config["memory_limit"], **settings},
                 rules=self._rules(),
                 on_wait=on_wait,
@@ -337,9 +333,7 @@ class TargetDuckDB(DatasetTarget):
 
         return make
 
-    def _package_engine(
-        self, location: Location, datasets: DatasetNames, pipeline_name: str
-    ) -> EngineMaker:
+    def _package_engine(self, location: Location, datasets: DatasetNames, name: str) -> EngineMaker:
         """Check what load packages cannot do, and answer what makes their engine."""
         refused = [name for name in ("schema_mapping", "settings") if self.config.get(name)]
         if self.config["nesting"] == "tables":
@@ -351,14 +345,10 @@ class TargetDuckDB(DatasetTarget):
                 f"wrong settings: engine 'package' does not go with {', '.join(refused)}: "
                 "leave out one of the two"
             )
-        if datasets.default.lower() == location.stem.lower():
-            raise LoaderError(
-                "wrong settings: with engine 'package' the schema cannot be called as the file, "
-                f"{datasets.default!r}: choose another default_target_schema or path"
-            )
+        refuse_name_of_file(datasets.default, location.stem)
         settings = {"memory_limit": self.config["memory_limit"], **location.config}
         config = {"credentials": {"database": location.address, "global_config": settings}}
-        return self._packages("duckdb", config, datasets.default, pipeline_name)
+        return self._packages("duckdb", config, datasets.default, name)
 
 
 class TargetDlt(DatasetTarget):
@@ -382,6 +372,8 @@ class TargetDlt(DatasetTarget):
                 f'{name}: {", ".join(missing)} not installed: pip install "tap-cloudapis[{extra}]"'
             )
         dataset_name = self.config["default_target_schema"]
+        if name == "duckdb":
+            refuse_reserved(dataset_name, "default_target_schema")
         destination_config = self.config.get("destination_config") or {}
         if isinstance(url := destination_config.get("bucket_url"), str):
             refuse_variables(url, "destination_config.bucket_url")
@@ -389,6 +381,6 @@ class TargetDlt(DatasetTarget):
             name,
             destination_config,
             dataset_name,
-            self.config.get("pipeline_name") or _pipeline_name(dataset_name),
+            pipeline_name(self.config, dataset_name),
             table_format=None if table_format == "none" else table_format,
         )

@@ -62,9 +62,12 @@ def open_pipeline(
     if restored:
         return pipeline, restored
     schema_name = normalize_schema_name(name)
+    schemas = cast("LiveSchemaStorage", pipeline.schemas)
     with Container().injectable_context(destination.capabilities()):
-        schema = _stored_schema(pipeline, schema_name) or Schema(schema_name)
-    cast("LiveSchemaStorage", pipeline.schemas).set_live_schema(schema)
+        # Known before the client is made: dlt would call a schema of its own by the name as it is.
+        schemas.set_live_schema(Schema(schema_name))
+        if stored := _stored_schema(pipeline, schema_name):
+            schemas.set_live_schema(stored)
     return pipeline, schema_name
 
 
@@ -203,7 +206,7 @@ def stored_type(client: Any, table: str, column: str) -> str | None:
 
 def _stored_schema(pipeline: Pipeline, name: str) -> Schema | None:
     try:
-        with pipeline.destination_client() as client:
+        with pipeline.destination_client(name) as client:
             info = cast("WithStateSync", client).get_stored_schema(name)
     except DestinationUndefinedEntity:
         return None

@@ -27,6 +27,7 @@ _SHORTEST_SECRET = 3
 _STORAGE_VERSIONS = re.compile(
     r"version number (\d+), but we can only read (?:storage )?versions? (?:between \d+ and )?(\d+)"
 )
+_SAME_NAME = "Ambiguous reference to catalog or schema"
 
 
 class Explainer:
@@ -72,7 +73,10 @@ class Explainer:
                 )
             if isinstance(error, ConfigurationException):
                 return f"not configured: {first_line(error)}"
-        return of_newer_duckdb(chain[-1]) or first_line(chain[-1])
+        told = first_line(chain[-1])
+        if _SAME_NAME in told:
+            return f"{told}; file and schema cannot be called alike: choose another name for one"
+        return of_newer_duckdb(chain[-1]) or told
 
     def missing_package(self) -> str:
         """Say what to install for it."""

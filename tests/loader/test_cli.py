@@ -82,7 +82,7 @@ def test_a_wrong_setting_is_named_in_one_line(tmp_path):
         ({"path": ":memory:"}, "'path' names no file"),
         (
             {"path": "x.duckdb", "default_target_schema": "X", "engine": "package"},
-            "the schema cannot be called as the file, 'X'",
+            "the schema cannot be called as the file, 'x'",
         ),
         ({"path": "postgres://me:hunter2@db"}, "'path' names no file: 'postgres:...' "),
         ({"filepath": "s3://bucket/x.duckdb"}, "'filepath' names no file"),
