@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -241,6 +242,8 @@ def _check_file(path: Path) -> None:
         OSError: If the path cannot be looked up.
         ValueError: If the path cannot be a path.
     """
+    with suppress(FileNotFoundError):  # DuckDB's log beside the file has the longest name
+        path.with_name(f"{path.name}.wal").stat()
     try:
         mode = path.stat().st_mode
     except FileNotFoundError:

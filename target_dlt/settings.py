@@ -38,7 +38,8 @@ COMMON = (
         description=(
             "What an ACTIVATE_VERSION message does to rows that are of an older version, or of "
             "none and not of this run: delete them (true) or set their `_sdc_deleted_at` (false). "
-            "True also deletes rows whose `_sdc_deleted_at` the tap sent."
+            "True also deletes rows that the tap's source deleted, as it says by a time in the "
+            "`_sdc_deleted_at` of the record."
         ),
     ),
     th.Property(

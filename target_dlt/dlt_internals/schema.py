@@ -47,6 +47,9 @@ _PRECISIONS = {"bigint": 64, "timestamp": 6, "time": 6}
 _SOURCE_COLUMN = "x-singer-property"
 _SOURCE_TABLE = "x-singer-stream"
 _SOURCE_ARRAY = "x-singer-array"
+# Whose a column is, where its name is one that the loader gives to columns of its own.
+_OWNER = "x-singer-owner"
+_OWNERS: Mapping[bool, str] = {True: "loader", False: "source"}
 
 
 class DatasetSchema:
@@ -198,6 +201,7 @@ class DatasetSchema:
                 narrow=_is_narrow(hints),
                 wide=_is_wide(hints),
                 naive=hints["data_type"] == "timestamp" and hints.get("timezone") is False,
+                own={owner: own for own, owner in _OWNERS.items()}.get(str(hints.get(_OWNER))),
             )
             for column, hints in self._schema.get_table_columns(name).items()
             if column not in {LOAD_ID, ROW_ID}
@@ -220,21 +224,27 @@ class DatasetSchema:
                     columns[name].source = owner.source
 
     def column_name(
-        self, table: Table, source: str, spelled: str, variant_type: DataType | None = None
+        self,
+        table: Table,
+        source: str,
+        spelled: str,
+        variant_type: DataType | None = None,
+        reserved: Collection[str] = (),
     ) -> str:
         """Make the name of a new column by dlt's naming convention, free in its table.
 
         Args:
             table: Where it is to be.
-            source: The property that it is for.
+            source: The property that it is for, or what the loader calls its own column.
             spelled: What to make the name of.
             variant_type: The type of its values, if others are in another column.
+            reserved: Names that are for others.
         """
         wanted = self.wanted_name(spelled)
         if variant_type is not None:
             owner = table.of_source(source)
             wanted = f"{owner.name if owner else wanted}__v_{variant_type}"
-        return self._free_name(wanted, {*table.columns, LOAD_ID, ROW_ID})
+        return self._free_name(wanted, {*table.columns, *reserved, LOAD_ID, ROW_ID})
 
     def column_type(self, kind: DataType) -> DataType:
         """Choose the type of a new column for values of a type."""
@@ -340,6 +350,8 @@ def _hints(column: TableColumn) -> Any:
         hints["variant"] = True
     if column.key:
         hints["primary_key"] = True
+    if column.own is not None:
+        hints[_OWNER] = _OWNERS[column.own]
     return hints
 
 

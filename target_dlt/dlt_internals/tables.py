@@ -36,6 +36,8 @@ class TableColumn:
         narrow: Whether a hint of another dlt pipeline lets it hold less than its type does here.
         wide: Whether such a hint lets it hold more.
         naive: Whether by such a hint it holds points in time without saying that they are in UTC.
+        own: Whether it is one of the loader's own (true) or a property's (false); None where
+            nobody has said so.
     """
 
     name: str
@@ -48,6 +50,7 @@ class TableColumn:
     narrow: bool = False
     wide: bool = False
     naive: bool = False
+    own: bool | None = None
 
 
 @dataclass
@@ -77,14 +80,19 @@ class Table:
         """Find the column that holds a property, or its values of a variant type."""
         for column in self.columns.values():
             sought = column.type if column.variant else None
-            if column.source == source and sought == variant_type:
+            if column.source == source and sought == variant_type and not column.own:
                 return column
         return None
+
+    def of_loader(self, name: str) -> TableColumn | None:
+        """Find one of the loader's own columns."""
+        found = (c for c in self.columns.values() if c.own and c.source == name)
+        return next(found, None)
 
     def hand_over(self, source: str, other: str) -> None:
         """Let the columns of a property be those of another one from now on."""
         for column in self.columns.values():
-            if column.source == source:
+            if column.source == source and not column.own:
                 column.source = other
 
 

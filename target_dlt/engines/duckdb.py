@@ -24,6 +24,7 @@ from target_dlt.dlt_internals import (
 )
 from target_dlt.engines.columns import SqlColumns
 from target_dlt.engines.connecting import connect, quote, told
+from target_dlt.engines.owned import gone_where
 from target_dlt.engines.planning import StreamPlan, plan_nested
 from target_dlt.engines.spellings import StreamTables
 from target_dlt.errors import LoaderError
@@ -222,7 +223,7 @@ class _Writer:
         self._insert(load.chunks[written:], load_ids[-1])
         mark = self._plan.deleted_at
         if self._rules.hard_delete and mark is not None:
-            self._delete(f"WHERE {quote(mark.name)} IS NOT NULL")
+            self._delete(f"WHERE {gone_where(mark, quote(mark.name))}")
         for plan in self._nested_plans:
             self._insert_nested(plan, load_ids[-1])
 

@@ -30,6 +30,7 @@ from target_dlt.dlt_internals import (
 )
 from target_dlt.engines.destinations import CannotChangeRowsError, quoted_list, storage_of
 from target_dlt.engines.friendly import Explainer
+from target_dlt.engines.owned import gone_where
 from target_dlt.engines.planning import StreamPlan
 from target_dlt.engines.spellings import StreamTables
 from target_dlt.errors import LoaderError
@@ -308,7 +309,7 @@ class PackageEngine:
                 self._activate(plan, activation.version)
             if self._rules.hard_delete and plan.deleted_at is not None:
                 mark = self._storage.quote(plan.deleted_at.name)
-                self._storage.delete(plan.table.name, f"{mark} IS NOT NULL")
+                self._storage.delete(plan.table.name, gone_where(plan.deleted_at, mark))
         except CannotChangeRowsError as error:
             if plan.table.name not in self._unchanged:
                 LOGGER.warning(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from base64 import b64encode
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 import pyarrow as pa
@@ -20,11 +21,13 @@ from target_dlt.dlt_internals import (
     TableColumn,
 )
 from target_dlt.engines.base import StreamLoad
+from target_dlt.engines.owned import OWN_PREFIX, has_column, own_columns
 from target_dlt.engines.spellings import Spellings
 from target_dlt.errors import LoaderError
 from target_dlt.messages.schema import StreamSchema, fits, wider_type
 from target_dlt.rows.arrays import ARROW_TYPES
-from target_dlt.rows.arrow import VERSION, Chunk, Column
+from target_dlt.rows.arrow import Chunk, Column
+from target_dlt.rows.own import DELETED_AT, VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -35,8 +38,6 @@ if TYPE_CHECKING:
 
 LOGGER = logging.getLogger("target_dlt")
 EXACT_IN_DOUBLE = 2**53
-# When a row was found to be of an older version, as other Singer loaders name it.
-DELETED_AT = "_sdc_deleted_at"
 
 
 class Database(Protocol):
@@ -93,15 +94,13 @@ class StreamPlan:
         self.table = table
         self.version: TableColumn | None = None
         is_new = self.table.is_new
-        more = (VERSION, DELETED_AT) if load.activations else ()
-        self._spellings = Spellings(dataset, self.table, load, more)
+        self._own = own_columns(self.table, load, rules)
+        self._spellings = Spellings(dataset, self.table, load)
         self._keys = dict.fromkeys(map(self._spellings, load.schema.keys))
         self._make_columns()
         if load.activations:
-            self.version = self._column_for(Column(VERSION, "bigint"))
-            if not rules.hard_delete:
-                self._column_for(Column(DELETED_AT, "timestamp"))
-        self.deleted_at = self.table.of_source(DELETED_AT)
+            self.version = self.table.of_loader(VERSION)
+        self.deleted_at = self.table.of_loader(DELETED_AT)
         self._mark_keys(is_new=is_new)
         sources = [self.table.of_source(key) for key in self._keys]
         self.keys = [column.name for column in sources if column is not None]
@@ -112,7 +111,10 @@ class StreamPlan:
             for column in chunk.columns:
                 self._column_for(column)
         for name, kind in self.load.schema.columns.items():
-            self._column_for(Column(name, kind))
+            if has_column(self.table, self.load, name, kind):
+                self._column_for(Column(name, kind))
+        for name, kind in self._own.items():
+            self._column_for(Column(name, kind, own=True))
         for chunk in self.load.chunks:
             for column, values in zip(chunk.columns, chunk.table.columns, strict=False):
                 if _overflows(column, self._column_for(column), values):
@@ -123,7 +125,7 @@ class StreamPlan:
             if self.table.parent is not None and column.name in NESTED_COLUMNS:
                 column.nullable = not is_new and column.nullable
                 continue
-            column.key = column.source in self._keys and not column.variant
+            column.key = column.source in self._keys and not (column.variant or column.own)
             if is_new and column.key:
                 column.nullable = False
             if not column.key and not column.nullable:
@@ -132,12 +134,16 @@ class StreamPlan:
 
     def _column_for(self, column: Column) -> TableColumn:
         """Find, widen or make the column that takes a chunk's column."""
-        source, kind = self._spellings(column.name), self._dataset.column_type(column.type)
-        existing = self.table.of_source(source)
-        # Another spelling of a property does not say of which type it is.
-        is_stray = source != column.name and existing and not fits(kind, existing.type)
-        column = Column(source, kind, column.variant or bool(is_stray))
-        is_key = column.name in self._keys
+        kind = self._dataset.column_type(column.type)
+        if column.own:
+            existing, column = self.table.of_loader(column.name), replace(column, type=kind)
+        else:
+            source = self._spellings(column.name)
+            existing = self._of_source(source)
+            # Another spelling of a property does not say of which type it is.
+            is_stray = source != column.name and existing and not fits(kind, existing.type)
+            column = Column(source, kind, column.variant or bool(is_stray))
+        is_key = column.name in self._keys and not column.own
         if existing is not None and (is_key or not column.variant):
             if _holds(existing, column) and not existing.narrow:
                 return existing
@@ -159,12 +165,19 @@ class StreamPlan:
                 f"{column.type}, which its column does not hold, and on_type_change is 'error'"
             )
         variant_type: DataType | None = column.type if is_variant else None
-        found = self.table.of_source(column.name, variant_type=variant_type)
+        found = self.table.of_source(column.name, variant_type=variant_type) if is_variant else None
         return found or self._add(column, variant_type)
 
+    def _of_source(self, source: str) -> TableColumn | None:
+        found = self.table.of_source(source)
+        if found is not None and found.own is None and found.name.startswith(OWN_PREFIX):
+            found.own = False
+        return found
+
     def _add(self, column: Column, variant_type: DataType | None) -> TableColumn:
-        spelled = self._spellings.spelled(column.name)
-        name = self._dataset.column_name(self.table, column.name, spelled, variant_type)
+        reserved = () if column.own else self._own
+        spelled = column.name if column.own else self._spellings.spelled(column.name)
+        name = self._dataset.column_name(self.table, column.name, spelled, variant_type, reserved)
         if variant_type is not None:
             LOGGER.warning(
                 "stream %r: values of %r that its column cannot hold go to column %r",
@@ -172,15 +185,21 @@ class StreamPlan:
                 column.name,
                 name,
             )
-        elif name.rpartition("_")[2].isdigit() and name.rpartition("_")[0] in self.table.columns:
+        elif name.rpartition("_")[2].isdigit() and name.rpartition("_")[0] in {
+            *self.table.columns,
+            *reserved,
+        }:
             LOGGER.warning(
-                "stream %r: the name of %r is taken; its column is %r",
+                "stream %r: the name of %s%r is taken; its column is %r",
                 self.table.stream,
+                "the loader's own " if column.own else "",
                 column.name,
                 name,
             )
         is_variant = variant_type is not None
         added = TableColumn(name, column.type, column.name, variant=is_variant, stored=False)
+        if column.own or (name.startswith(OWN_PREFIX) and not is_variant):
+            added.own = column.own
         self.table.columns[name] = added
         return added
 

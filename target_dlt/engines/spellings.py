@@ -67,13 +67,10 @@ class Spellings:
     Args:
         dataset: The dataset's schema.
         table: The table; columns that go on with another property are that one's afterwards.
-        load: What the commit brings.
-        more: Properties that get columns beside.
+        load: What the commit brings; the loader's own columns are no properties.
     """
 
-    def __init__(
-        self, dataset: DatasetSchema, table: Table, load: StreamLoad, more: Iterable[str]
-    ) -> None:
+    def __init__(self, dataset: DatasetSchema, table: Table, load: StreamLoad) -> None:
         self._dataset = dataset
         self._table = table
         self._chunks = load.chunks
@@ -83,9 +80,10 @@ class Spellings:
             if chunk.spelled is not schema.spelled:
                 self._spelled.update(chunk.spelled)
         self._same: dict[str, str] = {}
-        owned = {column.source for column in table.columns.values()}
-        declared = {*schema.columns, *owned.intersection(schema.ids), *schema.keys, *more}
-        names = declared.union(column.name for chunk in load.chunks for column in chunk.columns)
+        owned = {column.source for column in table.columns.values() if not column.own}
+        declared = {*schema.columns, *owned.intersection(schema.ids), *schema.keys}
+        columns = (column for chunk in load.chunks for column in chunk.columns)
+        names = declared.union(column.name for column in columns if not column.own)
         if names <= owned:
             return
         alike: dict[str, list[str]] = {}
@@ -133,7 +131,7 @@ class Spellings:
         dataset, spelling = self._dataset, self._dataset.spelling
         free: dict[str, list[TableColumn]] = {}
         for column in self._table.columns.values():
-            if column.variant or column.source in names:
+            if column.variant or column.own or column.source in names:
                 continue
             keys = {spelling(column.source)}
             if column.source == column.name:  # it may be all that is left of a long one
@@ -164,7 +162,7 @@ def _has(chunk: Chunk, names: Collection[str]) -> pa.ChunkedArray | None:
     """Tell for each row of a chunk if it has a value of a property; None if there are none."""
     found = None
     for column, values in zip(chunk.columns, chunk.table.columns, strict=False):
-        if column.name in names:
+        if column.name in names and not column.own:
             is_there = pc.is_valid(values)
             found = is_there if found is None else pc.or_(found, is_there)
     return found

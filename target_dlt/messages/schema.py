@@ -56,6 +56,7 @@ class StreamSchema:
         ids: Properties, beside the columns, whose values are dlt's ids of the rows.
         spelled: What to make the names of columns of, by property, where it is not the property.
         lists: Paths of the tables of arrays that are known of.
+        own: Columns, beside those of the properties, that the loader fills itself.
     """
 
     stream: str
@@ -67,6 +68,7 @@ class StreamSchema:
     ids: tuple[str, ...] = ()
     spelled: Mapping[str, str] = field(default_factory=dict)
     lists: Collection[Path] = ()
+    own: Mapping[str, DataType] = field(default_factory=dict)
 
 
 def parse_schema(stream: str, schema: JSONSchema, keys: list[str] | None) -> StreamSchema:

@@ -13,9 +13,10 @@ import msgspec
 import pyarrow as pa
 
 from target_dlt.decoding import Int64, decode_exactly, spelled
-from target_dlt.errors import BadRecordError, MissingKeyError
+from target_dlt.errors import BadRecordError, LoaderError, MissingKeyError
 from target_dlt.messages.schema import other_spellings
 from target_dlt.rows.arrays import BUILDERS, KEY_CHECKS, NULL, RAW, build_sparse
+from target_dlt.rows.own import DELETED_AT, VERSION, deletions, tells_deletions
 from target_dlt.rows.values import MisfitError, beyond, infer_type, to_field
 
 if TYPE_CHECKING:
@@ -34,17 +35,23 @@ _FIELD_TYPES: Mapping[DataType, Any] = {
 }
 _HALF_PAIR = re.compile("[\ud800-\udfff]")
 _UNESCAPED = re.compile(r'[^"\\\x00-\x1f]*')
-# The column of what the tap calls the version of its table, as other Singer loaders name it.
-VERSION = "_sdc_table_version"
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a chunk: property name, type, and whether it holds the misfits of that name."""
+    """A column of a chunk.
+
+    Attributes:
+        name: Name of the property.
+        type: Type of its values.
+        variant: Whether it holds the misfits of that name.
+        own: Whether it is one of the loader's own, and no property.
+    """
 
     name: str
     type: DataType
     variant: bool = False
+    own: bool = False
 
 
 @dataclass(frozen=True)
@@ -72,8 +79,8 @@ class RecordBuffer:
     (objects and arrays: JSON), unless the schema says `additionalProperties: false`. A value that
     its column cannot hold exactly goes to a variant column of its own type, named as dlt names
     them (`amount__v_text`), and leaves NULL in the column itself; of a key, both become one column
-    that holds both, see `StreamPlan`. Where the messages carry a
-    version, the rows get it as `_sdc_table_version`.
+    that holds both, see `StreamPlan`. Where the messages carry a version, the rows get it in a
+    column of the loader's own; see `rows.own`.
 
     Args:
         schema: What the SCHEMA message says.
@@ -91,12 +98,16 @@ class RecordBuffer:
         self._validate = validate
         self._path = path
         self.columns: dict[str, DataType] = dict(schema.columns)
+        self._tells_deletions = tells_deletions(schema, path)
+        if self._tells_deletions and self.columns.get(DELETED_AT) == "json":
+            self.columns[DELETED_AT] = "timestamp"
         self.rows: list[Any] = []
         self.chunks: list[Chunk] = []
         self._sealing = 0
         self._always_null: set[str] = set()
         self._misfits: dict[Column, dict[int, Any]] = {}
         self._version: int | None = None
+        self._own: list[Mapping[str, Any]] = []
         self._key_checks: list[tuple[str, Callable[[Any], object]]] = []
         self._compile()
 
@@ -230,6 +241,8 @@ class RecordBuffer:
             if record.get(name) is None:
                 record = self._with_key(record, name)
         self._learn(record)
+        if isinstance(record.get(DELETED_AT), (dict, list)) and self._reads_deletions():
+            raise BadRecordError(self._odd_sign())
         if version != self._version:
             self._turn_to(version)
         values: dict[str, Any] = {}
@@ -277,6 +290,23 @@ class RecordBuffer:
         except (MisfitError, OverflowError):
             raise self._wrong_key(name) from None
 
+    def fill_own(self, values: Mapping[str, Any]) -> None:
+        """Fill columns of the loader's own in the row that was taken last.
+
+        Args:
+            values: By name, the same names for every row of a stream; see `StreamSchema.own`.
+        """
+        self._own.append(values)
+
+    def _reads_deletions(self) -> bool:
+        return self._tells_deletions and DELETED_AT in self.columns
+
+    def _odd_sign(self) -> str:
+        return (
+            f"stream {self.schema.stream!r}: {DELETED_AT!r} of a record is an object or an array, "
+            "which says neither that the row is deleted nor that it lives"
+        )
+
     def _learn(self, record: dict[str, Any]) -> None:
         """Make columns of the keys outside the schema, before the record that brings them."""
         taken = None if self.schema.keeps_unknown else self.schema.keys
@@ -285,6 +315,8 @@ class RecordBuffer:
             name for name in record if name not in known and (taken is None or name in taken)
         ]
         found = {n: infer_type(record[n]) for n in unknown if record[n] is not None}
+        if self._tells_deletions and DELETED_AT in found:
+            found[DELETED_AT] = "timestamp"
         nulls = {n for n in unknown if record[n] is None} - self._always_null
         if not found and not nulls:
             return
@@ -332,19 +364,54 @@ class RecordBuffer:
                 self._misfits.setdefault(column, {})[position] = found
             arrays.append(built)
         columns = [Column(name, kind) for name, kind in self.columns.items()]
+        self._build_own(columns, arrays, rows)
         for column, fields in self._misfits.items():
             arrays.append(build_sparse(column.type, fields, len(rows)))
             columns.append(column)
         self._misfits = {}
-        if self._version is not None and VERSION not in self.columns:
-            arrays.append(pa.repeat(pa.scalar(self._version, pa.int64()), len(rows)))
-            columns.append(Column(VERSION, "bigint"))
         names = [f"c{index}" for index in range(len(arrays))]
         names += self.schema.ids
         arrays += [pa.array(map(attrgetter(name), rows), pa.string()) for name in self.schema.ids]
         table = pa.Table.from_arrays(arrays, names=names)
         self.chunks.append(Chunk(tuple(columns), table, self._path, self.schema.spelled))
         self._sealing = 0
+
+    def _build_own(self, columns: list[Column], arrays: list[pa.Array], rows: list[Any]) -> None:
+        """Build the loader's own columns behind those of the properties."""
+        own, self._own = self._own, []
+        for name in own[0] if own else ():
+            kind = self.schema.own[name]
+            built, misfits = BUILDERS[kind]([values[name] for values in own])
+            for position, value in misfits.items():
+                column, found = self._misfit(name, value)
+                self._misfits.setdefault(column, {})[position] = found
+            arrays.append(built)
+            columns.append(Column(name, kind, own=True))
+        if self._reads_deletions():
+            self._build_deletions(columns, arrays, rows)
+        if self._version is not None:
+            arrays.append(pa.repeat(pa.scalar(self._version, pa.int64()), len(rows)))
+            columns.append(Column(VERSION, "bigint", own=True))
+
+    def _build_deletions(
+        self, columns: list[Column], arrays: list[pa.Array], rows: list[Any]
+    ) -> None:
+        place, kind = list(self.columns).index(DELETED_AT), self.columns[DELETED_AT]
+        misfits: dict[int, Any] = {}
+        for column, found in self._misfits.items():
+            if column.name == DELETED_AT:
+                misfits |= found
+        fields = list(map(attrgetter(f"f{place}"), rows))
+        try:
+            built = deletions(kind, arrays[place], fields, misfits)
+        except MisfitError:
+            raise LoaderError(self._odd_sign()) from None
+        own = Column(DELETED_AT, "timestamp", own=True)
+        if kind == "timestamp":
+            columns[place], arrays[place] = own, built
+        else:
+            columns.append(own)
+            arrays.append(built)
 
     def take_chunks(self) -> list[Chunk]:
         """Hand over the sealed chunks."""

@@ -160,10 +160,11 @@ class ShapedBuffer(DecodedRecords):
             self._validate(record)
         rows = self._shape.rows(record)
         path, row = next(rows)
+        buffer = self._buffer(path)
+        # If it is refused, nothing below it is taken.
+        buffer.add(encode({"record": row, "version": message.get("version")}))
         if self._metadata is not None:
-            self._metadata.add(row, message)
-        own = encode({"record": row, "version": message.get("version")})
-        self._buffer(path).add(own)  # if it is refused, nothing below it is taken
+            buffer.fill_own(self._metadata.values(message))
         for path, row in rows:
             self._buffer(path).add(encode({"record": row}))
 

@@ -6,7 +6,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from target_dlt.rows.arrow import VERSION
+from target_dlt.decoding import to_json
+from target_dlt.rows.own import DELETED_AT, VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 STITCH: Mapping[str, DataType] = {
     "_sdc_extracted_at": "timestamp",
     "_sdc_batched_at": "timestamp",
-    "_sdc_deleted_at": "timestamp",
+    DELETED_AT: "timestamp",
 }
 #: Of `add_record_metadata`, as the Meltano SDK has them.
 SDK: Mapping[str, DataType] = {
@@ -41,28 +42,27 @@ class RowMetadata:
         self._started = _milliseconds(datetime.now(UTC))
 
     def declared(self, schema: StreamSchema) -> StreamSchema:
-        """Add the columns to a stream; those it has keep their type."""
-        return replace(schema, columns={**self._columns, **schema.columns})
+        """Add the columns to a stream, beside those of its properties."""
+        return replace(schema, own=self._columns)
 
-    def add(self, record: dict[str, Any], message: Mapping[str, Any]) -> None:
-        """Add the values to a record, of which the tap's own stay where the message has none.
+    def values(self, message: Mapping[str, Any]) -> dict[str, Any]:
+        """Make the values of a row, but those that come from elsewhere: version and deletion.
 
         Args:
-            record: Becomes a row; changed in place.
             message: The RECORD message it came in.
         """
         now = datetime.now(UTC)
+        extracted = message.get("time_extracted")
+        if extracted is not None and not isinstance(extracted, str):
+            extracted = to_json(extracted).decode()
         values = {
-            "_sdc_extracted_at": message.get("time_extracted"),
+            "_sdc_extracted_at": extracted,
             "_sdc_batched_at": now.isoformat(),
             "_sdc_received_at": now.isoformat(),
             "_sdc_sequence": _milliseconds(now),
-            VERSION: message.get("version"),
             "_sdc_sync_started_at": self._started,
         }
-        record.update(
-            {name: values[name] for name in self._columns if values.get(name) is not None}
-        )
+        return {name: values[name] for name in self._columns if name in values}
 
 
 def _milliseconds(moment: datetime) -> int:

@@ -13,10 +13,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
-import dlt
 import duckdb
 import pytest
 
+from target_dlt.dlt_internals import dlt  # set up as the loader has it: without telemetry
 from target_dlt.target import DatasetTarget, TargetDlt, TargetDuckDB
 
 if TYPE_CHECKING:

@@ -258,6 +258,7 @@ def test_what_is_no_duckdb_file_is_named(tmp_path, name):
     ("name", "error"),
     [
         ("x" * 300, "cannot write .*: File name too long"),
+        (f"{'x' * 245}.duckdb", "cannot write .*: File name too long"),
         ("file/db.duckdb", "cannot write .*: Not a directory"),
         ("file/folder/db.duckdb", "cannot write .*: Not a directory"),
         ("pipe", "is no regular file"),

@@ -148,9 +148,8 @@ def test_record_metadata_of_the_sdk(tmp_path, nesting):
     own = schema("t", {"id": INTEGER, "list": typed("array"), "_sdc_extracted_at": MOMENT}, ["id"])
     line = record("t", id=1, list=[1], _sdc_extracted_at="2026-05-05T00:00:00Z")
     load(path, [own, line], add_record_metadata=True, nesting=nesting)
-    assert query(path, "SELECT year(_sdc_extracted_at), _sdc_table_version FROM t") == [
-        (2026, None)
-    ]
+    found = "SELECT _sdc_extracted_at, year(_sdc_extracted_at_2), _sdc_table_version FROM t"
+    assert query(path, found) == [(None, 2026, None)]
     ((sequence, started, received),) = query(
         path, "SELECT _sdc_sequence, _sdc_sync_started_at, epoch_ms(_sdc_received_at) FROM t"
     )
