@@ -18,8 +18,6 @@ from target_dlt.settled_names import refuse_reserved
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-#: The format of new files: DuckDB 2 would make them in one that DuckDB 1 cannot open.
-STORAGE_VERSION = "v1.0.0"
 #: What a DuckDB file has behind the checksum it begins with.
 _MAGIC = b"DUCK"
 _MOTHERDUCK = re.compile(r"(?:md|motherduck):/*([^?]*)(?:\?(.*))?$")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from singer_sdk import typing as th
 
-from target_dlt.location import STORAGE_VERSION
+from target_dlt.storage_version import STORAGE_VERSION
 
 #: Of every target.
 COMMON = (

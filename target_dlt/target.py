@@ -30,7 +30,6 @@ from target_dlt.errors import LoaderError
 from target_dlt.last_line import tell_of_signal
 from target_dlt.load import Load, Options
 from target_dlt.location import (
-    STORAGE_VERSION,
     dataset_names,
     expand,
     is_folder,
@@ -45,6 +44,7 @@ from target_dlt.settled_names import pipeline_name, refuse_name_of_file, refuse_
 from target_dlt.shaping.flattening import FlatteningOptions
 from target_dlt.shaping.lanes import Shaping
 from target_dlt.shaping.metadata import SDK, STITCH, RowMetadata
+from target_dlt.storage_version import STORAGE_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -15,11 +15,12 @@ from dlt.common.destination.exceptions import (
 from dlt.common.exceptions import TerminalValueError
 from dlt.common.schema import Schema
 from dlt.common.schema.utils import (
+    new_table,
     normalize_schema_name,
 )
 
 from target_dlt.dlt_internals.dataset import log_no_lookups
-from target_dlt.location import STORAGE_VERSION
+from target_dlt.storage_version import STORAGE_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -188,20 +189,24 @@ def drop_staging_twin(client: Any, table: str) -> None:
         sql.execute_sql(f"DROP TABLE IF EXISTS {sql.make_qualified_table_name(table)}")
 
 
-def stored_type(client: Any, table: str, column: str) -> str | None:
-    """Read which of dlt's types a column has in the database, whatever the schema says.
+def open_table(client: Any, table_format: Any, name: str) -> Any:
+    """Open a table of files, whether or not dlt's schema knows it.
 
     Args:
-        client: dlt's open client of a dataset in a database.
-        table: Name of the table.
-        column: Name of the column.
+        client: dlt's client of a dataset of files.
+        table_format: Format of the table.
+        name: Name of the table.
 
     Returns:
-        The type; None if there is no such column.
+        The table, as the library of its format has it.
+
+    Raises:
+        DestinationUndefinedEntity: If there is none.
     """
-    _, columns = client.get_storage_table(table)
-    kind: str | None = columns.get(column, {}).get("data_type")
-    return kind
+    if name not in client.schema.tables:
+        client.schema = client.schema.clone()
+        client.schema.update_table(new_table(name, columns=[], table_format=table_format))
+    return client.load_open_table(table_format, name)
 
 
 def _stored_schema(pipeline: Pipeline, name: str) -> Schema | None:

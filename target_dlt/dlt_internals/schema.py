@@ -50,6 +50,8 @@ _SOURCE_ARRAY = "x-singer-array"
 # Whose a column is, where its name is one that the loader gives to columns of its own.
 _OWNER = "x-singer-owner"
 _OWNERS: Mapping[bool, str] = {True: "loader", False: "source"}
+# The types whose values have one spelling in a key, see `TableColumn.spelled`.
+_SPELLED = "x-singer-spelled"
 
 
 class DatasetSchema:
@@ -118,7 +120,7 @@ class DatasetSchema:
             ):
                 found.append(name)
         if not found:
-            return Table(self._free_name(wanted, self._schema.tables), stream)
+            return self._new_table(wanted, stream)
         return self._read_table(min(found, key=lambda name: (name != wanted, name)), stream)
 
     def owner_of(self, table: str) -> str:
@@ -145,12 +147,16 @@ class DatasetSchema:
             free = (name for name, owner in owners.items() if owner not in in_use)
             name = min(free, key=lambda name: (name != wanted, name), default=None)
         if name is None:
-            name = self._free_name(wanted, self._schema.tables)
-            table = Table(name, wanted, parent=parent)
+            table = self._new_table(wanted, wanted, parent)
         else:
             table = self._read_table(name, wanted, parent)
         table.array = None if array == key else array
         return table
+
+    def _new_table(self, wanted: str, stream: str, parent: str | None = None) -> Table:
+        name = self._free_name(wanted, self._schema.tables)
+        contract = self._schema.resolve_contract_settings_for_table(parent or name)
+        return Table(name, stream, parent=parent, contract=cast("Any", contract))
 
     def _children(self, parent: str) -> list[Any]:
         return [table for table in self._schema.tables.values() if table.get("parent") == parent]
@@ -202,13 +208,22 @@ class DatasetSchema:
                 wide=_is_wide(hints),
                 naive=hints["data_type"] == "timestamp" and hints.get("timezone") is False,
                 own={owner: own for own, owner in _OWNERS.items()}.get(str(hints.get(_OWNER))),
+                held={*_spelled(hints)},
+                spelled=_spelled(hints),
             )
             for column, hints in self._schema.get_table_columns(name).items()
             if column not in {LOAD_ID, ROW_ID}
         }
         self._own_variants(columns)
-        table_format = self._schema.tables[name].get("table_format")
-        return Table(name, stream, columns, parent, format=table_format, is_new=False)
+        return Table(
+            name,
+            stream,
+            columns,
+            parent,
+            format=self._schema.tables[name].get("table_format"),
+            is_new=False,
+            contract=cast("Any", self._schema.resolve_contract_settings_for_table(name)),
+        )
 
     def _own_variants(self, columns: Mapping[str, TableColumn]) -> None:
         """Find the properties of variant columns that dlt's own pipelines made."""
@@ -273,6 +288,7 @@ class DatasetSchema:
         hints = [
             _hints(column) | (NESTED_COLUMNS.get(column.name, {}) if table.parent else {})
             for column in table.columns.values()
+            if not column.other
         ]
         known = self._schema.tables.get(table.name, {}).get("columns", {})
         partial: Any
@@ -300,6 +316,8 @@ class DatasetSchema:
         if table.array is not None:
             whole[_SOURCE_ARRAY] = table.array
         for column in table.columns.values():
+            if column.other:
+                continue
             stored = self._schema.tables[table.name]["columns"][column.name]
             stored["data_type"] = column.type
             stored["nullable"] = column.nullable
@@ -336,16 +354,24 @@ def _is_wide(hints: Any) -> bool:
     return bool(is_finer or hints["precision"] - scale > ours["precision"] - ours["scale"])
 
 
+def _spelled(hints: Any) -> frozenset[DataType]:
+    return frozenset(hints.get(_SPELLED, ()))
+
+
 def _hints(column: TableColumn) -> Any:
     hints: dict[str, Any] = {
         "name": column.name,
         "data_type": column.type,
         "nullable": column.nullable,
     }
-    if not (column.narrow or column.wide):  # else those that it has stay
+    if column.narrow or column.wide or column.naive:
+        hints |= column.limits
+    else:
         hints |= _DECIMAL_HINTS.get(column.type, {})
     if column.source != column.name:
         hints[_SOURCE_COLUMN] = column.source
+    if column.spelled:
+        hints[_SPELLED] = sorted(column.spelled)
     if column.variant:
         hints["variant"] = True
     if column.key:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dlt.common.normalizers.json.relational import DataItemNormalizer
 
@@ -33,9 +33,15 @@ class TableColumn:
 
     Attributes:
         stored: Whether the database has it; else this commit makes it.
-        narrow: Whether a hint of another dlt pipeline lets it hold less than its type does here.
-        wide: Whether such a hint lets it hold more.
-        naive: Whether by such a hint it holds points in time without saying that they are in UTC.
+        narrow: Whether it holds less than columns made here: another dlt pipeline, or somebody,
+            made it so.
+        wide: Whether it holds more.
+        naive: Whether it holds points in time without saying that they are in UTC.
+        limits: dlt's hints of what it holds, if it is narrow, wide or naive.
+        other: The database's type, if it holds no values of any type that there is here.
+        has_default: Whether the database has a value for rows that do not name the column.
+        held: Types of the values that a column of text has had, beside text.
+        spelled: For which of these types every value in the table has its one spelling.
         own: Whether it is one of the loader's own (true) or a property's (false); None where
             nobody has said so.
     """
@@ -50,6 +56,11 @@ class TableColumn:
     narrow: bool = False
     wide: bool = False
     naive: bool = False
+    limits: Mapping[str, Any] = field(default_factory=dict)
+    other: str = ""
+    has_default: bool = False
+    held: set[DataType] = field(default_factory=set)
+    spelled: frozenset[DataType] = frozenset()
     own: bool | None = None
 
 
@@ -66,6 +77,10 @@ class Table:
             `names.source_of`.
         format: The format it is stored in, if the destination has several and it is stored.
         is_new: Whether this commit makes the table.
+        contract: dlt's contract of it: `evolve` or another mode for `tables`, `columns` and
+            `data_type`.
+        strangers: Columns that the database has and the schema does not, by name; a property whose
+            column should have that name takes it over.
     """
 
     name: str
@@ -75,6 +90,8 @@ class Table:
     array: str | None = None
     format: str | None = None
     is_new: bool = True
+    contract: Mapping[str, str] = field(default_factory=dict)
+    strangers: dict[str, TableColumn] = field(default_factory=dict)
 
     def of_source(self, source: str, *, variant_type: DataType | None = None) -> TableColumn | None:
         """Find the column that holds a property, or its values of a variant type."""

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from target_dlt.dlt_internals import KnownTables
     from target_dlt.messages.schema import StreamSchema
     from target_dlt.names import Path
-    from target_dlt.rows.arrow import Chunk
+    from target_dlt.rows.chunks import Chunk
 
 LoadMethod = Literal["upsert", "append-only", "overwrite"]
 OnTypeChange = Literal["widen", "variant", "error"]

@@ -6,8 +6,9 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from target_dlt.dlt_internals import DatabaseException, drop_staging_twin, stored_type
-from target_dlt.engines.planning import EXACT_IN_DOUBLE
+from target_dlt.dlt_internals import DatabaseException, drop_staging_twin
+from target_dlt.engines.casting import EXACT_IN_DOUBLE
+from target_dlt.engines.stored import StoredTable, fold_of, read_tables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from target_dlt.messages.schema import DataType
 
 LOGGER = logging.getLogger("target_dlt")
+#: Values that are spelled anew by one statement.
+_AT_ONCE = 1000
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,11 @@ class _Dialect:
         if (column.type, wider) == ("timestamp", "text"):
             in_utc = name if column.naive else f"{name} AT TIME ZONE 'UTC'"
             value = self.timestamp_as_text.format(in_utc)
+        elif (column.type, wider) == ("decimal", "text"):
+            value = (
+                f"CASE WHEN position('.' IN {value}) > 0 "
+                f"THEN rtrim(rtrim({value}, '0'), '.') ELSE {value} END"
+            )
         elif (column.type, wider) == ("json", "text"):
             value = self.json_as_text.format(name)
         elif (column.type, wider) == ("date", "timestamp"):
@@ -91,8 +99,28 @@ class SqlColumns:
     """
 
     def __init__(self, kind: str, open_client: Callable[[], AbstractContextManager[Any]]) -> None:
+        self._kind = kind
         self._dialect = _DIALECTS.get(kind)
         self._open_client = open_client
+        self._tables: dict[str, StoredTable] | None = None
+
+    def stored(self, table: str) -> StoredTable | None:
+        """Read what the database has of a table; see `planning.Database`."""
+        if self._dialect is None:
+            return None
+        return self.tables.get(fold_of(self._kind)(table), StoredTable())
+
+    @property
+    def tables(self) -> Mapping[str, StoredTable]:
+        """All the tables of the dataset; of a database whose types are known."""
+        if self._tables is None:
+            with self._open_client() as client:
+                self._tables = read_tables(self._kind, client.sql_client)
+        return self._tables
+
+    def forget(self) -> None:
+        """Read the tables anew when they are next asked for."""
+        self._tables = None
 
     def widen(self, table: Table, column: TableColumn, wider: DataType) -> bool:
         """Change a column's type, and drop the staging twin of its table, if no value is lost."""
@@ -101,24 +129,31 @@ class SqlColumns:
         with self._open_client() as client:
             if (column.type, wider) == ("bigint", "double") and _has_large(client, table, column):
                 return False
-            # A process that died before the new schema was stored has changed the column already.
-            if column.type == wider or stored_type(client, table.name, column.name) != wider:
-                name = client.sql_client.escape_column_name(column.name)
-                try:
-                    _alter(
-                        client.sql_client, table, name, self._dialect.change(name, column, wider)
-                    )
-                except DatabaseException as error:
-                    LOGGER.warning(
-                        "stream %r: column %r cannot become %s: %s",
-                        table.stream,
-                        column.name,
-                        wider,
-                        str(error).strip().splitlines()[0],
-                    )
-                    return False
+            name = client.sql_client.escape_column_name(column.name)
+            try:
+                _alter(client.sql_client, table, name, self._dialect.change(name, column, wider))
+            except DatabaseException as error:
+                LOGGER.warning(
+                    "stream %r: column %r cannot become %s: %s",
+                    table.stream,
+                    column.name,
+                    wider,
+                    str(error).strip().splitlines()[0],
+                )
+                return False
             drop_staging_twin(client, table.name)
         return True
+
+    def respell(self, table: Table, column: TableColumn, spell: Callable[[str], str]) -> None:
+        """Spell the values of a key anew; see `planning.Database`."""
+        with self._open_client() as client:
+            is_known = self._dialect is not None
+            _respell(client.sql_client, table.name, column.name, spell, is_known=is_known)
+
+    def drop_staging(self, table: Table) -> None:
+        """Drop the staging twin of a table; see `planning.Database`."""
+        with self._open_client() as client:
+            drop_staging_twin(client, table.name)
 
     def allow_null(self, table: Table, column: TableColumn) -> None:
         """Let a column that was part of a key hold NULL."""
@@ -126,6 +161,25 @@ class SqlColumns:
             name = client.sql_client.escape_column_name(column.name)
             _alter(client.sql_client, table, name, "DROP NOT NULL")
             drop_staging_twin(client, table.name)
+
+
+def _respell(
+    sql: Any, table: str, column: str, spell: Callable[[str], str], *, is_known: bool
+) -> None:
+    qualified, name = sql.make_qualified_table_name(table), sql.escape_column_name(column)
+    rows = sql.execute_sql(f"SELECT DISTINCT {name} FROM {qualified} WHERE {name} IS NOT NULL")  # noqa: S608
+    changed = [(old, new) for (old,) in rows if (new := spell(old)) != old]
+    for begin in range(0, len(changed), _AT_ONCE):
+        pairs = changed[begin : begin + _AT_ONCE]
+        texts = [text for pair in pairs for text in pair]
+        if is_known:
+            values = ", ".join(["(%s, %s)"] * len(pairs))
+            change = (
+                f"SET {name} = m.new FROM (VALUES {values}) AS m(old, new) WHERE {name} = m.old"
+            )
+        else:  # in SQL that every database has
+            change = f"SET {name} = CASE {name} {'WHEN %s THEN %s ' * len(pairs)}ELSE {name} END"
+        sql.execute_sql(f"UPDATE {qualified} {change}", *texts)
 
 
 def _has_large(client: Any, table: Table, column: TableColumn) -> bool:

@@ -18,14 +18,16 @@ from target_dlt.dlt_internals import (
     LOAD_ID,
     DestinationUndefinedEntity,
     load_ids_in_name,
+    open_table,
     types_not_taken,
 )
 from target_dlt.engines.columns import SqlColumns
+from target_dlt.engines.stored import StoredTable, read_arrow
 from target_dlt.errors import LoaderError
 from target_dlt.rows.arrays import ARROW_TYPES
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
 
     from target_dlt.dlt_internals import Pipeline, Table, TableColumn
     from target_dlt.engines.base import TableFormat
@@ -59,12 +61,26 @@ class Storage(ABC):
     def add_columns(self, table: Table) -> None:  # noqa: B027 (dlt itself does it in most)
         """Add the new columns of a table before rows come, where dlt does not do so in time."""
 
+    def stored(self, table: str) -> StoredTable | None:  # noqa: ARG002
+        """See `planning.Database`."""
+        return None
+
+    def drop_staging(self, table: Table) -> None:  # noqa: B027 (only databases have such tables)
+        """See `planning.Database`."""
+
+    def forget(self) -> None:  # noqa: B027 (there is nothing to forget in most)
+        """Read the tables anew when they are next asked for."""
+
     @abstractmethod
     def widen(self, table: Table, column: TableColumn, wider: DataType) -> bool:
         """See `planning.Database`."""
 
     @abstractmethod
     def allow_null(self, table: Table, column: TableColumn) -> None:
+        """See `planning.Database`."""
+
+    @abstractmethod
+    def respell(self, table: Table, column: TableColumn, spell: Callable[[str], str]) -> None:
         """See `planning.Database`."""
 
     @abstractmethod
@@ -144,11 +160,23 @@ class _Sql(Storage):
             as_text.add("json")
         self.as_text = as_text
 
+    def stored(self, table: str) -> StoredTable | None:
+        return self._columns.stored(table)
+
+    def forget(self) -> None:
+        self._columns.forget()
+
     def widen(self, table: Table, column: TableColumn, wider: DataType) -> bool:
         return self._columns.widen(table, column, wider)
 
+    def drop_staging(self, table: Table) -> None:
+        self._columns.drop_staging(table)
+
     def allow_null(self, table: Table, column: TableColumn) -> None:
         self._columns.allow_null(table, column)
+
+    def respell(self, table: Table, column: TableColumn, spell: Callable[[str], str]) -> None:
+        self._columns.respell(table, column, spell)
 
     def completed_loads(self) -> set[str]:
         return self._values("_dlt_loads", "load_id")
@@ -219,6 +247,9 @@ class _Files(_Filesystem):
             if load_ids_in_name(file) & set(load_ids):
                 client.fs_client.rm_file(file)
 
+    def respell(self, table: Table, column: TableColumn, spell: Callable[[str], str]) -> None:
+        """Nothing to do: no row is looked for by its key."""
+
     def delete(self, table: str, where: str) -> None:  # noqa: ARG002
         raise CannotChangeRowsError("Parquet files are never changed")
 
@@ -232,18 +263,42 @@ class _OpenTables(_Filesystem):
     table_format: TableFormat
 
     def _table(self, name: str) -> Any:
-        return self._client().load_open_table(self.table_format, name)
+        return open_table(self._client(), self.table_format, name)
 
     def loads_of(self, table: str) -> set[str]:
         try:
             found = self._table(table)
         except DestinationUndefinedEntity:
             return set()
-        return set(self._load_ids(found).unique().to_pylist())
+        return set(self._values(found, LOAD_ID).unique().to_pylist())
+
+    def stored(self, table: str) -> StoredTable | None:
+        try:
+            found = self._table(table)
+        except DestinationUndefinedEntity:
+            return StoredTable()
+        return read_arrow(self._schema_of(found), self.table_format)
 
     @abstractmethod
-    def _load_ids(self, table: Any) -> pa.ChunkedArray:
-        """Read the column of load ids."""
+    def _schema_of(self, table: Any) -> pa.Schema:
+        """Read the types of a table's columns."""
+
+    def respell(self, table: Table, column: TableColumn, spell: Callable[[str], str]) -> None:
+        try:
+            found = self._table(table.name)
+        except DestinationUndefinedEntity:
+            return
+        values = self._values(found, column.name).unique().to_pylist()
+        if any(value is not None and spell(value) != value for value in values):
+            raise LoaderError(
+                f"stream {table.stream!r}: the key {column.source!r} has values that were of "
+                "another type, and the rows that are there cannot be told from those that come: "
+                "load into another schema"
+            )
+
+    @abstractmethod
+    def _values(self, table: Any, column: str) -> pa.ChunkedArray:
+        """Read one column."""
 
 
 class _Delta(_OpenTables):
@@ -252,8 +307,11 @@ class _Delta(_OpenTables):
     as_text = frozenset({"time"})
     table_format = "delta"
 
-    def _load_ids(self, table: Any) -> pa.ChunkedArray:
-        return table.to_pyarrow_table(columns=[LOAD_ID])[LOAD_ID]
+    def _values(self, table: Any, column: str) -> pa.ChunkedArray:
+        return table.to_pyarrow_table(columns=[column])[column]
+
+    def _schema_of(self, table: Any) -> pa.Schema:
+        return pa.schema(table.schema().to_arrow())
 
     def delete(self, table: str, where: str) -> None:
         self._table(table).delete(where)
@@ -280,8 +338,11 @@ class _Iceberg(_OpenTables):
             update.union_by_name(pa.schema(new))
         iceberg.append(iceberg.schema().as_arrow().empty_table())
 
-    def _load_ids(self, table: Any) -> pa.ChunkedArray:
-        return table.scan(selected_fields=(LOAD_ID,)).to_arrow()[LOAD_ID]
+    def _values(self, table: Any, column: str) -> pa.ChunkedArray:
+        return table.scan(selected_fields=(column,)).to_arrow()[column]
+
+    def _schema_of(self, table: Any) -> pa.Schema:
+        return table.schema().as_arrow()
 
     def delete(self, table: str, where: str) -> None:
         with warnings.catch_warnings():

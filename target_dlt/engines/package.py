@@ -33,6 +33,7 @@ from target_dlt.engines.friendly import Explainer
 from target_dlt.engines.owned import gone_where
 from target_dlt.engines.planning import StreamPlan
 from target_dlt.engines.spellings import StreamTables
+from target_dlt.engines.stored import check_origin
 from target_dlt.errors import LoaderError
 from target_dlt.rows.arrays import ARROW_TYPES
 
@@ -176,17 +177,14 @@ class PackageEngine:
             file_format=_FILE_FORMAT,
             table_format=self._table_format,
         )
+        self._storage.forget()
         self._tables.know(loads)
-        plans = [
-            StreamPlan(
-                tables,
-                self._storage,
-                load,
-                self._rules,
-                self._tables.of(tables, load.schema.stream),
-            )
-            for load in loads
-        ]
+        plans: list[StreamPlan] = []
+        places = [self._tables.of(tables, load.schema.stream) for load in loads]
+        for load, table in zip(loads, places, strict=True):
+            check_origin(load.schema.stream, table, self._storage.stored(table.name))
+        for load, table in zip(loads, places, strict=True):
+            plans.append(StreamPlan(tables, self._storage, load, self._rules, table))
         for plan in plans:
             self._check(plan)
             self._storage.add_columns(plan.table)
@@ -293,6 +291,7 @@ class PackageEngine:
             if column.name in present
             else pa.nulls(len(batch), ARROW_TYPES[column.type])
             for column in plan.table.columns.values()
+            if not column.other
         }
         arrays[LOAD_ID] = pa.repeat(pa.scalar(load_id), len(batch))
         arrays[ROW_ID] = batch[ROW_ID]

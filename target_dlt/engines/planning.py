@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import logging
-import os
-from base64 import b64encode
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from target_dlt.decoding import decode_exactly
 from target_dlt.dlt_internals import (
     NESTED_COLUMNS,
     ROOT_ID,
@@ -21,27 +18,32 @@ from target_dlt.dlt_internals import (
     TableColumn,
 )
 from target_dlt.engines.base import StreamLoad
+from target_dlt.engines.casting import cast, fitting, row_ids
 from target_dlt.engines.owned import OWN_PREFIX, has_column, own_columns
 from target_dlt.engines.spellings import Spellings
+from target_dlt.engines.stored import reconcile
 from target_dlt.errors import LoaderError
 from target_dlt.messages.schema import StreamSchema, fits, wider_type
-from target_dlt.rows.arrays import ARROW_TYPES
-from target_dlt.rows.arrow import Chunk, Column
+from target_dlt.rows.chunks import Chunk, Column
 from target_dlt.rows.own import DELETED_AT, VERSION
+from target_dlt.rows.spelling import AMBIGUOUS, speller
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from target_dlt.engines.base import Rules
+    from target_dlt.engines.stored import StoredTable
     from target_dlt.messages.schema import DataType
     from target_dlt.names import Path
 
 LOGGER = logging.getLogger("target_dlt")
-EXACT_IN_DOUBLE = 2**53
 
 
 class Database(Protocol):
     """Changes columns that the database has already; before the commit's rows are written."""
+
+    def stored(self, table: str) -> StoredTable | None:
+        """Read what the database has of a table; None if only dlt's schema tells."""
 
     def widen(self, table: Table, column: TableColumn, wider: DataType) -> bool:
         """Change a column's type, where dlt stages rows for the table as well.
@@ -51,8 +53,18 @@ class Database(Protocol):
             that depends on the column, such as a view, does not let it be.
         """
 
+    def drop_staging(self, table: Table) -> None:
+        """Drop the table in which dlt stages rows for a table: it is made anew, of its types."""
+
     def allow_null(self, table: Table, column: TableColumn) -> None:
         """Let a column that was part of a key hold NULL."""
+
+    def respell(self, table: Table, column: TableColumn, spell: Callable[[str], str]) -> None:
+        """Give the values of a key of text or JSON another spelling.
+
+        Raises:
+            LoaderError: If some would have another one, and they cannot be changed.
+        """
 
 
 class StreamPlan:
@@ -93,7 +105,13 @@ class StreamPlan:
         self._on_type_change = rules.on_type_change
         self.table = table
         self.version: TableColumn | None = None
+        self._widened: dict[str, DataType] = {}
+        stored = database.stored(self.table.name)
+        if stored is not None and reconcile(self.table, stored):
+            database.drop_staging(self.table)
         is_new = self.table.is_new
+        if is_new:
+            self._must_allow("tables", "its table is new")
         self._own = own_columns(self.table, load, rules)
         self._spellings = Spellings(dataset, self.table, load)
         self._keys = dict.fromkeys(map(self._spellings, load.schema.keys))
@@ -104,7 +122,28 @@ class StreamPlan:
         self._mark_keys(is_new=is_new)
         sources = [self.table.of_source(key) for key in self._keys]
         self.keys = [column.name for column in sources if column is not None]
+        self._spellers: dict[str, set[DataType]] = {}
+        if rules.load_method != "append-only":
+            found = (column for column in sources if column is not None)
+            self._spellers.update(self._spelled(column) for column in found)
         dataset.stage(self.table)
+
+    def _spelled(self, column: TableColumn) -> tuple[str, set[DataType]]:
+        """Have the values of a key spelled in one way, so that equal ones are found.
+
+        Returns:
+            The column, and the types of the values that are spelled.
+        """
+        types: set[DataType] = set()
+        if column.type == "json":
+            types.add("json")
+        elif column.type == "text":
+            types |= column.held & AMBIGUOUS
+        if types != column.spelled and column.stored and not self.load.replaces:
+            of = self._widened.get(column.name, column.type)
+            self._database.respell(self.table, column, speller(types, of=of))
+        column.spelled = frozenset(types)
+        return column.name, types
 
     def _make_columns(self) -> None:
         for chunk in self.load.chunks:
@@ -117,8 +156,8 @@ class StreamPlan:
             self._column_for(Column(name, kind, own=True))
         for chunk in self.load.chunks:
             for column, values in zip(chunk.columns, chunk.table.columns, strict=False):
-                if _overflows(column, self._column_for(column), values):
-                    self._column_for(Column(column.name, "bigint", variant=True))
+                if fitting(column, self._column_for(column), values) is not None:
+                    self._column_for(replace(column, variant=True))
 
     def _mark_keys(self, *, is_new: bool) -> None:
         for column in self.table.columns.values():
@@ -146,6 +185,7 @@ class StreamPlan:
         is_key = column.name in self._keys and not column.own
         if existing is not None and (is_key or not column.variant):
             if _holds(existing, column) and not existing.narrow:
+                existing.held.add(column.type)
                 return existing
             may_widen = self._on_type_change == "widen" or (is_key and not existing.stored)
             # Of a key there is no column beside; what no schema says is as its values are.
@@ -156,7 +196,7 @@ class StreamPlan:
             if is_key:
                 raise LoaderError(
                     f"stream {self.table.stream!r}: key {column.name!r} is now {column.type}, "
-                    f"but its column is {existing.type}"
+                    f"but its column is {existing.other or existing.type}"
                 )
         is_variant = column.variant or existing is not None
         if is_variant and self._on_type_change == "error":
@@ -166,6 +206,8 @@ class StreamPlan:
             )
         variant_type: DataType | None = column.type if is_variant else None
         found = self.table.of_source(column.name, variant_type=variant_type) if is_variant else None
+        if found is not None and found.narrow and not self._widen(found, found.type):
+            found = None
         return found or self._add(column, variant_type)
 
     def _of_source(self, source: str) -> TableColumn | None:
@@ -174,10 +216,33 @@ class StreamPlan:
             found.own = False
         return found
 
+    def _must_allow(self, entity: str, what: str) -> None:
+        """Heed the contract that the owner of a dlt dataset has made of its schema.
+
+        Raises:
+            LoaderError: If it does not let the schema change.
+        """
+        mode = self.table.contract.get(entity, "evolve")
+        if mode != "evolve":
+            raise LoaderError(
+                f"stream {self.table.stream!r}: {what}, which dlt's schema contract of table "
+                f"{self.table.name!r} forbids ({entity}: {mode})"
+            )
+
     def _add(self, column: Column, variant_type: DataType | None) -> TableColumn:
         reserved = () if column.own else self._own
         spelled = column.name if column.own else self._spellings.spelled(column.name)
         name = self._dataset.column_name(self.table, column.name, spelled, variant_type, reserved)
+        stranger = None if column.own else self.table.strangers.pop(name, None)
+        if stranger is not None:
+            self.table.columns[name] = replace(
+                stranger, source=column.name, variant=variant_type is not None
+            )
+            return self._column_for(column)
+        if variant_type is not None:
+            self._must_allow("data_type", f"{column.name!r} has values of type {column.type}")
+        elif not self.table.is_new:
+            self._must_allow("columns", f"{column.name!r} has no column yet")
         if variant_type is not None:
             LOGGER.warning(
                 "stream %r: values of %r that its column cannot hold go to column %r",
@@ -205,9 +270,12 @@ class StreamPlan:
 
     def _widen(self, column: TableColumn, wider: DataType) -> bool:
         if column.stored:
+            self._must_allow("data_type", f"{column.source!r} has values of type {wider}")
             if column.wide or not self._database.widen(self.table, column, wider):
                 return False
             LOGGER.info("stream %r: column %r is now %s", self.table.stream, column.name, wider)
+            self._widened[column.name] = column.type
+        column.held.add(column.type)
         column.type, column.narrow = wider, False
         return True
 
@@ -225,7 +293,7 @@ class StreamPlan:
         )
         if ROW_ID in rows.column_names:
             return rows
-        return rows.append_column(ROW_ID, _row_ids(len(rows)))
+        return rows.append_column(ROW_ID, row_ids(len(rows)))
 
     def _conform(self, chunk: Chunk) -> pa.Table:
         ids = self.load.schema.ids
@@ -239,17 +307,23 @@ class StreamPlan:
         self, column: Column, values: pa.ChunkedArray
     ) -> Iterator[tuple[str, pa.ChunkedArray]]:
         target = self._column_for(column)
-        if _overflows(column, target, values):
-            variant = self._column_for(Column(column.name, "bigint", variant=True))
-            exact, null = _is_exact_in_double(values), pa.scalar(None, pa.int64())
-            large = pc.if_else(exact, null, values)
-            yield variant.name, _cast(large, column.type, variant.type)
-            values = pc.if_else(exact, values, null)
-        yield target.name, _cast(values, column.type, target.type)
+        if (fits_in := fitting(column, target, values)) is not None:
+            variant = self._column_for(replace(column, variant=True))
+            null = pa.scalar(None, values.type)
+            beyond = pc.if_else(fits_in, null, values)
+            yield variant.name, cast(beyond, column.type, variant.type)
+            values = pc.if_else(fits_in, values, null)
+        values = cast(values, column.type, target.type)
+        if types := self._spellers.get(target.name):
+            spell = speller(types, of=column.type)
+            values = pa.chunked_array([pa.array(map(spell, values.to_pylist()), pa.string())])
+        yield target.name, values
 
 
 def _holds(existing: TableColumn, column: Column) -> bool:
     """Tell whether a column holds the values of a chunk's, or all but those it sets aside."""
+    if existing.other:
+        return False
     if column.variant and existing.type == "double":  # these have been set aside
         return column.type == "double"
     return fits(column.type, existing.type)
@@ -257,54 +331,14 @@ def _holds(existing: TableColumn, column: Column) -> bool:
 
 def _wider_types(existing: TableColumn, column: Column, may_be_text: bool) -> Iterator[DataType]:
     """Which types a column can be given so that it holds a chunk's, too."""
+    if existing.other:
+        return
     if _holds(existing, column):
         yield existing.type
     elif wider := wider_type(existing.type, column.type):
         yield wider
     if may_be_text and existing.type != "text":
         yield "text"
-
-
-def _is_exact_in_double(values: pa.ChunkedArray) -> pa.ChunkedArray:
-    return pc.and_(
-        pc.greater_equal(values, -EXACT_IN_DOUBLE), pc.less_equal(values, EXACT_IN_DOUBLE)
-    )
-
-
-def _overflows(column: Column, target: TableColumn, values: pa.ChunkedArray) -> bool:
-    """Tell whether integers that only a bigint holds are on their way into a double column."""
-    if column.type != "bigint" or target.type != "double":
-        return False
-    return not pc.all(_is_exact_in_double(values), min_count=0).as_py()
-
-
-def _cast(values: pa.ChunkedArray, kind: DataType, wanted: DataType) -> pa.ChunkedArray:
-    if kind == wanted:
-        return values
-    if (kind, wanted) == ("json", "text"):
-        return _plain_strings(values)
-    if (kind, wanted) == ("timestamp", "text"):
-        return pc.strftime(values, format="%Y-%m-%dT%H:%M:%SZ")
-    return values.cast(ARROW_TYPES[wanted])
-
-
-def _plain_strings(values: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Take JSON strings out of their quotes, as a text column holds strings; others stay JSON."""
-    if not pc.any(pc.starts_with(values, '"'), min_count=0).as_py():
-        return values
-    texts = [
-        decode_exactly(text.encode()) if text and text[0] == '"' else text
-        for text in values.to_pylist()
-    ]
-    return pa.chunked_array([pa.array(texts, values.type)])
-
-
-def _row_ids(count: int) -> pa.StringArray:
-    """Make ids as dlt makes them, 14 base64 characters of randomness, all at once."""
-    width = 14
-    text = b64encode(os.urandom((count + 1) // 2 * 21))
-    offsets = pa.array(range(0, count * width + 1, width), pa.int32()).buffers()[1]
-    return pa.StringArray.from_buffers(count, offsets, pa.py_buffer(text))
 
 
 def plan_nested(

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from target_dlt.dlt_internals import DatasetSchema, Table, TableColumn
     from target_dlt.engines.base import StreamLoad
-    from target_dlt.rows.arrow import Chunk
+    from target_dlt.rows.chunks import Chunk
 
 LOGGER = logging.getLogger("target_dlt")
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
-from dataclasses import dataclass
 from operator import attrgetter
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, cast
@@ -16,6 +14,7 @@ from target_dlt.decoding import Int64, decode_exactly, spelled
 from target_dlt.errors import BadRecordError, LoaderError, MissingKeyError
 from target_dlt.messages.schema import other_spellings
 from target_dlt.rows.arrays import BUILDERS, KEY_CHECKS, NULL, RAW, build_sparse
+from target_dlt.rows.chunks import Chunk, Column
 from target_dlt.rows.own import DELETED_AT, VERSION, deletions, tells_deletions
 from target_dlt.rows.values import MisfitError, beyond, infer_type, to_field
 
@@ -35,41 +34,6 @@ _FIELD_TYPES: Mapping[DataType, Any] = {
 }
 _HALF_PAIR = re.compile("[\ud800-\udfff]")
 _UNESCAPED = re.compile(r'[^"\\\x00-\x1f]*')
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column of a chunk.
-
-    Attributes:
-        name: Name of the property.
-        type: Type of its values.
-        variant: Whether it holds the misfits of that name.
-        own: Whether it is one of the loader's own, and no property.
-    """
-
-    name: str
-    type: DataType
-    variant: bool = False
-    own: bool = False
-
-
-@dataclass(frozen=True)
-class Chunk:
-    """Rows of one stream in Arrow; the n-th column of the table is the n-th of `columns`.
-
-    Attributes:
-        columns: What the columns of the table hold.
-        table: The rows; behind the columns those of `StreamSchema.ids`, by name.
-        path: Where in the records the rows were: the keys of the tables of arrays; empty for the
-            records themselves.
-        spelled: As in `StreamSchema`, of the columns.
-    """
-
-    columns: tuple[Column, ...]
-    table: pa.Table
-    path: Path = ()
-    spelled: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 class RecordBuffer:

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from target_dlt.decoding import to_json
 from target_dlt.messages.schema import StreamSchema
-from target_dlt.rows.arrow import Chunk, Column
+from target_dlt.rows.chunks import Chunk, Column
 
 SCHEMA = StreamSchema(
     "_singer_quarantine",

@@ -13,7 +13,7 @@ from target_dlt.errors import LoaderError
 
 if TYPE_CHECKING:
     from target_dlt.names import Path as KeyPath
-    from target_dlt.rows.arrow import Chunk
+    from target_dlt.rows.chunks import Chunk
 
 
 class Spool:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from target_dlt.dlt_internals import KnownTables
     from target_dlt.messages.schema import StreamSchema
     from target_dlt.names import Path
-    from target_dlt.rows.arrow import Chunk
+    from target_dlt.rows.chunks import Chunk
     from target_dlt.shaping.flattening import FlatteningOptions
     from target_dlt.shaping.metadata import RowMetadata
 

@@ -147,7 +147,8 @@ def same(value: Any, kind: str, stored: Any) -> bool:  # noqa: PLR0911
         except ValueError:  # the text of another column of the name
             return False
     if kind.startswith("TIMESTAMP"):
-        return isinstance(value, str) and moment(value) == stored
+        in_utc = stored if stored.tzinfo else stored.replace(tzinfo=UTC)
+        return isinstance(value, str) and moment(value) == in_utc
     if kind == "DATE":
         return isinstance(value, str) and moment(value) == moment(stored.isoformat())
     if kind == "TIME":

@@ -37,7 +37,7 @@ from dlt.pipeline.state_sync import (
     state_doc,
 )
 
-from target_dlt.dlt_internals import LOAD_ID, ROW_ID, Dataset, one_connection, stored_type
+from target_dlt.dlt_internals import LOAD_ID, ROW_ID, Dataset, one_connection
 from tests.loader.support import dlt_pipeline
 
 if TYPE_CHECKING:
@@ -254,26 +254,6 @@ def test_clients_of_several_datasets_share_a_transaction(
         assert connection.execute(loads).fetchall() == [(0,)]
     for dataset in datasets:
         dataset.close()
-
-
-@pytest.mark.parametrize(
-    ("sql_type", "kind"),
-    [
-        ("BIGINT", "bigint"),
-        ("DOUBLE", "double"),
-        ("DECIMAL(38,9)", "decimal"),
-        ("VARCHAR", "text"),
-        ("TIMESTAMP WITH TIME ZONE", "timestamp"),
-        ("DATE", "date"),
-        ("BOOLEAN", "bool"),
-        ("JSON", "json"),
-    ],
-)
-def test_the_type_that_a_column_has_in_the_database(client: Any, sql_type: str, kind: str) -> None:
-    client.sql_client.native_connection.execute(f"CREATE TABLE raw.t (a {sql_type})")
-    assert stored_type(client, "t", "a") == kind
-    assert stored_type(client, "t", "b") is None
-    assert stored_type(client, "none", "a") is None
 
 
 def test_datasets_leave_nothing_in_the_log_of_lookups(

@@ -10,7 +10,7 @@ import duckdb
 import pytest
 
 from target_dlt.errors import LoaderError
-from target_dlt.location import STORAGE_VERSION
+from target_dlt.storage_version import STORAGE_VERSION
 from target_dlt.target import TargetDuckDB
 from tests.loader.support import (
     INTEGER,
