@@ -77,7 +77,10 @@ def _make_duckdb_file(pipeline: Pipeline) -> None:
     destination = cast("Destination[Any, Any]", pipeline.destination)
     if not destination.destination_type.endswith(".duckdb"):
         return
-    credentials: Any = pipeline.destination_client().config.credentials
+    # dlt would call a schema of its own by the pipeline's name as it is.
+    schema = Schema(normalize_schema_name(pipeline.pipeline_name))
+    client, _ = pipeline._get_destination_clients(schema)  # noqa: SLF001
+    credentials: Any = cast("Any", client).config.credentials
     path = FilePath(credentials.database)
     is_new = path.parent.is_dir() and not (path.exists() and path.stat().st_size)
     if is_new and credentials.external_conn() is None:
@@ -155,18 +158,22 @@ def when_completed(destination: Destination[Any, Any], tell: Callable[[], None])
     cast("Any", destination).client = client
 
 
-def make_tables(pipeline: Pipeline, schema_name: str) -> None:
+def make_tables(pipeline: Pipeline, schema_name: str, *, again: bool = False) -> None:
     """Bring the tables of a schema to the destination without loading rows into them.
 
     Args:
         pipeline: An open pipeline.
         schema_name: Name of the schema among its `schemas`.
+        again: Whether to look for what is missing though dlt has made all of it before.
     """
     # Saved, not only counted as a new version: a later run takes what is saved.
     pipeline.schemas.save_schema(pipeline.schemas[schema_name])
     with pipeline.destination_client(schema_name) as client:
         client.initialize_storage()
-        client.update_stored_schema()
+        if again:
+            cast("Any", client).update_stored_schema(force=True)
+        else:
+            client.update_stored_schema()
 
 
 def drop_staging_twin(client: Any, table: str) -> None:
@@ -201,8 +208,11 @@ def open_table(client: Any, table_format: Any, name: str) -> Any:
         The table, as the library of its format has it.
 
     Raises:
-        DestinationUndefinedEntity: If there is none.
+        DestinationUndefinedEntity: If there is none, or one of another format.
     """
+    known = client.schema.tables.get(name)
+    if known and known.get("table_format", table_format) != table_format:
+        raise DestinationUndefinedEntity(name)
     if name not in client.schema.tables:
         client.schema = client.schema.clone()
         client.schema.update_table(new_table(name, columns=[], table_format=table_format))

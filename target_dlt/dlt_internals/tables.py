@@ -77,6 +77,7 @@ class Table:
             `names.source_of`.
         format: The format it is stored in, if the destination has several and it is stored.
         is_new: Whether this commit makes the table.
+        is_incomplete: Whether the database lacks columns that the schema has.
         contract: dlt's contract of it: `evolve` or another mode for `tables`, `columns` and
             `data_type`.
         strangers: Columns that the database has and the schema does not, by name; a property whose
@@ -90,6 +91,7 @@ class Table:
     array: str | None = None
     format: str | None = None
     is_new: bool = True
+    is_incomplete: bool = False
     contract: Mapping[str, str] = field(default_factory=dict)
     strangers: dict[str, TableColumn] = field(default_factory=dict)
 

@@ -137,7 +137,7 @@ class DuckDBEngine:
     ) -> None:
         main = datasets(self._names.default)
         columns = {main: _columns_of(main)}
-        placed: list[tuple[Dataset, StreamLoad, Table]] = []
+        writers: list[tuple[StreamWriter, SqlColumns]] = []
         self._tables.know(loads)
         for load in loads:
             name, base = self._names.of(load.schema.stream)
@@ -146,8 +146,8 @@ class DuckDBEngine:
                 columns[dataset] = _columns_of(dataset)
             table = self._tables.of(dataset.schema, load.schema.stream, base)
             check_origin(load.schema.stream, table, columns[dataset].stored(table.name))
-            placed.append((dataset, load, table))
-        writers = [self._planned(*place, columns[place[0]]) for place in placed]
+            found = columns[dataset]
+            writers.append((self._planned(dataset, load, table, found), found))
         for dataset, found in columns.items():
             dataset.apply()
             found.forget()
@@ -157,9 +157,9 @@ class DuckDBEngine:
         with one_connection(columns, connection):
             connection.begin()
             try:
-                for writer, (dataset, _, _) in zip(writers, placed, strict=True):
-                    writer.check(columns[dataset])
-                for writer in writers:
+                for writer, found in writers:
+                    writer.check(found)
+                for writer, _ in writers:
                     writer.write(self._load_ids)
                 for dataset in columns:
                     dataset.record_load(load_id, state)

@@ -180,14 +180,15 @@ class PackageEngine:
         self._storage.forget()
         self._tables.know(loads)
         plans: list[StreamPlan] = []
-        places = [self._tables.of(tables, load.schema.stream) for load in loads]
-        for load, table in zip(loads, places, strict=True):
+        for load in loads:
+            table = self._tables.of(tables, load.schema.stream)
             check_origin(load.schema.stream, table, self._storage.stored(table.name))
-        for load, table in zip(loads, places, strict=True):
             plans.append(StreamPlan(tables, self._storage, load, self._rules, table))
         for plan in plans:
             self._check(plan)
             self._storage.add_columns(plan.table)
+        if any(plan.table.is_incomplete for plan in plans):
+            make_tables(self._pipeline, self._schema_name, again=True)
         filled = [plan for plan in plans if plan.load.chunks]
         if len(filled) < len(plans):
             self._prepare([plan for plan in plans if not plan.load.chunks])

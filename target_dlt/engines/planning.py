@@ -316,7 +316,8 @@ class StreamPlan:
         values = cast(values, column.type, target.type)
         if types := self._spellers.get(target.name):
             spell = speller(types, of=column.type)
-            values = pa.chunked_array([pa.array(map(spell, values.to_pylist()), pa.string())])
+            texts = (text and spell(text) for text in values.to_pylist())
+            values = pa.chunked_array([pa.array(texts, pa.string())])
         yield target.name, values
 
 

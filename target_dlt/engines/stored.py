@@ -313,7 +313,7 @@ def reconcile(table: Table, stored: StoredTable) -> bool:
     for column in table.columns.values():
         found = stored.column(column.name)
         if found is None:
-            column.stored = False
+            column.stored, table.is_incomplete, was_wrong = False, True, True
         else:
             is_as_known = column.type == found.type or column.type in found.also
             was_wrong |= not is_as_known or found.narrow != column.narrow

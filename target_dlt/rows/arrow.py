@@ -216,7 +216,9 @@ class RecordBuffer:
             values[f"f{index}"] = NULL if kind in RAW else None
             if value is None:
                 continue
-            if kind in RAW and name in texts:  # as in the fast lane
+            if (
+                kind in RAW and name in texts and name not in self.schema.keys
+            ):  # as in the fast lane
                 values[f"f{index}"] = texts[name]
                 continue
             try:

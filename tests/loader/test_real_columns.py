@@ -266,6 +266,23 @@ def histories(draw: st.DrawFn) -> list[tuple[str, str, int]]:
     return [first, *draw(st.lists(event, min_size=1, max_size=4))]
 
 
+@pytest.mark.parametrize("dropped", sorted(DROPPED))
+@pytest.mark.parametrize("kinds", [("date", "timestamp"), ("bigint", "double"), ("text", "text")])
+@pytest.mark.parametrize("engine", ENGINES)
+def test_what_was_dropped_is_made_anew(
+    tmp_path: Path, engine: str, kinds: tuple[str, str], dropped: str
+) -> None:
+    """In the table in which dlt stages rows, too."""
+    path = tmp_path / "a.duckdb"
+    for number, kind in enumerate(kinds):
+        load(path, rows(kind, 100 * number), engine=engine, default_target_schema="raw")
+        if not number:
+            execute(path, *DROPPED[dropped])
+    found, types = read(path, "(FROM raw.t WHERE id >= 100)", "id")
+    for value, row in zip(VALUES[kinds[1]][1], found, strict=True):
+        check_cell("v", value, row, types, dropped)
+
+
 @pytest.mark.parametrize("engine", ENGINES)
 @settings(
     max_examples=15,
