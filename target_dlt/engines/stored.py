@@ -309,7 +309,8 @@ def reconcile(table: Table, stored: StoredTable) -> bool:
     table.format = table.format or stored.format
     table.is_new = table.is_new and not stored.columns
     is_known = bool(table.columns)
-    was_wrong = bool(stored.columns) and not is_known
+    # Another pipeline may stage rows for a table that is new to this one.
+    was_wrong = not is_known
     for column in table.columns.values():
         found = stored.column(column.name)
         if found is None:
