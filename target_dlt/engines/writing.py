@@ -63,12 +63,15 @@ class StreamWriter:
             load_ids: The ids of this run's loads; the last one is this load.
         """
         load = self._plan.load
+        indexed = self._connection.execute("SELECT lower(table_name) FROM duckdb_indexes()")
+        found = {name for (name,) in indexed.fetchall()}
         for table in (self._plan.table.name, *(name for name, _ in self._nested_tables)):
-            # An index of a file that was just opened is first used by a condition. Until then a row
-            # cannot be replaced under a unique one: its old entry would stand in the way.
-            self._connection.execute(
-                f"SELECT 1 FROM {self._dataset.qualified(table)} WHERE rowid >= 0 LIMIT 1"  # noqa: S608
-            ).fetchall()
+            if table.lower() in found:
+                # An index of a file that was just opened is first used by a condition. Until then a
+                # row cannot be replaced under a unique one: its old entry would stand in the way.
+                self._connection.execute(
+                    f"SELECT 1 FROM {self._dataset.qualified(table)} WHERE rowid >= 0 LIMIT 1"  # noqa: S608
+                ).fetchall()
         if load.replaces:
             self._delete("")
         written = 0
