@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from target_dlt.decoding import decode_exactly
 from target_dlt.rows.arrays import ARROW_TYPES
+from target_dlt.rows.values import BIGINT_DIGITS
 
 if TYPE_CHECKING:
     from target_dlt.dlt_internals import TableColumn
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from target_dlt.rows.chunks import Column
 
 EXACT_IN_DOUBLE = 2**53
-# Digits of the longest integers.
-_BIGINT_DIGITS = 19
 
 
 def fitting(column: Column, target: TableColumn, values: pa.ChunkedArray) -> pa.ChunkedArray | None:
@@ -39,7 +38,7 @@ def fitting(column: Column, target: TableColumn, values: pa.ChunkedArray) -> pa.
     elif target.type == "decimal" and target.wide and not target.narrow and target.limits:
         digits = target.limits["precision"] - target.limits["scale"]
         own = ARROW_TYPES[column.type]
-        if digits < (_BIGINT_DIGITS if column.type == "bigint" else own.precision - own.scale):
+        if digits < (BIGINT_DIGITS if column.type == "bigint" else own.precision - own.scale):
             most = 10**digits - 1
     if most is None:
         return None

@@ -22,7 +22,7 @@ from target_dlt.engines.columns import SqlColumns
 from target_dlt.engines.connecting import connect, told
 from target_dlt.engines.planning import StreamPlan, plan_nested
 from target_dlt.engines.spellings import StreamTables
-from target_dlt.engines.stored import check_origin, json_columns
+from target_dlt.engines.stored import json_columns
 from target_dlt.engines.writing import StreamWriter
 from target_dlt.errors import LoaderError
 
@@ -145,7 +145,6 @@ class DuckDBEngine:
             if dataset not in columns:
                 columns[dataset] = _columns_of(dataset)
             table = self._tables.of(dataset.schema, load.schema.stream, base)
-            check_origin(load.schema.stream, table, columns[dataset].stored(table.name))
             found = columns[dataset]
             writers.append((self._planned(dataset, load, table, found), found))
         for dataset, found in columns.items():

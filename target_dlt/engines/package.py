@@ -33,7 +33,6 @@ from target_dlt.engines.friendly import Explainer
 from target_dlt.engines.owned import gone_where
 from target_dlt.engines.planning import StreamPlan
 from target_dlt.engines.spellings import StreamTables
-from target_dlt.engines.stored import check_origin
 from target_dlt.errors import LoaderError
 from target_dlt.rows.arrays import ARROW_TYPES
 
@@ -182,7 +181,6 @@ class PackageEngine:
         plans: list[StreamPlan] = []
         for load in loads:
             table = self._tables.of(tables, load.schema.stream)
-            check_origin(load.schema.stream, table, self._storage.stored(table.name))
             plans.append(StreamPlan(tables, self._storage, load, self._rules, table))
         for plan in plans:
             self._check(plan)

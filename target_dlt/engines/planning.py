@@ -21,7 +21,7 @@ from target_dlt.engines.base import StreamLoad
 from target_dlt.engines.casting import cast, fitting, row_ids
 from target_dlt.engines.owned import OWN_PREFIX, has_column, own_columns
 from target_dlt.engines.spellings import Spellings
-from target_dlt.engines.stored import reconcile
+from target_dlt.engines.stored import check_origin, reconcile
 from target_dlt.errors import LoaderError
 from target_dlt.messages.schema import StreamSchema, fits, wider_type
 from target_dlt.rows.chunks import Chunk, Column
@@ -106,9 +106,10 @@ class StreamPlan:
         self.table = table
         self.version: TableColumn | None = None
         self._widened: dict[str, DataType] = {}
-        stored = database.stored(self.table.name)
-        if stored is not None and reconcile(self.table, stored):
-            database.drop_staging(self.table)
+        if (stored := database.stored(table.name)) is not None:
+            check_origin(load.schema.stream, table, stored)
+            if reconcile(table, stored):
+                database.drop_staging(table)
         is_new = self.table.is_new
         if is_new:
             self._must_allow("tables", "its table is new")

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from target_dlt.dlt_internals import LOAD_ID, PARENT_ID, ROW_ID, TableColumn
 from target_dlt.errors import LoaderError
+from target_dlt.rows.values import DECIMAL_PRECISION, DECIMAL_SCALE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -26,7 +27,10 @@ JOIN information_schema.tables t USING (table_catalog, table_schema, table_name)
 WHERE c.table_catalog = current_database() AND c.table_schema = %s
 ORDER BY c.table_name, c.ordinal_position
 """
-_DECIMALS: Mapping[tuple[int, int], DataType] = {(38, 0): "wei", (38, 9): "decimal"}
+_DECIMALS: Mapping[tuple[int, int], DataType] = {
+    (DECIMAL_PRECISION, 0): "wei",
+    (DECIMAL_PRECISION, DECIMAL_SCALE): "decimal",
+}
 
 
 @dataclass(frozen=True)
@@ -155,7 +159,7 @@ _ENUM = re.compile(r"ENUM\(|USER-DEFINED$")
 _DECIMAL = re.compile(r"DECIMAL\(|numeric$")
 _MICROSECONDS = 6
 #: Digits of our decimals after and before the point.
-_SCALE, _DIGITS = 9, 29
+_SCALE, _DIGITS = DECIMAL_SCALE, DECIMAL_PRECISION - DECIMAL_SCALE
 #: How a database finds a name that is quoted.
 _FOLDS: Mapping[str, Callable[[str], str]] = {"duckdb": str.lower}
 
@@ -257,13 +261,13 @@ def _decimal(precision: int | None, scale: int | None) -> _SqlType:
     return _SqlType("decimal", narrow=is_narrow, wide=is_wide, limits=limits)
 
 
-def check_origin(stream: str, table: Table, stored: StoredTable | None) -> None:
+def check_origin(stream: str, table: Table, stored: StoredTable) -> None:
     """Refuse a table that no dlt pipeline made.
 
     Raises:
         LoaderError: If the database has such a table, or something else, under that name.
     """
-    if stored is None or not stored.columns:
+    if not stored.columns:
         return
     needed = {ROW_ID, PARENT_ID} if table.parent else {ROW_ID, LOAD_ID}
     missing = sorted(needed - stored.columns.keys())

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from datetime import UTC, time
 from decimal import Decimal
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from target_dlt.decoding import decode_exactly, to_json
@@ -34,7 +33,6 @@ _MOMENT = re.compile(r"\d{4}-\d\d-\d\d(?:$|[T ])", re.ASCII)
 _TIME = re.compile(r"\d\d:\d\d", re.ASCII)
 #: Powers of ten that are written out.
 _MOST_DIGITS = 400
-_REMEMBERED = 100_000
 
 
 def speller(types: Collection[DataType], *, of: DataType = "text") -> Callable[[str], str]:
@@ -49,7 +47,6 @@ def speller(types: Collection[DataType], *, of: DataType = "text") -> Callable[[
     """
     found = frozenset(types)
 
-    @lru_cache(_REMEMBERED)
     def spell(text: str) -> str:
         if of == "json":
             return _json(text)

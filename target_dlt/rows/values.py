@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 DECIMAL_SCALE = 9
 DECIMAL_PRECISION = 38
-_BIGINT_DIGITS = 19
+BIGINT_DIGITS = 19
 _MICROSECOND_DIGITS = 6
 #: The space before an offset, as in `2026-01-31 10:42:16 +00:00`.
 _GAP = re.compile(r"(?<=\d) (?=[Zz]$|[+-]\d\d(?::?\d\d)?$)")
@@ -100,7 +100,7 @@ def _to_bigint(value: float | Decimal) -> int:
     if isinstance(value, int):
         whole = value
     # The exponent first: 1e999999999 is a short text and a long integer.
-    elif isinstance(value, Decimal) and value.adjusted() < _BIGINT_DIGITS and value % 1 == 0:
+    elif isinstance(value, Decimal) and value.adjusted() < BIGINT_DIGITS and value % 1 == 0:
         whole = int(value)
     else:
         raise MisfitError
