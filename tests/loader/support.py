@@ -26,8 +26,8 @@ SCRIPT = str(Path(sys.executable).parent / "target-duckdb")
 DLT_SCRIPT = str(Path(sys.executable).parent / "target-dlt")
 
 
-def since_duckdb_2(raises: type[Exception]) -> pytest.MarkDecorator:
-    """Mark a test of `.arrow()`, which dlt makes of a method that DuckDB 2 has not."""
+def fails_on_duckdb_2(raises: type[Exception]) -> pytest.MarkDecorator:
+    """Mark a test that must fail on DuckDB 2, where `.arrow()` of dlt calls what is not there."""
     return pytest.mark.xfail(
         not duckdb.__version__.startswith("1."),
         reason="DuckDB 2 has no fetch_arrow_table",
@@ -74,6 +74,10 @@ BOOLEAN = typed("boolean")
 MOMENT = typed("string", format="date-time")
 DATE = typed("string", format="date")
 DECIMAL = typed("string", format="singer.decimal")
+TIME = typed("string", format="time")
+OBJECT = typed("object", "array", "string", "number")
+#: The engines of target-duckdb.
+ENGINES = ["duckdb", "package"]
 
 
 def load(path: Path, messages: Iterable[str], **config: Any) -> None:

@@ -25,13 +25,13 @@ from tests.loader.support import (
     STRING,
     dlt_attach,
     dlt_pipeline,
+    fails_on_duckdb_2,
     load,
     load_dlt,
     query,
     read_by_dlt,
     record,
     schema,
-    since_duckdb_2,
     state,
     typed,
 )
@@ -262,7 +262,7 @@ def dbt_runs(*numbers, **more):
     return [schema("dbt_runs", {"id": INTEGER, **dict.fromkeys(more, STRING)}, ["id"]), *rows]
 
 
-@since_duckdb_2(AttributeError)
+@fails_on_duckdb_2(AttributeError)
 @pytest.mark.parametrize(
     ("place", "path", "dataset"),
     [

@@ -16,12 +16,12 @@ from tests.loader.support import (
     INTEGER,
     STRING,
     dlt_attach,
+    fails_on_duckdb_2,
     load,
     load_dlt,
     query,
     record,
     schema,
-    since_duckdb_2,
     state,
 )
 
@@ -137,7 +137,7 @@ READERS: dict[str, Callable[[Any], Any]] = {
     "iter_arrow": lambda rows: sum(map(len, rows.iter_arrow(chunk_size=1))),
     "arrow": lambda rows: len(rows.arrow()),
 }
-WITH_DUCKDB_2 = {"arrow": since_duckdb_2(AttributeError)}
+WITH_DUCKDB_2 = {"arrow": fails_on_duckdb_2(AttributeError)}
 
 
 @pytest.mark.parametrize(

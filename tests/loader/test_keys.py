@@ -10,10 +10,12 @@ from target_dlt.errors import BadRecordError, LoaderError
 from tests.loader.postgres import needs_postgres
 from tests.loader.support import (
     DECIMAL,
+    ENGINES,
     INTEGER,
     MOMENT,
     NUMBER,
     STRING,
+    TIME,
     column_types,
     load,
     load_dlt,
@@ -29,9 +31,8 @@ from tests.loader.warehouses import Delta, Postgres
 if TYPE_CHECKING:
     from pathlib import Path
 
-TIME = typed("string", format="time")
 U64 = 2**64 - 1
-BOTH = pytest.mark.parametrize("engine", ["duckdb", "package"])
+BOTH = pytest.mark.parametrize("engine", ENGINES)
 
 
 @pytest.fixture

@@ -6,28 +6,30 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.loader.postgres import needs_postgres
 from tests.loader.support import (
     DATE,
     DECIMAL,
+    ENGINES,
     INTEGER,
     MOMENT,
     NUMBER,
     STRING,
+    TIME,
     load,
+    load_dlt,
     query,
     raw_record,
     record,
     schema,
     state,
-    typed,
 )
+from tests.loader.warehouses import Postgres
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-ENGINES = ["duckdb", "package"]
 ANY: dict[str, Any] = {}
-TIME = typed("string", format="time")
 MOMENTS = ["2026-01-02T03:04:05Z", "2026-01-02T03:04:05.000000Z", "2026-01-02T04:04:05+01:00"]
 #: Declarations and values of a key, one after the other: they are one row.
 ONE_KEY: dict[str, list[tuple[dict[str, Any], Any]]] = {
@@ -86,6 +88,23 @@ def test_rows_are_told_apart_by_value(tmp_path: Path, engine: str, how: str) -> 
     for number, (name, steps, count) in enumerate(CASES):
         expected = [(len(steps) - 1,)] if count == 1 else [(0,), (1,)]
         assert query(path, f"SELECT v FROM t{number} ORDER BY v") == expected, name  # noqa: S608
+
+
+@needs_postgres
+def test_rows_are_told_apart_by_value_in_postgres(server: dict[str, object]) -> None:
+    """But for keys of JSON, of which PostgreSQL cannot tell whether they are equal."""
+    warehouse = Postgres.new(server)
+    cases = [case for case in CASES if all(declared != ANY for declared, _ in case[1])]
+    for run in range(max(len(steps) for _, steps, _ in cases)):
+        lines: list[str] = []
+        for number, (_, steps, _) in enumerate(cases):
+            for declared, value in steps[run : run + 1]:
+                lines.append(schema(f"t{number}", {"k": declared, "v": INTEGER}, ["k"]))
+                lines.append(record(f"t{number}", k=value, v=run))
+        load_dlt([*lines, state(run)], default_target_schema="raw", **warehouse.config)
+    for number, (name, steps, count) in enumerate(cases):
+        expected = [len(steps) - 1] if count == 1 else [0, 1]
+        assert sorted(row["v"] for row in warehouse.rows(f"t{number}")) == expected, name
 
 
 SPELLINGS = [

@@ -20,6 +20,7 @@ from tests.loader.postgres import needs_postgres
 from tests.loader.support import (
     BOOLEAN,
     DATE,
+    ENGINES,
     INTEGER,
     MOMENT,
     NUMBER,
@@ -38,7 +39,7 @@ from tests.loader.support import (
 )
 from tests.loader.warehouses import Delta, Iceberg, Postgres, Warehouse
 
-ENGINES = pytest.mark.parametrize("engine", ["duckdb", "package"])
+BOTH = pytest.mark.parametrize("engine", ENGINES)
 HARD = pytest.mark.parametrize("hard_delete", [True, False])
 VERSIONS = schema("t", {"id": INTEGER, "_sdc_table_version": INTEGER}, ["id"])
 UNDECLARED = schema("t", {"id": INTEGER}, ["id"])
@@ -61,7 +62,7 @@ def living(path, table="raw.t", key="id"):
     return [key for (key,) in query(path, f"SELECT {key} FROM {table} {where} ORDER BY 1")]
 
 
-@ENGINES
+@BOTH
 @HARD
 @pytest.mark.parametrize("first", [VERSIONS, UNDECLARED])
 @pytest.mark.parametrize(
@@ -79,7 +80,7 @@ def test_a_version_of_the_source_decides_nothing(tmp_path, engine, hard_delete, 
     assert living(path) == [1, 2]
 
 
-@ENGINES
+@BOTH
 def test_the_name_does_not_depend_on_where_commits_end(tmp_path, engine):
     path = tmp_path / "w.duckdb"
     config = {"engine": engine, "default_target_schema": "raw", "batch_size_rows": 1}
@@ -91,7 +92,7 @@ def test_the_name_does_not_depend_on_where_commits_end(tmp_path, engine):
     assert living(path) == [1, 2, 3]
 
 
-@ENGINES
+@BOTH
 def test_without_versions_a_column_of_the_source_keeps_its_name(tmp_path, engine):
     path = tmp_path / "w.duckdb"
     config = {"engine": engine, "default_target_schema": "raw", "hard_delete": True}
@@ -111,7 +112,7 @@ def test_without_versions_a_column_of_the_source_keeps_its_name(tmp_path, engine
     ]
 
 
-@ENGINES
+@BOTH
 @HARD
 def test_a_dataset_of_an_earlier_release_goes_on(tmp_path, engine, hard_delete):
     """It says of no column whose it is: they are the loader's where the source brings none."""
@@ -131,7 +132,7 @@ def test_a_dataset_of_an_earlier_release_goes_on(tmp_path, engine, hard_delete):
     assert query(path, "SELECT count(*) FROM raw.t") == [(1 if hard_delete else 3,)]
 
 
-@ENGINES
+@BOTH
 def test_a_dataset_in_which_the_source_has_the_name_goes_on(tmp_path, engine, caplog):
     path = tmp_path / "w.duckdb"
     pipeline = dlt_pipeline(path, "w", "raw", tmp_path / "pipelines")
@@ -170,7 +171,7 @@ def test_a_version_of_the_source_is_data_whatever_becomes_of_the_records(tmp_pat
     assert found == [(NEW, OLD), (NEW, None), (NEW, None)]
 
 
-@ENGINES
+@BOTH
 def test_versions_of_files_are_those_of_their_message(tmp_path, engine):
     path, file = tmp_path / "w.duckdb", tmp_path / "rows.gz"
     rows = [json.loads(line)["record"] for line in rows_of(NEW)]
@@ -188,7 +189,7 @@ def test_versions_of_files_are_those_of_their_message(tmp_path, engine):
     assert found == [(NEW, OLD), (NEW, None), (NEW, None)]
 
 
-@ENGINES
+@BOTH
 @pytest.mark.parametrize("name", ["_sdc_sequence", "_sdc_table_version", "_sdc_extracted_at"])
 @pytest.mark.parametrize("config", [{}, {"add_record_metadata": True}])
 def test_a_key_may_have_a_name_of_the_loader(tmp_path, engine, name, config):
@@ -203,7 +204,7 @@ def test_a_key_may_have_a_name_of_the_loader(tmp_path, engine, name, config):
     assert query(path, f"SELECT {key}, v FROM raw.t ORDER BY 1") == [(2, "2"), (3, "2")]
 
 
-@ENGINES
+@BOTH
 def test_metadata_of_the_source_is_kept_beside_that_of_the_loader(tmp_path, engine):
     path = tmp_path / "w.duckdb"
     own: dict[str, Any] = {
@@ -257,7 +258,7 @@ SIGNS = [
 DECLARED = [MOMENT, STRING, None, BOOLEAN, INTEGER, NUMBER, typed("string", "boolean"), {}, DATE]
 
 
-@ENGINES
+@BOTH
 @HARD
 @pytest.mark.parametrize("kind", DECLARED)
 def test_what_the_tap_says_of_a_row_decides_if_it_lives(tmp_path, engine, hard_delete, kind):
@@ -331,7 +332,7 @@ def check_kept(path, values):
         assert texts & spellings, (value, found)
 
 
-@ENGINES
+@BOTH
 def test_an_object_says_nothing_of_a_deletion(tmp_path, engine):
     path = tmp_path / "w.duckdb"
     first = schema("t", {"id": INTEGER, "_sdc_deleted_at": {}}, ["id"])
@@ -347,7 +348,7 @@ def test_an_object_says_nothing_of_a_deletion(tmp_path, engine):
         load(path, [first, record("n", id=1, _sdc_deleted_at=[1])], **config)
 
 
-@ENGINES
+@BOTH
 def test_a_row_that_was_deleted_lives_again_and_the_other_way_round(tmp_path, engine):
     path = tmp_path / "w.duckdb"
     first = schema("t", {"id": INTEGER, "_sdc_deleted_at": STRING}, ["id"])
@@ -361,7 +362,7 @@ def test_a_row_that_was_deleted_lives_again_and_the_other_way_round(tmp_path, en
     assert query(path, "SELECT id FROM raw.t ORDER BY id") == [(1,), (3,)]
 
 
-@ENGINES
+@BOTH
 def test_marks_of_an_earlier_release_may_be_texts(tmp_path, engine):
     path = tmp_path / "w.duckdb"
     pipeline = dlt_pipeline(path, "w", "raw", tmp_path / "pipelines")
@@ -384,7 +385,7 @@ def test_marks_of_an_earlier_release_may_be_texts(tmp_path, engine):
     assert query(path, "SELECT id FROM raw.t ORDER BY id") == [(1,), (3,), (5,), (6,)]
 
 
-@ENGINES
+@BOTH
 def test_a_flag_of_an_earlier_release_marks_nothing(tmp_path, engine):
     path = tmp_path / "w.duckdb"
     pipeline = dlt_pipeline(path, "w", "raw", tmp_path / "pipelines")
@@ -400,7 +401,7 @@ def test_a_flag_of_an_earlier_release_marks_nothing(tmp_path, engine):
     ]
 
 
-@ENGINES
+@BOTH
 def test_a_key_is_no_sign_of_a_deletion(tmp_path, engine):
     path = tmp_path / "w.duckdb"
     first = schema("t", {"_sdc_deleted_at": MOMENT, "v": INTEGER}, ["_sdc_deleted_at"])

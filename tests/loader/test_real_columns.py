@@ -19,10 +19,13 @@ from tests.loader.support import (
     BOOLEAN,
     DATE,
     DECIMAL,
+    ENGINES,
     INTEGER,
     MOMENT,
     NUMBER,
+    OBJECT,
     STRING,
+    TIME,
     dlt_pipeline,
     load,
     load_dlt,
@@ -40,7 +43,6 @@ if TYPE_CHECKING:
 
     from tests.loader.warehouses import Warehouse
 
-ENGINES = ["duckdb", "package"]
 ID = {"id": INTEGER}
 #: Types of columns that somebody, or another pipeline, may have made.
 SQL_TYPES = [
@@ -74,8 +76,6 @@ SQL_TYPES = [
     "BLOB",
 ]
 WEI = typed("integer", maximum=2**80)
-TIME = typed("string", format="time")
-OBJECT = typed("object", "array", "string", "number")
 #: A declaration and values of it, that another type would round, cut or read otherwise.
 VALUES: dict[str, tuple[dict[str, Any], list[Any]]] = {
     "bigint": (INTEGER, [300, 2**53 + 1, -(2**63)]),
@@ -225,6 +225,15 @@ def test_what_no_pipeline_made_is_refused_before_anything_is_written(
         path, "SELECT table_name FROM information_schema.tables WHERE table_name='other'"
     )
     assert tables == []
+
+
+def test_a_table_of_arrays_that_no_pipeline_made_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.duckdb"
+    execute(path, "CREATE TABLE t__tags (id BIGINT)")
+    lines = [schema("t", ID, ["id"]), record("t", id=1, tags=["a"]), state(1)]
+    with pytest.raises(LoaderError, match="'t__tags' is there already and is no table of a dlt"):
+        load(path, lines, nesting="tables")
+    assert ("t",) not in query(path, "SELECT table_name FROM information_schema.tables")
 
 
 @pytest.mark.parametrize("engine", ENGINES)

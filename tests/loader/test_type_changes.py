@@ -17,20 +17,19 @@ from tests.loader.support import (
     INTEGER,
     MOMENT,
     NUMBER,
+    OBJECT,
     STRING,
     dlt_pipeline,
     load,
     record,
     schema,
     state,
-    typed,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-OBJECT = typed("object", "array", "string", "number")
 ID = {"id": INTEGER}
 Side = tuple[dict[str, Any], list[Any]]
 TREES = [{"a": 1, "b": [None, ""]}, [], ["x"], "plain", "5", 5, 'a "quoted" \\ \n\0 é']

@@ -8,24 +8,27 @@ import duckdb
 import pytest
 
 from target_dlt.errors import LoaderError
+from tests.loader.postgres import needs_postgres
 from tests.loader.support import (
+    ENGINES,
     INTEGER,
     NUMBER,
     STRING,
     activate,
     dlt_pipeline,
     load,
+    load_dlt,
     query,
     record,
     schema,
     state,
     versioned,
 )
+from tests.loader.warehouses import Postgres
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-ENGINES = ["duckdb", "package"]
 HEAD = schema("t", {"id": INTEGER, "name": STRING}, ["id"])
 COUNT = 3000  # more than DuckDB handles at a time
 INDEXES = {
@@ -144,3 +147,31 @@ def test_a_contract_about_tables_is_heeded(tmp_path: Path, engine: str) -> None:
             engine=engine,
             default_target_schema="raw",
         )
+
+
+@needs_postgres
+@pytest.mark.parametrize(
+    ("made", "words"),
+    [
+        ("CREATE TABLE raw.t (id bigint)", "is no table of a dlt dataset"),
+        ("CREATE VIEW raw.t AS SELECT 1 AS id", "is a view"),
+    ],
+)
+def test_what_no_pipeline_made_is_refused_in_postgres(
+    server: dict[str, object], made: str, words: str
+) -> None:
+    warehouse = Postgres.new(server)
+    warehouse.execute(f"CREATE SCHEMA raw; {made}")
+    with pytest.raises(LoaderError, match=f"stream 't': 't' is there already and {words}"):
+        load_dlt(rows("a"), default_target_schema="raw", **warehouse.config)
+
+
+@needs_postgres
+def test_rows_are_replaced_under_an_index_of_postgres(server: dict[str, object]) -> None:
+    warehouse = Postgres.new(server)
+    for name in ("old", "new"):
+        load_dlt(rows(name), default_target_schema="raw", **warehouse.config)
+        warehouse.execute("CREATE UNIQUE INDEX IF NOT EXISTS one ON raw.t(id)")
+    found = warehouse.rows("t")
+    assert len(found) == COUNT
+    assert {row["name"] for row in found} == {"new"}
