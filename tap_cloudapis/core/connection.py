@@ -269,9 +269,10 @@ class Connection:
         """
         if trial.waited + wait > self.patience:
             so_far = f" after waiting {trial.waited:.0f} s" if trial.waited >= 1 else ""
+            # It may have asked another request of the burst for longer than this one.
             why = (
                 f"the next wait would be {wait:.0f} s"
-                if asked is None
+                if asked is None or asked + 1 < wait
                 else f"{self._parts.netloc} asks for a wait of {asked:.0f} s"
             )
             reason = TapError(
