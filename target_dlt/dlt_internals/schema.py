@@ -25,6 +25,7 @@ from target_dlt.dlt_internals.tables import (
     TableColumn,
 )
 from target_dlt.errors import LoaderError
+from target_dlt.messages.digits import Digits, decimal_type, digits_of, is_decimal, plain_type
 from target_dlt.names import path_of
 
 if TYPE_CHECKING:
@@ -37,10 +38,6 @@ if TYPE_CHECKING:
 
 # The one strategy of dlt's merges in which the ids of rows are random, as here.
 _RANDOM_IDS = "delete-insert"
-_DECIMAL_HINTS: Mapping[str, dict[str, int]] = {
-    "decimal": {"precision": 38, "scale": 9},
-    "wei": {"precision": 38, "scale": 0},
-}
 # What columns of ours hold without a hint: bits, digits of a second.
 _PRECISIONS = {"bigint": 64, "timestamp": 6, "time": 6}
 # The names of the source, so that the same name finds the same column or table in every run.
@@ -199,7 +196,7 @@ class DatasetSchema:
         columns = {
             column: TableColumn(
                 column,
-                cast("DataType", hints["data_type"]),
+                _type_of(hints),
                 str(hints.get(_SOURCE_COLUMN, column)),
                 variant=bool(hints.get("variant")),
                 key=bool(hints.get("primary_key")),
@@ -233,9 +230,9 @@ class DatasetSchema:
         if not unknown:
             return
         for owner in [column for column in columns.values() if not column.variant]:
-            for kind in {columns[name].type for name in unknown}:
+            for kind in {plain_type(columns[name].type) for name in unknown}:
                 name = self._schema.naming.shorten_fragments(owner.name, f"v_{kind}")
-                if name in unknown and columns[name].type == kind:
+                if name in unknown and plain_type(columns[name].type) == kind:
                     columns[name].source = owner.source
 
     def column_name(
@@ -258,12 +255,12 @@ class DatasetSchema:
         wanted = self.wanted_name(spelled)
         if variant_type is not None:
             owner = table.of_source(source)
-            wanted = f"{owner.name if owner else wanted}__v_{variant_type}"
+            wanted = f"{owner.name if owner else wanted}__v_{plain_type(variant_type)}"
         return self._free_name(wanted, {*table.columns, *reserved, LOAD_ID, ROW_ID})
 
     def column_type(self, kind: DataType) -> DataType:
         """Choose the type of a new column for values of a type."""
-        return "text" if kind in self._as_text else kind
+        return "text" if plain_type(kind) in self._as_text else kind
 
     def wanted_name(self, name: str) -> str:
         """Make the name of a column or table by dlt's naming convention."""
@@ -319,39 +316,34 @@ class DatasetSchema:
             if column.other:
                 continue
             stored = self._schema.tables[table.name]["columns"][column.name]
-            stored["data_type"] = column.type
+            stored["data_type"] = plain_type(column.type)
             stored["nullable"] = column.nullable
             if not column.key:
                 stored.pop("primary_key", None)
             if column.source == column.name:
                 cast("dict[str, Any]", stored).pop(_SOURCE_COLUMN, None)
-            if column.type not in _DECIMAL_HINTS and not (column.narrow or column.wide):
+            if not is_decimal(column.type) and not (column.narrow or column.wide):
                 stored.pop("precision", None)
                 stored.pop("scale", None)
             if column.type != "timestamp":
                 stored.pop("timezone", None)
 
 
+def _type_of(hints: Any) -> DataType:
+    kind = cast("DataType", hints["data_type"])
+    if "precision" in hints and is_decimal(kind):
+        return decimal_type(Digits(hints["precision"], hints.get("scale") or 0))
+    return kind
+
+
 def _is_narrow(hints: Any) -> bool:
-    ours = _DECIMAL_HINTS.get(hints["data_type"])
-    if "precision" not in hints:
-        return False
-    if ours is None:
-        return bool(hints["precision"] < _PRECISIONS.get(hints["data_type"], math.inf))
-    # More digits after the point would be lost by a change.
-    scale = hints.get("scale", 0)
-    return bool(scale <= ours["scale"] and (hints["precision"], scale) != tuple(ours.values()))
+    most = _PRECISIONS.get(hints["data_type"], math.inf)
+    return not is_decimal(hints["data_type"]) and hints.get("precision", most) < most
 
 
 def _is_wide(hints: Any) -> bool:
-    ours = _DECIMAL_HINTS.get(hints["data_type"])
-    if "precision" not in hints:
-        return False
-    if ours is None:
-        return bool(hints["precision"] > _PRECISIONS.get(hints["data_type"], math.inf))
-    scale = hints.get("scale", 0)
-    is_finer = scale > ours["scale"]
-    return bool(is_finer or hints["precision"] - scale > ours["precision"] - ours["scale"])
+    most = _PRECISIONS.get(hints["data_type"], math.inf)
+    return not is_decimal(hints["data_type"]) and hints.get("precision", most) > most
 
 
 def _spelled(hints: Any) -> frozenset[DataType]:
@@ -361,13 +353,13 @@ def _spelled(hints: Any) -> frozenset[DataType]:
 def _hints(column: TableColumn) -> Any:
     hints: dict[str, Any] = {
         "name": column.name,
-        "data_type": column.type,
+        "data_type": plain_type(column.type),
         "nullable": column.nullable,
     }
-    if column.narrow or column.wide or column.naive:
+    if is_decimal(column.type) and (digits := digits_of(column.type)):
+        hints |= digits._asdict()
+    elif column.narrow or column.wide or column.naive:
         hints |= column.limits
-    else:
-        hints |= _DECIMAL_HINTS.get(column.type, {})
     if column.source != column.name:
         hints[_SOURCE_COLUMN] = column.source
     if column.spelled:

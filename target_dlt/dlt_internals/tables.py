@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from dlt.common.normalizers.json.relational import DataItemNormalizer
 
+from target_dlt.messages.digits import is_decimal, plain_type
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -63,6 +65,11 @@ class TableColumn:
     spelled: frozenset[DataType] = frozenset()
     own: bool | None = None
 
+    @property
+    def is_unbound(self) -> bool:
+        """Whether it holds decimals of any number of digits; its type is what it is filled with."""
+        return self.wide and is_decimal(self.type)
+
 
 @dataclass
 class Table:
@@ -95,13 +102,22 @@ class Table:
     contract: Mapping[str, str] = field(default_factory=dict)
     strangers: dict[str, TableColumn] = field(default_factory=dict)
 
-    def of_source(self, source: str, *, variant_type: DataType | None = None) -> TableColumn | None:
-        """Find the column that holds a property, or its values of a variant type."""
+    def of_source(self, source: str) -> TableColumn | None:
+        """Find the column that holds a property."""
         for column in self.columns.values():
-            sought = column.type if column.variant else None
-            if column.source == source and sought == variant_type and not column.own:
+            if column.source == source and not column.variant and not column.own:
                 return column
         return None
+
+    def variants(self, source: str, kind: DataType) -> list[TableColumn]:
+        """Find the columns of the values of a property that are of another type, by that type."""
+        return [
+            column
+            for column in self.columns.values()
+            if column.source == source
+            and column.variant
+            and plain_type(column.type) == plain_type(kind)
+        ]
 
     def of_loader(self, name: str) -> TableColumn | None:
         """Find one of the loader's own columns."""

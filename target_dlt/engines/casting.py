@@ -9,16 +9,41 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from target_dlt.decoding import decode_exactly
+from target_dlt.decoding import decode_exactly, is_exact_double
+from target_dlt.messages.digits import digits_of, is_decimal, joined
 from target_dlt.rows.arrays import ARROW_TYPES
-from target_dlt.rows.values import BIGINT_DIGITS
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from target_dlt.dlt_internals import TableColumn
+    from target_dlt.messages.digits import Digits
     from target_dlt.messages.schema import DataType
     from target_dlt.rows.chunks import Column
 
 EXACT_IN_DOUBLE = 2**53
+_ARROW_INTEGERS = pa.decimal128(19, 0)
+#: Decimal numbers of so many digits are exact in a double.
+_DOUBLE_DIGITS = 15
+#: Digits of Arrow's widest decimals, in which rows wait for a column without a bound.
+_MOST_FILLED = 76
+
+
+def fill(target: TableColumn, kind: DataType) -> bool:
+    """Let a column of decimals without a bound take decimals of any digits.
+
+    Args:
+        target: The column; its type, by which dlt stages rows for it, is made to hold them.
+        kind: The type of the values.
+
+    Returns:
+        Whether it takes them, and is of another type now.
+    """
+    wider = joined((target.type, kind), most=_MOST_FILLED) if target.is_unbound else None
+    if wider in {None, target.type}:
+        return False
+    target.type = wider
+    return True
 
 
 def fitting(column: Column, target: TableColumn, values: pa.ChunkedArray) -> pa.ChunkedArray | None:
@@ -32,19 +57,43 @@ def fitting(column: Column, target: TableColumn, values: pa.ChunkedArray) -> pa.
     Returns:
         Whether each fits; None if all do.
     """
-    most = None
     if (column.type, target.type) == ("bigint", "double"):
-        most = EXACT_IN_DOUBLE
-    elif target.type == "decimal" and target.wide and not target.narrow and target.limits:
-        digits = target.limits["precision"] - target.limits["scale"]
-        own = ARROW_TYPES[column.type]
-        if digits < (BIGINT_DIGITS if column.type == "bigint" else own.precision - own.scale):
-            most = 10**digits - 1
-    if most is None:
+        return _within(values, EXACT_IN_DOUBLE)
+    own, has = digits_of(column.type), digits_of(target.type)
+    if own is None:
         return None
+    if target.type == "double":
+        return _exact_in_double(values, own)
+    if has is None or not is_decimal(target.type) or has.hold(own):
+        return None
+    fits = None
+    if has.whole < own.whole:
+        fits = _within(values, 10**has.whole, including=False)
+    if has.scale < own.scale:
+        cut = pc.round(values, ndigits=has.scale, round_mode="towards_zero")
+        is_short = pc.equal(cut, values)
+        fits = is_short if fits is None else pc.and_(fits, is_short)
+    return None if fits is None or pc.all(fits, min_count=0).as_py() else fits
+
+
+def _within(
+    values: pa.ChunkedArray, most: int, *, including: bool = True
+) -> pa.ChunkedArray | None:
+    """Tell which numbers are not beyond a bound; None if none is."""
+    compare = (pc.greater_equal, pc.less_equal) if including else (pc.greater, pc.less)
     least, greatest = (pa.scalar(bound, values.type) for bound in (-most, most))
-    fits = pc.and_(pc.greater_equal(values, least), pc.less_equal(values, greatest))
+    fits = pc.and_(compare[0](values, least), compare[1](values, greatest))
     return None if pc.all(fits, min_count=0).as_py() else fits
+
+
+def _exact_in_double(values: pa.ChunkedArray, own: Digits) -> pa.ChunkedArray | None:
+    """Tell which decimals come back the same from a double; None if all do."""
+    if own.scale < _DOUBLE_DIGITS:
+        bound = 10 ** min(own.whole, _DOUBLE_DIGITS - own.scale) - 1
+        if _within(values, bound) is None:
+            return None
+    fits = [number is None or is_exact_double(number) for number in values.to_pylist()]
+    return None if all(fits) else pa.chunked_array([pa.array(fits, pa.bool_())])
 
 
 def cast(values: pa.ChunkedArray, kind: DataType, wanted: DataType) -> pa.ChunkedArray:
@@ -53,11 +102,22 @@ def cast(values: pa.ChunkedArray, kind: DataType, wanted: DataType) -> pa.Chunke
         return values
     if (kind, wanted) == ("json", "text"):
         return _plain_strings(values)
-    if (kind, wanted) == ("decimal", "text"):
-        return pc.replace_substring_regex(values.cast(pa.string()), r"\.?0+$", "")
+    if kind == "bigint" and is_decimal(wanted):  # Arrow asks for room for the largest one
+        return values.cast(_ARROW_INTEGERS).cast(ARROW_TYPES[wanted])
+    if is_decimal(kind) and wanted in {"text", "double"}:
+        # Neither does Arrow write all of them plainly, nor read them as the nearest double.
+        texts = [None if number is None else _plain_text(number) for number in values.to_pylist()]
+        written = pa.chunked_array([pa.array(texts, pa.string())])
+        return written.cast(ARROW_TYPES[wanted])
     if (kind, wanted) == ("timestamp", "text"):
         return pc.strftime(values, format="%Y-%m-%dT%H:%M:%SZ")
     return values.cast(ARROW_TYPES[wanted])
+
+
+def _plain_text(number: Decimal) -> str:
+    """Write a number without an exponent, and without zeros at its end."""
+    text = format(number, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _plain_strings(values: pa.ChunkedArray) -> pa.ChunkedArray:

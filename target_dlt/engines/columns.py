@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from target_dlt.dlt_internals import DatabaseException, drop_staging_twin
 from target_dlt.engines.casting import EXACT_IN_DOUBLE
 from target_dlt.engines.stored import StoredTable, fold_of, read_tables
+from target_dlt.messages.digits import digits_of, is_decimal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -27,8 +28,15 @@ class _Dialect:
     """What a database calls types, and how it writes those values as text that a cast does not."""
 
     types: Mapping[DataType, str]
+    decimal: str
     timestamp_as_text: str
     json_as_text: str  # a string in JSON stands in quotes
+
+    def _sql_type(self, kind: DataType) -> str:
+        digits = digits_of(kind)
+        if digits is None or not is_decimal(kind):
+            return self.types[kind]
+        return f"{self.decimal}({digits.precision},{digits.scale})"
 
     def change(self, name: str, column: TableColumn, wider: DataType) -> str:
         """Write the change of a column's type.
@@ -38,12 +46,12 @@ class _Dialect:
             column: The column as it is.
             wider: The type it is to have.
         """
-        wanted = self.types[wider]
+        wanted = self._sql_type(wider)
         value = f"CAST({name} AS {wanted})"
         if (column.type, wider) == ("timestamp", "text"):
             in_utc = name if column.naive else f"{name} AT TIME ZONE 'UTC'"
             value = self.timestamp_as_text.format(in_utc)
-        elif (column.type, wider) == ("decimal", "text"):
+        elif is_decimal(column.type) and wider == "text":
             value = (
                 f"CASE WHEN position('.' IN {value}) > 0 "
                 f"THEN rtrim(rtrim({value}, '0'), '.') ELSE {value} END"
@@ -62,12 +70,11 @@ _DIALECTS = {
         {
             "bigint": "BIGINT",
             "double": "DOUBLE",
-            "decimal": "DECIMAL(38,9)",
-            "wei": "DECIMAL(38,0)",
             "text": "VARCHAR",
             "timestamp": "TIMESTAMP WITH TIME ZONE",
             "time": "TIME",
         },
+        "DECIMAL",
         "strftime({0}, '%Y-%m-%dT%H:%M:%S.%fZ')",
         "CASE json_type({0}) WHEN 'VARCHAR' THEN {0} ->> '$' ELSE CAST({0} AS VARCHAR) END",
     ),
@@ -75,12 +82,11 @@ _DIALECTS = {
         {
             "bigint": "bigint",
             "double": "double precision",
-            "decimal": "numeric(38,9)",
-            "wei": "numeric(38,0)",
             "text": "varchar",
             "timestamp": "timestamp with time zone",
             "time": "time without time zone",
         },
+        "numeric",
         """to_char({0}, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')""",
         "CASE json_typeof(CAST({0} AS json)) WHEN 'string' THEN CAST({0} AS json) #>> '{{}}' "
         "ELSE CAST({0} AS varchar) END",

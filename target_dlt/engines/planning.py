@@ -18,12 +18,13 @@ from target_dlt.dlt_internals import (
     TableColumn,
 )
 from target_dlt.engines.base import StreamLoad
-from target_dlt.engines.casting import cast, fitting, row_ids
+from target_dlt.engines.casting import cast, fill, fitting, row_ids
 from target_dlt.engines.owned import OWN_PREFIX, has_column, own_columns
 from target_dlt.engines.spellings import Spellings
 from target_dlt.engines.stored import check_origin, reconcile
 from target_dlt.errors import LoaderError
-from target_dlt.messages.schema import StreamSchema, fits, wider_type
+from target_dlt.messages.digits import column_type, plain_type
+from target_dlt.messages.schema import StreamSchema, fits, fits_mostly, wider_type
 from target_dlt.rows.chunks import Chunk, Column
 from target_dlt.rows.own import DELETED_AT, VERSION
 from target_dlt.rows.spelling import AMBIGUOUS, speller
@@ -142,7 +143,7 @@ class StreamPlan:
             types |= column.held & AMBIGUOUS
         if types != column.spelled and column.stored and not self.load.replaces:
             of = self._widened.get(column.name, column.type)
-            self._database.respell(self.table, column, speller(types, of=of))
+            self._database.respell(self.table, column, speller(types, of=plain_type(of)))
         column.spelled = frozenset(types)
         return column.name, types
 
@@ -181,19 +182,12 @@ class StreamPlan:
             source = self._spellings(column.name)
             existing = self._of_source(source)
             # Another spelling of a property does not say of which type it is.
-            is_stray = source != column.name and existing and not fits(kind, existing.type)
+            is_stray = source != column.name and existing and not fits_mostly(kind, existing.type)
             column = Column(source, kind, column.variant or bool(is_stray))
         is_key = column.name in self._keys and not column.own
         if existing is not None and (is_key or not column.variant):
-            if _holds(existing, column) and not existing.narrow:
-                existing.held.add(column.type)
+            if self._takes(existing, column, is_key=is_key):
                 return existing
-            may_widen = self._on_type_change == "widen" or (is_key and not existing.stored)
-            # Of a key there is no column beside; what no schema says is as its values are.
-            may_be_text = is_key and (column.variant or column.name not in self.load.schema.columns)
-            for wider in _wider_types(existing, column, may_be_text) if may_widen else ():
-                if self._widen(existing, wider):
-                    return existing
             if is_key:
                 raise LoaderError(
                     f"stream {self.table.stream!r}: key {column.name!r} is now {column.type}, "
@@ -206,10 +200,30 @@ class StreamPlan:
                 f"{column.type}, which its column does not hold, and on_type_change is 'error'"
             )
         variant_type: DataType | None = column.type if is_variant else None
-        found = self.table.of_source(column.name, variant_type=variant_type) if is_variant else None
-        if found is not None and found.narrow and not self._widen(found, found.type):
-            found = None
-        return found or self._add(column, variant_type)
+        for found in self.table.variants(column.name, column.type) if is_variant else ():
+            if fits(column.type, found.type) and not found.narrow:
+                return found
+            wider = wider_type(found.type, column.type) or found.type
+            if fits(column.type, wider) and self._widen(found, wider):
+                return found
+        return self._add(column, variant_type)
+
+    def _takes(self, existing: TableColumn, column: Column, *, is_key: bool) -> bool:
+        """Tell whether a property's column takes a chunk's; it is widened if that is needed."""
+        if fill(existing, column.type):
+            self._database.drop_staging(self.table)
+        if _holds(existing, column) and not existing.narrow:
+            existing.held.add(plain_type(column.type))
+            return True
+        may_widen = self._on_type_change == "widen" or (is_key and not existing.stored)
+        # Of a key there is no column beside; what no schema says is as its values are.
+        may_be_text = is_key and (column.variant or column.name not in self.load.schema.columns)
+        wider_types = _wider_types(existing, column, may_be_text) if may_widen else ()
+        if any(self._widen(existing, wider) for wider in wider_types):
+            return True
+        # Numbers of too many digits are set aside one by one.
+        is_odd = existing.other or existing.narrow or column.variant
+        return not is_odd and fits_mostly(column.type, existing.type)
 
     def _of_source(self, source: str) -> TableColumn | None:
         found = self.table.of_source(source)
@@ -263,7 +277,9 @@ class StreamPlan:
                 name,
             )
         is_variant = variant_type is not None
-        added = TableColumn(name, column.type, column.name, variant=is_variant, stored=False)
+        added = TableColumn(
+            name, column_type(column.type), column.name, variant=is_variant, stored=False
+        )
         if column.own or (name.startswith(OWN_PREFIX) and not is_variant):
             added.own = column.own
         self.table.columns[name] = added
@@ -276,7 +292,7 @@ class StreamPlan:
                 return False
             LOGGER.info("stream %r: column %r is now %s", self.table.stream, column.name, wider)
             self._widened[column.name] = column.type
-        column.held.add(column.type)
+        column.held.add(plain_type(column.type))
         column.type, column.narrow = wider, False
         return True
 
@@ -316,7 +332,7 @@ class StreamPlan:
             values = pc.if_else(fits_in, values, null)
         values = cast(values, column.type, target.type)
         if types := self._spellers.get(target.name):
-            spell = speller(types, of=column.type)
+            spell = speller(types, of=plain_type(column.type))
             texts = (text and spell(text) for text in values.to_pylist())
             values = pa.chunked_array([pa.array(texts, pa.string())])
         yield target.name, values

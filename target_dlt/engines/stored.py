@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from target_dlt.dlt_internals import LOAD_ID, PARENT_ID, ROW_ID, TableColumn
 from target_dlt.errors import LoaderError
-from target_dlt.rows.values import DECIMAL_PRECISION, DECIMAL_SCALE
+from target_dlt.messages.digits import Digits, decimal_type, is_decimal, plain_type
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -27,10 +27,6 @@ JOIN information_schema.tables t USING (table_catalog, table_schema, table_name)
 WHERE c.table_catalog = current_database() AND c.table_schema = %s
 ORDER BY c.table_name, c.ordinal_position
 """
-_DECIMALS: Mapping[tuple[int, int], DataType] = {
-    (DECIMAL_PRECISION, 0): "wei",
-    (DECIMAL_PRECISION, DECIMAL_SCALE): "decimal",
-}
 
 
 @dataclass(frozen=True)
@@ -158,8 +154,6 @@ _ARROW_TYPES = (
 _ENUM = re.compile(r"ENUM\(|USER-DEFINED$")
 _DECIMAL = re.compile(r"DECIMAL\(|numeric$")
 _MICROSECONDS = 6
-#: Digits of our decimals after and before the point.
-_SCALE, _DIGITS = DECIMAL_SCALE, DECIMAL_PRECISION - DECIMAL_SCALE
 #: How a database finds a name that is quoted.
 _FOLDS: Mapping[str, Callable[[str], str]] = {"duckdb": str.lower}
 
@@ -251,14 +245,7 @@ def _arrow_column(kind: pa.DataType, *, nullable: bool) -> StoredColumn:
 def _decimal(precision: int | None, scale: int | None) -> _SqlType:
     if precision is None or scale is None:  # PostgreSQL's numeric without a bound
         return _SqlType("decimal", wide=True)
-    if own := _DECIMALS.get((precision, scale)):
-        return _SqlType(own)
-    limits = {"precision": precision, "scale": scale}
-    digits = precision - scale
-    # Of one with more digits after the point, each value is compared with those before it.
-    is_narrow = scale < _SCALE or (scale == _SCALE and digits < _DIGITS)
-    is_wide = scale > _SCALE or digits > _DIGITS
-    return _SqlType("decimal", narrow=is_narrow, wide=is_wide, limits=limits)
+    return _SqlType(decimal_type(Digits(precision, scale)))
 
 
 def check_origin(stream: str, table: Table, stored: StoredTable) -> None:
@@ -320,7 +307,7 @@ def reconcile(table: Table, stored: StoredTable) -> bool:
         if found is None:
             column.stored, table.is_incomplete, was_wrong = False, True, True
         else:
-            is_as_known = column.type == found.type or column.type in found.also
+            is_as_known = _is_known_as(column.type, found)
             was_wrong |= not is_as_known or found.narrow != column.narrow
             _take_over(column, found)
     names = {*map(stored.fold, table.columns), LOAD_ID, ROW_ID}
@@ -328,7 +315,7 @@ def reconcile(table: Table, stored: StoredTable) -> bool:
         if name in names:
             continue
         owner, _, variant_type = name.rpartition("__v_")
-        is_variant = owner in stored.columns and variant_type == found.type
+        is_variant = owner in stored.columns and variant_type == plain_type(found.type or "text")
         known = table.columns.get(owner)
         source = (known.source if known else owner) if is_variant else name
         column = TableColumn(name, "text", source, variant=is_variant, nullable=found.nullable)
@@ -340,12 +327,18 @@ def reconcile(table: Table, stored: StoredTable) -> bool:
     return was_wrong
 
 
+def _is_known_as(kind: DataType, found: StoredColumn) -> bool:
+    """Tell whether a column is of the type that the schema says; one without a bound is of any."""
+    is_unbound = found.type == "decimal" and found.wide and is_decimal(kind)
+    return kind == found.type or kind in found.also or is_unbound
+
+
 def _take_over(column: TableColumn, found: StoredColumn) -> None:
     if found.type is None:
         column.other = found.sql_type
-    elif found.type != column.type and column.type not in found.also:
+    elif not _is_known_as(column.type, found):
         # Such as one that was widened in a load which ended before the schema was stored.
-        column.held.add(column.type)
+        column.held.add(plain_type(column.type))
         column.type = found.type
     column.narrow, column.wide, column.naive = found.narrow, found.wide, found.naive
     column.limits = dict(found.limits)

@@ -15,7 +15,7 @@ Alternative = tuple[str, JSONSchema]
 
 _DEEPEST = 20
 #: Keywords that say more of a type.
-_DETAILS = frozenset({"format", "properties", "items", "maximum"})
+_DETAILS = frozenset({"format", "properties", "items", "maximum", "multipleOf"})
 #: Keywords whose values are no schemas.
 _VALUES = frozenset({"const", "default", "enum", "examples"})
 #: Keywords whose values are schemas by name.

@@ -8,9 +8,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from target_dlt.decoding import BIGINT
+from target_dlt.messages import digits
+from target_dlt.messages.digits import (
+    column_type,
+    decimal_type,
+    declared,
+    digits_of,
+    is_decimal,
+    is_number,
+    joined,
+    number_type,
+)
 from target_dlt.messages.json_schema import JSONSchema, alternatives, properties_of, told_of
 
 if TYPE_CHECKING:
@@ -18,24 +29,20 @@ if TYPE_CHECKING:
 
     from target_dlt.names import Path
 
-DataType = Literal[
-    "bigint", "double", "decimal", "wei", "bool", "text", "timestamp", "date", "time", "json"
-]
+DataType: TypeAlias = digits.DataType
 
-_SCALARS: Mapping[str, DataType] = {"integer": "bigint", "number": "double", "boolean": "bool"}
+_SCALARS: Mapping[str, DataType] = {"boolean": "bool"}
 _FORMATS: Mapping[str, DataType] = {
     "date-time": "timestamp",
     "date": "date",
     "time": "time",
-    "singer.decimal": "decimal",
-    "x-singer.decimal": "decimal",
 }
+_DEFAULT_SCALE = 9
+_DECIMAL_FORMATS = ("singer.decimal", "x-singer.decimal")
 
 # What an existing column of another type holds exactly as it is.
 _FITTING = {
     ("bigint", "double"),
-    ("bigint", "decimal"),
-    ("bigint", "wei"),
     ("date", "timestamp"),
 }
 
@@ -163,15 +170,36 @@ def _common_type(found: set[DataType]) -> DataType:
     if found == {"text", "timestamp"} or len(found) == 1:
         # anyOf [date-time, string] is how taps say "a timestamp, I believe".
         return "timestamp" if "timestamp" in found else found.pop()
-    for numbers in ({"bigint", "double"}, {"bigint", "decimal"}, {"bigint", "wei"}):
-        if found == numbers:
-            return (found - {"bigint"}).pop()
-    return "decimal" if found <= {"bigint", "double", "decimal", "wei"} else "text"
+    if "double" in found:  # any number: whatever others say of theirs
+        found = {kind for kind in found if not is_number(kind)}
+    if found <= {"bigint", "double"}:
+        return "double"
+    if not all(kind == "double" or digits_of(kind) for kind in found):
+        return "text"
+    return _common_decimal(found)
+
+
+def _common_decimal(found: set[DataType]) -> DataType:
+    exact = found - {"double"}
+    if "double" not in found:
+        common = joined(exact) or "decimal"
+        own = digits_of(common)
+        is_sent = own and all(kind == "bigint" or is_number(kind) for kind in found)
+        return number_type(own) if own and is_sent else common
+    # Others may be any number: so there are never fewer digits after the point than by default.
+    is_finer = any((own := digits_of(kind)) and own.scale > _DEFAULT_SCALE for kind in exact)
+    return joined([*exact, "decimal"]) or (joined(exact) if is_finer else None) or "decimal"
 
 
 def _one_type(name: str, schema: Mapping[str, Any]) -> DataType:
+    text_format = schema.get("format")
+    if name in {"string", "number"} and text_format in _DECIMAL_FORMATS:
+        own = declared(schema)
+        return decimal_type(own) if own else "decimal"
+    if name == "number":
+        own = declared({"multipleOf": schema.get("multipleOf")})
+        return number_type(own) if own else "double"
     if name == "string":
-        text_format = schema.get("format")
         return _FORMATS.get(text_format, "text") if isinstance(text_format, str) else "text"
     if name == "integer":
         most = schema.get("maximum")
@@ -182,7 +210,9 @@ def _one_type(name: str, schema: Mapping[str, Any]) -> DataType:
 
 def wider_type(existing: DataType, wanted: DataType) -> DataType | None:
     """Find the type an existing column can be altered to without losing a value, if any."""
-    return wanted if wanted != existing and fits(existing, wanted) else None
+    if wanted != existing and fits(existing, wanted):
+        return column_type(wanted)
+    return joined((existing, wanted)) if is_decimal(existing) or is_decimal(wanted) else None
 
 
 def fits(wanted: DataType, existing: DataType) -> bool:
@@ -190,4 +220,17 @@ def fits(wanted: DataType, existing: DataType) -> bool:
 
     A bigint in a double column fits up to 2**53 only; the caller sets larger ones aside.
     """
-    return existing in (wanted, "text") or (wanted, existing) in _FITTING
+    if existing in (wanted, "text") or (wanted, existing) in _FITTING:
+        return True
+    has, needed = digits_of(existing), digits_of(wanted)
+    return is_decimal(existing) and bool(has and needed and has.hold(needed))
+
+
+def fits_mostly(wanted: DataType, existing: DataType) -> bool:
+    """Tell whether an existing column can take numbers all the same; some may be set aside.
+
+    Which, is told value by value.
+    """
+    if existing == "double" and is_number(wanted):
+        return True
+    return fits(wanted, existing) or (is_decimal(existing) and digits_of(wanted) is not None)

@@ -11,9 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from target_dlt.decoding import decode_exactly
+from target_dlt.messages.digits import MOST_DIGITS, digits_of
+from target_dlt.rows.of_types import DECIMALS, OfTypes
 from target_dlt.rows.values import (
-    DECIMAL_PRECISION,
-    DECIMAL_SCALE,
     MisfitError,
     parse_date,
     parse_decimal,
@@ -27,20 +27,35 @@ if TYPE_CHECKING:
 
     from target_dlt.messages.schema import DataType
 
-ARROW_TYPES: Mapping[DataType, pa.DataType] = {
-    "bigint": pa.int64(),
-    "double": pa.float64(),
-    "decimal": pa.decimal128(DECIMAL_PRECISION, DECIMAL_SCALE),
-    "wei": pa.decimal128(DECIMAL_PRECISION, 0),
-    "bool": pa.bool_(),
-    "text": pa.string(),
-    "timestamp": pa.timestamp("us", "UTC"),
-    "date": pa.date32(),
-    "time": pa.time64("us"),
-    "json": pa.string(),
-}
+# As many digits as Arrow's wider decimals have, for columns of others that hold more than ours.
+_MOST_WIDE_DIGITS = 76
+
+
+def _arrow_decimal(kind: DataType) -> pa.DataType:
+    digits = digits_of(kind)
+    assert digits is not None  # noqa: S101 (it is a type of decimals)
+    if digits.precision <= MOST_DIGITS:
+        return pa.decimal128(*digits)
+    return pa.decimal256(min(digits.precision, _MOST_WIDE_DIGITS), digits.scale)
+
+
+ARROW_TYPES: Mapping[DataType, pa.DataType] = OfTypes(
+    {
+        "bigint": pa.int64(),
+        "double": pa.float64(),
+        "decimal": _arrow_decimal("decimal"),
+        "wei": _arrow_decimal("wei"),
+        "bool": pa.bool_(),
+        "text": pa.string(),
+        "timestamp": pa.timestamp("us", "UTC"),
+        "date": pa.date32(),
+        "time": pa.time64("us"),
+        "json": pa.string(),
+    },
+    _arrow_decimal,
+)
 # Numbers with a fraction are kept as text until they are known to fit; JSON for good.
-RAW: frozenset[DataType] = frozenset({"double", "decimal", "wei", "json"})
+RAW: frozenset[DataType] = DECIMALS.union(("double", "json"))
 NULL = msgspec.Raw(b"null")
 # Up to this many characters, every decimal number without an exponent is an exact double.
 _SAFE_DIGITS = 15
@@ -88,12 +103,19 @@ def _build_double(raws: Sequence[Any]) -> Built:
     return _build_each(raws, parse_double, "double")
 
 
-def _build_decimal(raws: Sequence[Any]) -> Built:
-    return _build_each(raws, lambda text: parse_decimal(text, DECIMAL_SCALE), "decimal")
+def _build_decimals(kind: DataType) -> Callable[[Sequence[Any]], Built]:
+    digits = digits_of(kind)
+    assert digits is not None  # noqa: S101 (it is a type of decimals)
+    fraction = rf"(\.[0-9]{{1,{digits.scale}}})?" if digits.scale else ""
+    plain = rf'^"?-?[0-9]{{1,{digits.whole}}}{fraction}"?$'
 
+    def build(raws: Sequence[Any]) -> Built:
+        texts, _ = _build_json(raws)
+        if digits.whole and pc.all(pc.match_substring_regex(texts, plain), min_count=0).as_py():
+            return pc.utf8_trim(texts, '"').cast(ARROW_TYPES[kind]), {}
+        return _build_each(raws, lambda text: parse_decimal(text, digits), kind)
 
-def _build_wei(raws: Sequence[Any]) -> Built:
-    return _build_each(raws, lambda text: parse_decimal(text, 0), "wei")
+    return build
 
 
 def _build_each(raws: Sequence[Any], parse: Callable[[bytes], Any], kind: DataType) -> Built:
@@ -138,25 +160,37 @@ def _build_temporal(
     return build
 
 
-BUILDERS: Mapping[DataType, Callable[[list[Any]], Built]] = {
+_BUILDERS: Mapping[DataType, Callable[[list[Any]], Built]] = {
     "bigint": _build_plain("bigint"),
     "bool": _build_plain("bool"),
     "text": _build_plain("text"),
     "json": _build_json,
     "double": _build_double,
-    "decimal": _build_decimal,
-    "wei": _build_wei,
+    "decimal": _build_decimals("decimal"),
+    "wei": _build_decimals("wei"),
     "timestamp": _build_temporal("timestamp", parse_timestamp),
     "date": _build_temporal("date", parse_date),
     "time": _build_temporal("time", parse_time, castable=False),
 }
+BUILDERS: Mapping[DataType, Callable[[list[Any]], Built]] = OfTypes(_BUILDERS, _build_decimals)
+
+
+def _check_decimals(kind: DataType) -> Callable[[Any], object]:
+    digits = digits_of(kind)
+    assert digits is not None  # noqa: S101 (it is a type of decimals)
+    return lambda raw: parse_decimal(bytes(raw), digits)
+
+
 # What a key's text must pass beyond JSON's own types; None of these is parsed while decoding.
-KEY_CHECKS: Mapping[DataType, Callable[[Any], object]] = {
-    "json": bytes,
-    "double": lambda raw: parse_double(bytes(raw)),
-    "decimal": lambda raw: parse_decimal(bytes(raw), DECIMAL_SCALE),
-    "wei": lambda raw: parse_decimal(bytes(raw), 0),
-    "timestamp": parse_timestamp,
-    "date": parse_date,
-    "time": parse_time,
-}
+KEY_CHECKS: Mapping[DataType, Callable[[Any], object]] = OfTypes(
+    {
+        "json": bytes,
+        "double": lambda raw: parse_double(bytes(raw)),
+        "decimal": _check_decimals("decimal"),
+        "wei": _check_decimals("wei"),
+        "timestamp": parse_timestamp,
+        "date": parse_date,
+        "time": parse_time,
+    },
+    _check_decimals,
+)

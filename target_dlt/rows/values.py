@@ -14,12 +14,14 @@ from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
 from target_dlt.decoding import BIGINT, as_utf8, decode_exactly, is_exact_double, to_json
+from target_dlt.messages.digits import Digits, is_decimal, plain_type
 
 if TYPE_CHECKING:
     from target_dlt.messages.schema import DataType
 
 DECIMAL_SCALE = 9
 DECIMAL_PRECISION = 38
+_DEFAULT = Digits(DECIMAL_PRECISION, DECIMAL_SCALE)
 BIGINT_DIGITS = 19
 _MICROSECOND_DIGITS = 6
 #: The space before an offset, as in `2026-01-31 10:42:16 +00:00`.
@@ -50,16 +52,16 @@ def _infer_number(value: int | Decimal) -> DataType:
         return "wei" if abs(value) < 10**DECIMAL_PRECISION else "text"
     if is_exact_double(value):
         return "double"
-    return "decimal" if _is_exact_decimal(value, DECIMAL_SCALE) else "text"
+    return "decimal" if _is_exact_decimal(value, _DEFAULT) else "text"
 
 
-def _is_exact_decimal(number: Decimal, scale: int) -> bool:
-    if not number.is_finite():
-        return False
+def _is_exact_decimal(number: Decimal, column: Digits) -> bool:
+    if not number or not number.is_finite():
+        return not number
     _, digits, exponent = number.as_tuple()
     significant = "".join(map(str, digits)).rstrip("0")
     exponent = int(exponent) + len(digits) - len(significant)
-    return -exponent <= scale and len(significant) + exponent <= DECIMAL_PRECISION - scale
+    return -exponent <= column.scale and len(significant) + exponent <= column.whole
 
 
 def to_field(kind: DataType, value: Any) -> Any:
@@ -79,7 +81,7 @@ def to_field(kind: DataType, value: Any) -> Any:
     is_number = isinstance(value, (int, float, Decimal)) and not isinstance(value, bool)
     is_text = isinstance(value, str)
     field: Any
-    if kind == "json" or (kind in {"decimal", "wei"} and (is_number or is_text)):
+    if kind == "json" or (is_decimal(kind) and (is_number or is_text)):
         field = to_json(value)
     elif kind == "text":
         field = as_utf8(value) if is_text else to_json(value).decode()
@@ -125,7 +127,7 @@ def beyond(kind: DataType, value: Any) -> Any:
             return int(value)
     elif kind == "double" and is_number:
         return value
-    elif kind == "decimal" and (is_number or isinstance(value, str)):
+    elif plain_type(kind) == "decimal" and (is_number or isinstance(value, str)):
         try:
             if Decimal(value).is_finite():
                 return value
@@ -162,7 +164,7 @@ def parse_double(text: bytes) -> float:
     return float(number)
 
 
-def parse_decimal(text: bytes, scale: int) -> Decimal:
+def parse_decimal(text: bytes, column: Digits) -> Decimal:
     """Read the JSON text of a decimal column: a number, or a string that holds one."""
     written = decode_exactly(text) if text.startswith(b'"') else text.decode()
     # Decimal takes 1_000 and the digits of other scripts, too.
@@ -172,7 +174,7 @@ def parse_decimal(text: bytes, scale: int) -> Decimal:
         number = Decimal(written)
     except InvalidOperation:
         raise MisfitError from None
-    if not _is_exact_decimal(number, scale):
+    if not _is_exact_decimal(number, column):
         raise MisfitError
     return number
 
