@@ -66,9 +66,10 @@ class DatasetSchema:
         has_case: Whether the database tells upper from lower case in names.
         file_format: In which format files are loaded, where that decides about columns.
         table_format: Format of the tables, where the destination has several.
+        longest_description: How many characters a description may have.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913
         self,
         schema: Schema,
         *,
@@ -76,9 +77,11 @@ class DatasetSchema:
         has_case: bool = False,
         file_format: str | None = None,
         table_format: str | None = None,
+        longest_description: int = 10_000,
     ) -> None:
         self._schema = schema
         self._as_text = as_text
+        self.longest_description = longest_description
         hints = {"file_format": file_format, "table_format": table_format}
         self._hints = {name: value for name, value in hints.items() if value}
         self.spelling = Spelling(schema.naming, has_case=has_case)
@@ -220,7 +223,16 @@ class DatasetSchema:
             format=self._schema.tables[name].get("table_format"),
             is_new=False,
             contract=cast("Any", self._schema.resolve_contract_settings_for_table(name)),
+            descriptions=self._descriptions(name),
         )
+
+    def _descriptions(self, name: str) -> dict[str, str]:
+        known = self._schema.tables[name]
+        prefix = self._schema._dlt_tables_prefix  # noqa: SLF001
+        # Those of its own columns dlt writes by itself, where it writes any.
+        of_data = {c: v for c, v in known["columns"].items() if not c.startswith(prefix)}
+        named: dict[str, Any] = {"": known, **of_data}
+        return {key: str(said) for key in named if (said := named[key].get("description"))}
 
     def _own_variants(self, columns: Mapping[str, TableColumn]) -> None:
         """Find the properties of variant columns that dlt's own pipelines made."""
@@ -305,6 +317,10 @@ class DatasetSchema:
             )
         if table.parent is None or table.stream != table.name:
             partial[_SOURCE_TABLE] = table.stream
+        for name, text in table.descriptions.items():
+            described = partial["columns"].get(name) if name else partial
+            if described is not None:
+                described["description"] = text
         partial.update(self._hints)
         partial["x-normalizer"] = {"seen-data": True}
         self._schema.update_table(partial, normalize_identifiers=False)

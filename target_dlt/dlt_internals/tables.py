@@ -89,6 +89,8 @@ class Table:
             `data_type`.
         strangers: Columns that the database has and the schema does not, by name; a property whose
             column should have that name takes it over.
+        descriptions: What is said of the table, by an empty name, and of columns, by theirs.
+        redescribed: The names of those of which something else was said before.
     """
 
     name: str
@@ -101,6 +103,19 @@ class Table:
     is_incomplete: bool = False
     contract: Mapping[str, str] = field(default_factory=dict)
     strangers: dict[str, TableColumn] = field(default_factory=dict)
+    descriptions: dict[str, str] = field(default_factory=dict)
+    redescribed: set[str] = field(default_factory=set)
+
+    def describe(self, name: str, text: str) -> None:
+        """Say what is in the table, or in a column of it.
+
+        Args:
+            name: The column; empty for the table.
+            text: What is said.
+        """
+        if self.descriptions.get(name) != text:
+            self.descriptions[name] = text
+            self.redescribed.add(name)
 
     def of_source(self, source: str) -> TableColumn | None:
         """Find the column that holds a property."""

@@ -22,12 +22,13 @@ from target_dlt.dlt_internals import (
     types_not_taken,
 )
 from target_dlt.engines.columns import SqlColumns
+from target_dlt.engines.descriptions import Comments
 from target_dlt.engines.stored import StoredTable, read_arrow
 from target_dlt.errors import LoaderError
 from target_dlt.rows.arrays import ARROW_TYPES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Sequence
 
     from target_dlt.dlt_internals import Pipeline, Table, TableColumn
     from target_dlt.engines.base import TableFormat
@@ -45,9 +46,11 @@ class Storage(ABC):
         merges: Whether rows can be replaced by key.
         as_text: Types whose values are loaded into columns of text.
         has_case: Whether names differ by case.
+        longest_description: How many characters a description may have.
     """
 
     merges = True
+    longest_description = 1_000  # BigQuery takes no more
     as_text: Collection[DataType] = ()
 
     def __init__(self, pipeline: Pipeline, schema_name: str) -> None:
@@ -60,6 +63,9 @@ class Storage(ABC):
 
     def add_columns(self, table: Table) -> None:  # noqa: B027 (dlt itself does it in most)
         """Add the new columns of a table before rows come, where dlt does not do so in time."""
+
+    def comment(self, tables: Sequence[Table]) -> None:  # noqa: B027 (few have comments)
+        """Write the descriptions of tables and columns as comments, where dlt does not."""
 
     def stored(self, table: str) -> StoredTable | None:  # noqa: ARG002
         """See `planning.Database`."""
@@ -155,10 +161,16 @@ class _Sql(Storage):
         super().__init__(pipeline, schema_name)
         kind = pipeline.destination.destination_type.rpartition(".")[2]
         self._columns = SqlColumns(kind, self._client)
+        self._comments = Comments(kind)
+        if self._comments.are_known:
+            self.longest_description = 10_000
         as_text = types_not_taken(pipeline.destination, ARROW_TYPES, "parquet")
         if kind == "sqlalchemy":  # it would encode JSON given as text a second time
             as_text.add("json")
         self.as_text = as_text
+
+    def comment(self, tables: Sequence[Table]) -> None:
+        self._comments.write(self._client, tables)
 
     def stored(self, table: str) -> StoredTable | None:
         return self._columns.stored(table)

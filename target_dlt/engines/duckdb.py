@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -20,6 +21,7 @@ from target_dlt.dlt_internals import (
 )
 from target_dlt.engines.columns import SqlColumns
 from target_dlt.engines.connecting import connect, told
+from target_dlt.engines.descriptions import Comments
 from target_dlt.engines.planning import StreamPlan, plan_nested
 from target_dlt.engines.spellings import StreamTables
 from target_dlt.engines.stored import json_columns
@@ -76,6 +78,7 @@ class DuckDBEngine:
         self._on_wait = on_wait
         self._known: dict[str, tuple[DatasetSchema, Mapping[str, StoredTable]]] = {}
         self._tables = StreamTables()
+        self._comments: dict[str, Comments] = {}
 
     @property
     def place(self) -> str:
@@ -150,6 +153,9 @@ class DuckDBEngine:
         for dataset, found in columns.items():
             dataset.apply()
             found.forget()
+            tables = [t for w, _ in writers if w.dataset is dataset for t in w.tables]
+            comments = self._comments.setdefault(dataset.dataset_name, Comments("duckdb"))
+            comments.write(partial(nullcontext, dataset.client), tables)
         connection = main.connection
         load_id = new_load_id()
         self._load_ids.append(load_id)

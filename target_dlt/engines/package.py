@@ -175,6 +175,7 @@ class PackageEngine:
             has_case=self._storage.has_case,
             file_format=_FILE_FORMAT,
             table_format=self._table_format,
+            longest_description=self._storage.longest_description,
         )
         self._storage.forget()
         self._tables.know(loads)
@@ -201,6 +202,7 @@ class PackageEngine:
             )
         self._emit = None
         self._load_ids += info.loads_ids if info else []
+        self._storage.comment([plan.table for plan in plans])
         for plan in plans:
             self._remove_gone(plan)
 

@@ -19,6 +19,7 @@ from target_dlt.dlt_internals import (
 )
 from target_dlt.engines.base import StreamLoad
 from target_dlt.engines.casting import cast, fill, fitting, row_ids
+from target_dlt.engines.descriptions import describe, schema_of_list
 from target_dlt.engines.owned import OWN_PREFIX, has_column, own_columns
 from target_dlt.engines.spellings import Spellings
 from target_dlt.engines.stored import check_origin, reconcile
@@ -128,6 +129,7 @@ class StreamPlan:
         if rules.load_method != "append-only":
             found = (column for column in sources if column is not None)
             self._spellers.update(self._spelled(column) for column in found)
+        describe(self.table, load.schema, dataset.longest_description)
         dataset.stage(self.table)
 
     def _spelled(self, column: TableColumn) -> tuple[str, set[DataType]]:
@@ -380,8 +382,15 @@ def plan_nested(
         columns: dict[str, DataType] = {}
         if own.keys and (table.is_new or table.of_source(ROOT_ID)):
             columns[ROOT_ID] = "text"  # where dlt's merges look for it
+        document, properties = schema_of_list(own.load.schema, path)
         schema = StreamSchema(
-            own.load.schema.stream, columns, (), keeps_unknown=True, ids=(ROW_ID, ROOT_ID)
+            own.load.schema.stream,
+            columns,
+            keys=(),
+            keeps_unknown=True,
+            document=document,
+            properties=properties,
+            ids=(ROW_ID, ROOT_ID),
         )
         load = StreamLoad(schema, own.load.nested[path])
         plans.append(StreamPlan(dataset, database, load, rules, table))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     import duckdb
 
-    from target_dlt.dlt_internals import Dataset
+    from target_dlt.dlt_internals import Dataset, Table
     from target_dlt.engines.base import Rules
     from target_dlt.engines.columns import SqlColumns
     from target_dlt.engines.planning import StreamPlan
@@ -36,7 +36,7 @@ class StreamWriter:
     def __init__(
         self, dataset: Dataset, plan: StreamPlan, nested: Sequence[StreamPlan], rules: Rules
     ) -> None:
-        self._dataset = dataset
+        self.dataset = dataset
         self._plan = plan
         self._nested_plans = nested
         self._nested_tables = dataset.schema.nested_tables(plan.table.name)
@@ -44,8 +44,13 @@ class StreamWriter:
         self._target = dataset.qualified(plan.table.name)
 
     @property
+    def tables(self) -> list[Table]:
+        """The tables that are written to."""
+        return [plan.table for plan in (self._plan, *self._nested_plans)]
+
+    @property
     def _connection(self) -> duckdb.DuckDBPyConnection:
-        return self._dataset.connection
+        return self.dataset.connection
 
     def check(self, columns: SqlColumns) -> None:
         """See, in the transaction, that the tables are as the rows were made for.
@@ -70,7 +75,7 @@ class StreamWriter:
                 # An index of a file that was just opened is first used by a condition. Until then a
                 # row cannot be replaced under a unique one: its old entry would stand in the way.
                 self._connection.execute(
-                    f"SELECT 1 FROM {self._dataset.qualified(table)} WHERE rowid >= 0 LIMIT 1"  # noqa: S608
+                    f"SELECT 1 FROM {self.dataset.qualified(table)} WHERE rowid >= 0 LIMIT 1"  # noqa: S608
                 ).fetchall()
         if load.replaces:
             self._delete("")
@@ -111,7 +116,7 @@ class StreamWriter:
         for table, parent in self._nested_tables:
             with self._registered(_GONE, gone[parent]):
                 gone[table] = self._deleted_ids(
-                    f'DELETE FROM {self._dataset.qualified(table)} t USING "{_GONE}" g '  # noqa: S608
+                    f'DELETE FROM {self.dataset.qualified(table)} t USING "{_GONE}" g '  # noqa: S608
                     f"WHERE t.{quote(PARENT_ID)} = g.id RETURNING t.{quote(ROW_ID)}"
                 )
 
@@ -126,7 +131,7 @@ class StreamWriter:
         columns = ", ".join(map(quote, names))
         with self._registered(_ITEMS, batch):
             self._connection.execute(
-                f"INSERT INTO {self._dataset.qualified(plan.table.name)} ({columns}) "  # noqa: S608
+                f"INSERT INTO {self.dataset.qualified(plan.table.name)} ({columns}) "  # noqa: S608
                 f'SELECT {columns} FROM "{_ITEMS}" WHERE {quote(ROOT_ID)} IN '
                 f"(SELECT {quote(ROW_ID)} FROM {self._target} WHERE {quote(LOAD_ID)} = ?)",
                 [load_id],

@@ -204,10 +204,10 @@ def test_what_the_table_has_decides(tmp_path: Path, engine: str, on_type_change:
         load(path, sent, engine=engine, on_type_change=on_type_change)
         found, kinds = read(path, "t", "id")
         for row, cells in zip(rows, found, strict=True):
-            for column in names:
+            for column, made in names.items():
                 text = row[column]
                 value = text.strip('"') if text.startswith('"') else Decimal(text)
-                check_cell(column, value, cells, kinds, (column, names[column]))
+                check_cell(column, value, cells, kinds, (column, made))
     # A column of doubles stays one, and has what it had before there were decimals.
     assert kinds["cents_0"] == "DOUBLE"
     assert [cells["cents_0"] for cells in found] == [19.99, -0.1, None, 1000.0, 0.0]
