@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 from target_dlt.errors import LoaderError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 #: Schemas and catalogs that DuckDB keeps for itself.
 _OF_DUCKDB = frozenset({"information_schema", "pg_catalog", "system", "temp"})
 _MAIN = "main"
 # A pipeline of dlt has a folder of its name, which it wants to be one on every system.
 _LONGEST_FOLDER = 255
+_SPELLED_ALIKE = re.compile(r"_?[a-z][a-z0-9]*(?:_[a-z0-9]+)*")
 _NO_FOLDER = re.compile(r"con|prn|aux|nul|(?:com|lpt)[0-9]", re.IGNORECASE)
 
 
@@ -56,6 +57,25 @@ def refuse_reserved(schema: str, setting: str) -> None:
             f"wrong settings: {setting!r} is {schema!r}, which DuckDB keeps for itself: "
             "choose another"
         )
+
+
+def refuse_other_spellings(schemas: Iterable[str]) -> None:
+    """Refuse names of datasets that dlt's naming conventions spell otherwise.
+
+    dlt looks for a dataset before it knows by which one its names are made.
+
+    Args:
+        schemas: The names as they were given.
+
+    Raises:
+        LoaderError: If there is one.
+    """
+    for schema in schemas:
+        if not _SPELLED_ALIKE.fullmatch(schema):
+            raise LoaderError(
+                f"wrong settings: with 'naming_convention', the name of a schema is of lower case "
+                f"letters, digits and single underscores, which {schema!r} is not"
+            )
 
 
 def refuse_name_of_file(schema: str, stem: str) -> None:

@@ -39,8 +39,14 @@ from target_dlt.location import (
 )
 from target_dlt.messages.lines import SingerLineReader
 from target_dlt.setting_errors import explain
-from target_dlt.settings import COMMON, DLT, DUCKDB
-from target_dlt.settled_names import pipeline_name, refuse_name_of_file, refuse_reserved
+from target_dlt.settings import COMMON, DUCKDB
+from target_dlt.settings_of_dlt import DLT
+from target_dlt.settled_names import (
+    pipeline_name,
+    refuse_name_of_file,
+    refuse_other_spellings,
+    refuse_reserved,
+)
 from target_dlt.shaping.flattening import FlatteningOptions
 from target_dlt.shaping.lanes import Shaping
 from target_dlt.shaping.metadata import SDK, STITCH, RowMetadata
@@ -245,6 +251,7 @@ class DatasetTarget(Target):
                 table_format=table_format,
                 rules=self._rules(),
                 temp_dir=self._temp_dir(),
+                convention=self.config.get("naming_convention"),
             )
 
         return make
@@ -311,6 +318,8 @@ class TargetDuckDB(DatasetTarget):
             LOGGER.warning(note)
         name = pipeline_name(self.config, location.stem)
         datasets = dataset_names(self.config)
+        if self.config.get("naming_convention"):
+            refuse_other_spellings([datasets.default, *datasets.mapping.values()])
         settings = self.config.get("settings") or {}
         if settings or self.config["storage_version"] != STORAGE_VERSION:
             from target_dlt.engines.connecting import check_settings  # noqa: PLC0415 (imports dlt)
@@ -329,6 +338,7 @@ class TargetDuckDB(DatasetTarget):
                 settings={"memory_limit": self.config["memory_limit"], **settings},
                 rules=self._rules(),
                 on_wait=on_wait,
+                convention=self.config.get("naming_convention"),
             )
 
         return make
@@ -372,6 +382,8 @@ class TargetDlt(DatasetTarget):
                 f'{name}: {", ".join(missing)} not installed: pip install "tap-cloudapis[{extra}]"'
             )
         dataset_name = self.config["default_target_schema"]
+        if self.config.get("naming_convention"):
+            refuse_other_spellings([dataset_name])
         if name == "duckdb":
             refuse_reserved(dataset_name, "default_target_schema")
         destination_config = self.config.get("destination_config") or {}

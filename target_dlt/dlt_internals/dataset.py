@@ -27,6 +27,7 @@ from dlt.pipeline.state_sync import (
     state_doc,
 )
 
+from target_dlt.dlt_internals.conventions import convention_of, new_schema, settle
 from target_dlt.dlt_internals.schema import DatasetSchema
 from target_dlt.dlt_internals.tables import ROW_ID
 from target_dlt.dlt_internals.telling import told_of_dataset
@@ -48,6 +49,10 @@ class Dataset:
         pipeline_name: Name under which dlt finds state and schema again.
         dataset_name: Name by which the state calls the dataset.
         schema_name: Name of the DuckDB schema the tables are in, if it is another.
+        convention: The naming convention of a new dataset; None for dlt's default.
+
+    Raises:
+        LoaderError: If dlt cannot go on with it, or its names are made by another convention.
     """
 
     def __init__(
@@ -56,7 +61,9 @@ class Dataset:
         pipeline_name: str,
         dataset_name: str,
         schema_name: str | None = None,
+        convention: str | None = None,
     ) -> None:
+        self._convention = convention
         self.pipeline_name = pipeline_name
         self.dataset_name = dataset_name
         self._schema_name = schema_name or dataset_name
@@ -80,10 +87,13 @@ class Dataset:
             bump_pipeline_state_version_if_modified(state)  # the first change is version 1
         state.setdefault("_local", {})
         name = state.get("default_schema_name") or self._schema.name
-        if stored := self._stored_schema(name):
+        stored = self._stored_schema(name)
+        other = stored or self._stored_schema(None)
+        convention = settle(self._convention, other, self.dataset_name)
+        if stored and convention == convention_of(stored):
             self._use(Schema.from_stored_schema(stored))
-        elif name != self._schema.name:
-            self._use(Schema(name))
+        elif convention or name != self._schema.name:
+            self._use(new_schema(name, convention))
         self._schema.update_table(pipeline_state_table(add_dlt_id=True))
         return state
 
@@ -93,7 +103,7 @@ class Dataset:
         except DatabaseUndefinedRelation:
             return None
 
-    def _stored_schema(self, name: str) -> Any:
+    def _stored_schema(self, name: str | None) -> Any:
         try:
             info = self._client.get_stored_schema(name)
         except DatabaseUndefinedRelation:

@@ -52,10 +52,16 @@ class Spelling:
 
 
 class Naming:
-    """The names that dlt gives to nested columns and tables."""
+    """The names that dlt gives to nested columns and tables.
 
-    def __init__(self) -> None:
-        self._naming: Any = Schema("naming").naming
+    Args:
+        naming: The dataset's naming convention; None for dlt's default.
+    """
+
+    def __init__(self, naming: Any = None) -> None:
+        # What is cut off tells names apart.
+        found = Schema("naming").naming if naming is None else type(naming)(max_length=None)
+        self._naming: Any = found
 
     def _part(self, key: str, normalize: Callable[[str], str]) -> str:
         return normalize(key) if key.strip() else str(DataItemNormalizer.EMPTY_KEY_IDENTIFIER)

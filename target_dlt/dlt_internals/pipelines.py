@@ -19,11 +19,17 @@ from dlt.common.schema.utils import (
     normalize_schema_name,
 )
 
+from target_dlt.dlt_internals.conventions import (
+    convention_of,
+    new_schema,
+    newest_schema,
+    settle,
+)
 from target_dlt.dlt_internals.dataset import log_no_lookups
 from target_dlt.storage_version import STORAGE_VERSION
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from dlt.common.destination import Destination
     from dlt.common.destination.client import WithStateSync
@@ -37,7 +43,11 @@ _STORAGE = "storage_compatibility_version"
 
 
 def open_pipeline(
-    name: str, destination: Destination[Any, Any], dataset_name: str, folder: FilePath
+    name: str,
+    destination: Destination[Any, Any],
+    dataset_name: str,
+    folder: FilePath,
+    convention: str | None = None,
 ) -> tuple[Pipeline, str]:
     """Make a pipeline in a folder of its own, with state and schema as the destination has them.
 
@@ -49,9 +59,13 @@ def open_pipeline(
         destination: Where the dataset is.
         dataset_name: Its name.
         folder: Where the pipeline works; empty.
+        convention: The naming convention of a new dataset; None for dlt's default.
 
     Returns:
         The pipeline, and the name of the schema among its `schemas`.
+
+    Raises:
+        LoaderError: If the names of the dataset are made by another convention.
     """
     log_no_lookups()
     pipeline = dlt.pipeline(
@@ -60,15 +74,20 @@ def open_pipeline(
     _make_duckdb_file(pipeline)
     pipeline.run()  # without data: restores, once for all later runs
     restored = cast("str | None", pipeline.default_schema_name)
-    if restored:
-        return pipeline, restored
-    schema_name = normalize_schema_name(name)
+    schema_name = restored or normalize_schema_name(name)
     schemas = cast("LiveSchemaStorage", pipeline.schemas)
     with Container().injectable_context(destination.capabilities()):
-        # Known before the client is made: dlt would call a schema of its own by the name as it is.
-        schemas.set_live_schema(Schema(schema_name))
-        if stored := _stored_schema(pipeline, schema_name):
-            schemas.set_live_schema(stored)
+        if not restored:
+            # Known before the client is made: dlt would call a schema of its own by the name as it
+            # is.
+            schemas.set_live_schema(Schema(schema_name))
+        stored = schemas[schema_name].to_dict() if restored else _stored(pipeline, schema_name)
+        other = stored or _stored(pipeline, schema_name, newest=True)
+        settled = settle(convention, other, dataset_name)
+        if not stored or settled != convention_of(stored):
+            schemas.set_live_schema(new_schema(schema_name, settled))
+        elif not restored:
+            schemas.set_live_schema(Schema.from_stored_schema(cast("Any", stored)))
     return pipeline, schema_name
 
 
@@ -219,10 +238,13 @@ def open_table(client: Any, table_format: Any, name: str) -> Any:
     return client.load_open_table(table_format, name)
 
 
-def _stored_schema(pipeline: Pipeline, name: str) -> Schema | None:
+def _stored(pipeline: Pipeline, name: str, *, newest: bool = False) -> Mapping[str, Any] | None:
+    """Read a schema as the destination has it; the newest may be of another pipeline."""
     try:
         with pipeline.destination_client(name) as client:
+            if newest:
+                return newest_schema(client)
             info = cast("WithStateSync", client).get_stored_schema(name)
     except DestinationUndefinedEntity:
         return None
-    return Schema.from_stored_schema(json.loads(info.schema)) if info else None
+    return cast("Mapping[str, Any]", json.loads(info.schema)) if info else None

@@ -135,7 +135,7 @@ class DatasetSchema:
             array: What they are called there; see `names.source_of`.
             in_use: What the other arrays of these rows are called.
         """
-        key = Naming().list_key(path_of(array))
+        key = Naming(self._schema.naming).list_key(path_of(array))
         wanted = str(self._schema.naming.shorten_fragments(parent, key))
         owners = {
             str(table["name"]): str(table.get(_SOURCE_ARRAY, key))
@@ -184,7 +184,7 @@ class DatasetSchema:
                 f"stream {stream!r}: table {name!r} is merged by dlt's strategy {strategy!r}, "
                 "whose ids of rows are hashes; nesting 'tables' cannot go on with it"
             )
-        return KnownTables(name, dict(self._json_columns(name, ())))
+        return KnownTables(name, dict(self._json_columns(name, ())), self._schema.naming)
 
     def _json_columns(self, name: str, path: Path) -> Iterator[tuple[Path, frozenset[str]]]:
         columns = self._schema.tables.get(name, {}).get("columns", {})

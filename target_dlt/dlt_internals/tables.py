@@ -153,7 +153,9 @@ class KnownTables:
     Attributes:
         name: Name of the stream's table.
         json_columns: By path of table, the names of columns in which JSON stays as it is.
+        naming: The dataset's naming convention; None for dlt's default.
     """
 
     name: str
     json_columns: Mapping[Path, frozenset[str]] = field(default_factory=dict)
+    naming: Any = None

@@ -57,6 +57,7 @@ class DuckDBEngine:
         settings: What to SET on the connection.
         rules: What to do with rows and columns that are there.
         on_wait: Called again and again while the file is in use; may raise to give up.
+        convention: dlt's naming convention of new datasets; None for dlt's default.
     """
 
     def __init__(  # noqa: PLR0913
@@ -68,6 +69,7 @@ class DuckDBEngine:
         settings: Mapping[str, Any],
         rules: Rules,
         on_wait: Callable[[], None],
+        convention: str | None = None,
     ) -> None:
         self._location = location
         self._names = names
@@ -76,6 +78,7 @@ class DuckDBEngine:
         self._rules = rules
         self._load_ids: list[str] = []
         self._on_wait = on_wait
+        self._convention = convention
         self._known: dict[str, tuple[DatasetSchema, Mapping[str, StoredTable]]] = {}
         self._tables = StreamTables()
         self._comments: dict[str, Comments] = {}
@@ -121,7 +124,9 @@ class DuckDBEngine:
             final = normalize_dataset_name(name)
             if final not in opened:
                 schema = self._schema_in(connection, final)
-                opened[final] = Dataset(connection, self._pipeline_name, final, schema)
+                opened[final] = Dataset(
+                    connection, self._pipeline_name, final, schema, self._convention
+                )
             return opened[final]
 
         try:

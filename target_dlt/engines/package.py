@@ -96,6 +96,7 @@ class PackageEngine:
         table_format: Format of the tables, where the destination has several; None for its own.
         rules: What to do with rows and columns that are there.
         temp_dir: Where to keep the run's folder; None for the system's place.
+        convention: dlt's naming convention of a new dataset; None for dlt's default.
 
     Raises:
         LoaderError: If there is no such destination, or it cannot be reached.
@@ -111,6 +112,7 @@ class PackageEngine:
         table_format: TableFormat | None,
         rules: Rules,
         temp_dir: Path | None,
+        convention: str | None = None,
     ) -> None:
         self._rules = rules
         self._table_format = table_format
@@ -125,7 +127,11 @@ class PackageEngine:
         when_completed(found, self._on_completed)
         with self._errors():
             self._pipeline, self._schema_name = open_pipeline(
-                pipeline_name, found, dataset_name, Path(self._folder.name, "pipelines")
+                pipeline_name,
+                found,
+                dataset_name,
+                Path(self._folder.name, "pipelines"),
+                convention,
             )
             self._storage = storage_of(self._pipeline, self._schema_name, table_format)
             self._completed = self._storage.completed_loads()

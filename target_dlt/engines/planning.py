@@ -250,9 +250,10 @@ class StreamPlan:
         reserved = () if column.own else self._own
         spelled = column.name if column.own else self._spellings.spelled(column.name)
         name = self._dataset.column_name(self.table, column.name, spelled, variant_type, reserved)
-        stranger = None if column.own else self.table.strangers.pop(name, None)
+        key = self._dataset.spelling.cased(name)
+        stranger = None if column.own else self.table.strangers.pop(key, None)
         if stranger is not None:
-            self.table.columns[name] = replace(
+            self.table.columns[stranger.name] = replace(
                 stranger, source=column.name, variant=variant_type is not None
             )
             return self._column_for(column)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -43,6 +43,7 @@ class StoredColumn:
         also: Other types whose values are kept in it in the same form.
         nullable: Whether it takes NULL.
         has_default: Whether it is filled in where a row names no value for it.
+        name: As the database spells it.
     """
 
     sql_type: str
@@ -54,6 +55,7 @@ class StoredColumn:
     also: frozenset[DataType] = frozenset()
     nullable: bool = True
     has_default: bool = False
+    name: str = ""
 
 
 @dataclass(frozen=True)
@@ -172,7 +174,8 @@ def read_tables(kind: str, sql: Any) -> dict[str, StoredTable]:
     columns: dict[str, dict[str, StoredColumn]] = {}
     kinds: dict[str, str] = {}
     for table, name, *found, table_kind in sql.execute_sql(_COLUMNS, sql.dataset_name):
-        columns.setdefault(fold(table), {})[fold(name)] = _column(_TYPES[kind], *found)
+        column = replace(_column(_TYPES[kind], *found), name=name)
+        columns.setdefault(fold(table), {})[fold(name)] = column
         kinds[fold(table)] = table_kind
     return {table: StoredTable(found, kinds[table], fold) for table, found in columns.items()}
 
@@ -311,17 +314,20 @@ def reconcile(table: Table, stored: StoredTable) -> bool:
             was_wrong |= not is_as_known or found.narrow != column.narrow
             _take_over(column, found)
     names = {*map(stored.fold, table.columns), LOAD_ID, ROW_ID}
-    for name, found in stored.columns.items():
-        if name in names:
+    for key, found in stored.columns.items():
+        if key in names:
             continue
+        name = found.name or key
         owner, _, variant_type = name.rpartition("__v_")
-        is_variant = owner in stored.columns and variant_type == plain_type(found.type or "text")
+        is_variant = stored.fold(owner) in stored.columns and variant_type == plain_type(
+            found.type or "text"
+        )
         known = table.columns.get(owner)
         source = (known.source if known else owner) if is_variant else name
         column = TableColumn(name, "text", source, variant=is_variant, nullable=found.nullable)
         _take_over(column, found)
         if is_known or found.has_default or column.other:
-            table.strangers[name] = column
+            table.strangers[key] = column
         else:
             table.columns[name] = column
     return was_wrong

@@ -100,7 +100,7 @@ class Unnester:
     """
 
     def __init__(self, schema: StreamSchema, known: KnownTables) -> None:
-        naming = Naming()
+        naming = Naming(known.naming)
         # A key is compared as a whole, so it stays one column.
         keys = {naming.column((key,)) for key in schema.keys if schema.columns.get(key) == "json"}
         kept = known.json_columns.get((), frozenset()) | keys
