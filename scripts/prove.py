@@ -84,6 +84,10 @@ PROOFS = (
         "uv run scripts/dlt_versions.py",
     ),
     Proof(
+        *("ducklake", "5 min", "the loader holds on DuckLake, with the DuckDB that has it"),
+        "uv run scripts/ducklake.py",
+    ),
+    Proof(
         *("kills", "10 min", "target-duckdb, killed at any moment, loses and doubles nothing"),
         "KILL_TRIALS=50 scripts/test tests/loader/test_kills.py",
     ),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from target_dlt.dlt_internals import DatabaseException, drop_staging_twin
 from target_dlt.engines.casting import EXACT_IN_DOUBLE
-from target_dlt.engines.stored import StoredTable, fold_of, read_tables
+from target_dlt.engines.stored import READABLE, StoredTable, fold_of, read_tables
 from target_dlt.messages.digits import digits_of, is_decimal
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ class SqlColumns:
 
     def stored(self, table: str) -> StoredTable | None:
         """Read what the database has of a table; see `planning.Database`."""
-        if self._dialect is None:
+        if self._kind not in READABLE:
             return None
         return self.tables.get(fold_of(self._kind)(table), StoredTable())
 

@@ -26,14 +26,16 @@ _UNIONS = ("allOf", "anyOf", "oneOf")
 #: The key under which an array has its items, if these are arrays.
 _LIST = "list"
 #: What comments there are: the name of a table, of a column or NULL, and the text.
-_COMMENTS = {
-    "duckdb": """
+_OF_DUCKDB = """
 SELECT table_name, NULL, comment FROM duckdb_tables()
 WHERE database_name = current_database() AND schema_name = %s AND comment IS NOT NULL
 UNION ALL
 SELECT table_name, column_name, comment FROM duckdb_columns()
 WHERE database_name = current_database() AND schema_name = %s AND comment IS NOT NULL
-""",
+"""
+_COMMENTS = {
+    "duckdb": _OF_DUCKDB,
+    "ducklake": _OF_DUCKDB,
     "postgres": """
 SELECT c.relname, a.attname, d.description
 FROM pg_description d

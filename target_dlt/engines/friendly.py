@@ -13,6 +13,7 @@ from target_dlt.dlt_internals import (
     ConfigurationException,
     MissingDependencyException,
 )
+from target_dlt.engines.ducklake import missing_extension
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -76,7 +77,7 @@ class Explainer:
         told = first_line(chain[-1])
         if _SAME_NAME in told:
             return f"{told}; file and schema cannot be called alike: choose another name for one"
-        return of_newer_duckdb(chain[-1]) or told
+        return missing_extension(chain[-1]) or of_newer_duckdb(chain[-1]) or told
 
     def missing_package(self) -> str:
         """Say what to install for it."""

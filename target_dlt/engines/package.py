@@ -29,6 +29,7 @@ from target_dlt.dlt_internals import (
     when_completed,
 )
 from target_dlt.engines.destinations import CannotChangeRowsError, quoted_list, storage_of
+from target_dlt.engines.ducklake import DUCKLAKE, with_extensions
 from target_dlt.engines.friendly import Explainer
 from target_dlt.engines.owned import gone_where
 from target_dlt.engines.planning import StreamPlan
@@ -123,6 +124,8 @@ class PackageEngine:
         self._tables = StreamTables()
         self._emit: Callable[[], None] | None = None
         self._folder = TemporaryDirectory(prefix="target-dlt-", dir=temp_dir)
+        if destination == DUCKLAKE:
+            config = with_extensions(config)
         found = destination_of(destination, config, self._explain)
         when_completed(found, self._on_completed)
         with self._errors():

@@ -145,6 +145,8 @@ _TYPES: Mapping[str, Mapping[str, _SqlType]] = {
         ),
     },
 }
+#: Databases whose columns are read; a lake of DuckDB's has its types.
+READABLE: Mapping[str, str] = {"duckdb": "duckdb", "ducklake": "duckdb", "postgres": "postgres"}
 _ARROW_TYPES = (
     (pa.types.is_boolean, _SqlType("bool")),
     (pa.types.is_string, _SqlType("text")),
@@ -157,14 +159,14 @@ _ENUM = re.compile(r"ENUM\(|USER-DEFINED$")
 _DECIMAL = re.compile(r"DECIMAL\(|numeric$")
 _MICROSECONDS = 6
 #: How a database finds a name that is quoted.
-_FOLDS: Mapping[str, Callable[[str], str]] = {"duckdb": str.lower}
+_FOLDS: Mapping[str, Callable[[str], str]] = {"duckdb": str.lower, "ducklake": str.lower}
 
 
 def read_tables(kind: str, sql: Any) -> dict[str, StoredTable]:
     """Read the columns of all tables of a dataset.
 
     Args:
-        kind: dlt's name of the database: duckdb or postgres.
+        kind: dlt's name of the database: one of `READABLE`.
         sql: dlt's open SQL client of the dataset.
 
     Returns:
@@ -174,7 +176,7 @@ def read_tables(kind: str, sql: Any) -> dict[str, StoredTable]:
     columns: dict[str, dict[str, StoredColumn]] = {}
     kinds: dict[str, str] = {}
     for table, name, *found, table_kind in sql.execute_sql(_COLUMNS, sql.dataset_name):
-        column = replace(_column(_TYPES[kind], *found), name=name)
+        column = replace(_column(_TYPES[READABLE[kind]], *found), name=name)
         columns.setdefault(fold(table), {})[fold(name)] = column
         kinds[fold(table)] = table_kind
     return {table: StoredTable(found, kinds[table], fold) for table, found in columns.items()}
