@@ -22,7 +22,7 @@ DataType = Literal[
 MOST_DIGITS = 38
 #: Where nobody says how many digits are before the point, there must be room for these.
 _LEAST_WHOLE = 9
-_DECIMALS = frozenset({"decimal", "wei"})
+_NAMES_OF_DECIMALS = frozenset({"decimal", "wei"})
 _NUMBER = "number"
 _WRITTEN = re.compile(rf"(?:decimal|{_NUMBER})\((\d+),(\d+)\)")
 
@@ -48,7 +48,7 @@ _NAMED: Mapping[str, Digits] = {
     "decimal": Digits(MOST_DIGITS, 9),
     "wei": Digits(MOST_DIGITS, 0),
 }
-_NAMES = {digits: name for name, digits in _NAMED.items() if name in _DECIMALS}
+_NAMES = {digits: name for name, digits in _NAMED.items() if name in _NAMES_OF_DECIMALS}
 
 
 def plain_type(kind: DataType) -> DataType:
@@ -74,7 +74,7 @@ def number_type(digits: Digits) -> DataType:
 
 def is_decimal(kind: DataType) -> bool:
     """Tell whether a type is one of decimals."""
-    return plain_type(kind) in _DECIMALS
+    return plain_type(kind) in _NAMES_OF_DECIMALS
 
 
 def digits_of(kind: DataType) -> Digits | None:
@@ -148,3 +148,12 @@ def _places(step: Any) -> int | None:
     if not number.is_finite() or number <= 0:
         return None
     return max(0, -int(number.normalize().as_tuple().exponent))
+
+
+#: All types of decimals that values here have: quicker to look into than the type's text.
+DECIMALS: frozenset[DataType] = frozenset(
+    make(Digits(precision, scale))
+    for make in (decimal_type, number_type)
+    for precision in range(1, MOST_DIGITS + 1)
+    for scale in range(precision + 1)
+)

@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from target_dlt.decoding import decode_exactly
-from target_dlt.messages.digits import MOST_DIGITS, digits_of
-from target_dlt.rows.of_types import DECIMALS, OfTypes
+from target_dlt.messages.digits import DECIMALS, MOST_DIGITS, digits_of
+from target_dlt.rows.of_types import OfTypes
 from target_dlt.rows.values import (
     MisfitError,
     parse_date,

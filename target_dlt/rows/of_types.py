@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from target_dlt.messages.digits import MOST_DIGITS, Digits, decimal_type, is_decimal, number_type
+from target_dlt.messages.digits import is_decimal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -12,14 +12,6 @@ if TYPE_CHECKING:
     from target_dlt.messages.schema import DataType
 
 Made = TypeVar("Made")
-
-#: All types of decimals that values here have.
-DECIMALS: frozenset[DataType] = frozenset(
-    make(Digits(precision, scale))
-    for make in (decimal_type, number_type)
-    for precision in range(1, MOST_DIGITS + 1)
-    for scale in range(precision + 1)
-)
 
 
 class OfTypes(dict["DataType", Made]):

@@ -14,7 +14,7 @@ from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
 from target_dlt.decoding import BIGINT, as_utf8, decode_exactly, is_exact_double, to_json
-from target_dlt.messages.digits import Digits, is_decimal, plain_type
+from target_dlt.messages.digits import DECIMALS, Digits, plain_type
 
 if TYPE_CHECKING:
     from target_dlt.messages.schema import DataType
@@ -81,7 +81,7 @@ def to_field(kind: DataType, value: Any) -> Any:
     is_number = isinstance(value, (int, float, Decimal)) and not isinstance(value, bool)
     is_text = isinstance(value, str)
     field: Any
-    if kind == "json" or (is_decimal(kind) and (is_number or is_text)):
+    if kind == "json" or (kind in DECIMALS and (is_number or is_text)):
         field = to_json(value)
     elif kind == "text":
         field = as_utf8(value) if is_text else to_json(value).decode()
