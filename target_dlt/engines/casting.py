@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from target_dlt.decoding import decode_exactly
-from target_dlt.rows.arrays import ARROW_TYPES
+from target_dlt.rows.arrays import ARROW_TYPES, whole
 from target_dlt.rows.values import BIGINT_DIGITS
 
 if TYPE_CHECKING:
@@ -21,16 +21,15 @@ if TYPE_CHECKING:
 EXACT_IN_DOUBLE = 2**53
 
 
-def fitting(column: Column, target: TableColumn, values: pa.ChunkedArray) -> pa.ChunkedArray | None:
-    """Tell which numbers a column holds exactly.
+def bound_of(column: Column, target: TableColumn) -> int | None:
+    """Answer the greatest number, of either sign, of which all below are held exactly.
 
     Args:
         column: What the values are.
         target: The column; by its type it holds them, or nearly all of them.
-        values: The numbers.
 
     Returns:
-        Whether each fits; None if all do.
+        The number; None if all values of the type are held.
     """
     most = None
     if (column.type, target.type) == ("bigint", "double"):
@@ -40,8 +39,17 @@ def fitting(column: Column, target: TableColumn, values: pa.ChunkedArray) -> pa.
         own = ARROW_TYPES[column.type]
         if digits < (BIGINT_DIGITS if column.type == "bigint" else own.precision - own.scale):
             most = 10**digits - 1
-    if most is None:
-        return None
+    return most
+
+
+def fitting(values: pa.ChunkedArray, most: int) -> pa.ChunkedArray | None:
+    """Tell which numbers are within a bound; None if all are.
+
+    Args:
+        values: The numbers, with or without their gaps; see `whole`.
+        most: The greatest one, of either sign.
+    """
+    values = whole(values)
     least, greatest = (pa.scalar(bound, values.type) for bound in (-most, most))
     fits = pc.and_(pc.greater_equal(values, least), pc.less_equal(values, greatest))
     return None if pc.all(fits, min_count=0).as_py() else fits
