@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from target_dlt.decoding import as_utf8, decode_exactly
@@ -95,8 +96,9 @@ class Load:
         self._policy = CommitPolicy(options.batch_size_rows)
         self._state = StateKeeper()
         self._unsealed_bytes = 0
+        self._untaken_bytes = 0
         self._commit_bytes = 0
-        self._quarantine = quarantine.Quarantine()
+        self._quarantine = quarantine.Quarantine(partial(self._spool.add, quarantine.PLACE))
         self._refused = 0
         self._rows: Counter[str] = Counter()
         self._engine: Engine | None = None
@@ -130,9 +132,8 @@ class Load:
 
     def _set_aside(self, stream: str, number: int, error: BadRecordError, record: Any) -> None:
         self._policy.add(1, 0)
-        self._quarantine.add(stream, number, error.message, record)
-        self._refused += 1
-        LOGGER.warning("%s; kept in table %r", error, quarantine.SCHEMA.stream)
+        self._refused += 1  # first: a signal may come as soon as it is told
+        self._quarantine.add(stream, number, error, record)
 
     def message(self, message: Message) -> None:
         """Take any message but a RECORD.
@@ -248,19 +249,27 @@ class Load:
         self._unsealed_bytes += read_bytes
         self._commit_bytes += read_bytes
         self._policy.add(0, read_bytes)
+        self._untaken_bytes += read_bytes
         if self._unsealed_bytes >= self.chunk_bytes:
             self._seal_all()
+        elif self._untaken_bytes >= _MEBIBYTE:
+            for stream in self._lanes:
+                self._take_chunks(stream)
+            self._untaken_bytes = 0
 
     def _seal_all(self) -> None:
         for stream in self._lanes:
             self._seal(stream)
-        self._unsealed_bytes = 0
+        self._quarantine.seal()
+        self._unsealed_bytes = self._untaken_bytes = 0
 
     def _seal(self, stream: str) -> None:
-        lane = self._lanes[stream]
-        lane.seal()
-        for chunk in lane.take_chunks():
-            self._policy.add(len(chunk.table), 0)
+        self._lanes[stream].seal()
+        self._take_chunks(stream)
+
+    def _take_chunks(self, stream: str) -> None:
+        for chunk in self._lanes[stream].take_chunks():
+            self._policy.add(chunk.size, 0)
             self._spool.add(stream, chunk)
 
     def finish(self) -> None:
@@ -292,7 +301,7 @@ class Load:
         """How many records were taken since the last commit."""
         kept = [chunk for stream in self._lanes for chunk in self._spool.chunks(stream)]
         unsealed = sum(lane.records for lane in self._lanes.values())
-        return sum(len(chunk.table) for chunk in kept) + unsealed + self._refused
+        return sum(chunk.size for chunk in kept) + unsealed + self._refused
 
     def discard(self) -> None:
         """Drop what is not committed, temporary files too."""
@@ -301,7 +310,7 @@ class Load:
             self._engine.discard()
 
     def _has_rows(self) -> bool:
-        return bool(self._quarantine) or any(map(self._spool.chunks, self._lanes))
+        return any(map(self._spool.chunks, [quarantine.PLACE, *self._lanes]))
 
     def _commit(self) -> None:
         started = time.monotonic()
@@ -320,7 +329,7 @@ class Load:
             or stream in self._new_schemas
             or stream in self._activations
         ]
-        if refused := self._quarantine.take():
+        if refused := self._spool.chunks(quarantine.PLACE):
             loads.append(StreamLoad(quarantine.SCHEMA, refused))
         self.is_committing = True
         try:
@@ -334,7 +343,7 @@ class Load:
     def _account(self, loads: Sequence[StreamLoad], seconds: float) -> None:
         rows = 0
         for load in loads:
-            count = sum(len(chunk.table) for chunk in load.chunks)
+            count = sum(chunk.size for chunk in load.chunks)
             self._rows[load.schema.stream] += count
             rows += count
         LOGGER.info(

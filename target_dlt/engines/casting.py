@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from target_dlt.decoding import decode_exactly, is_exact_double
 from target_dlt.messages.digits import digits_of, is_decimal, joined
-from target_dlt.rows.arrays import ARROW_TYPES
+from target_dlt.rows.arrays import ARROW_TYPES, whole
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -46,26 +46,35 @@ def fill(target: TableColumn, kind: DataType) -> bool:
     return True
 
 
+def takes_all(column: Column, target: TableColumn) -> bool:
+    """Tell whether a column holds all values of a chunk's exactly, by their types."""
+    if (column.type, target.type) == ("bigint", "double"):
+        return False
+    own, has = digits_of(column.type), digits_of(target.type)
+    if own is None or target.type == "double":
+        return own is None
+    return has is None or not is_decimal(target.type) or has.hold(own)
+
+
 def fitting(column: Column, target: TableColumn, values: pa.ChunkedArray) -> pa.ChunkedArray | None:
     """Tell which numbers a column holds exactly.
 
     Args:
         column: What the values are.
         target: The column; by its type it holds them, or nearly all of them.
-        values: The numbers.
+        values: The numbers, with or without their gaps; see `whole`.
 
     Returns:
         Whether each fits; None if all do.
     """
-    if (column.type, target.type) == ("bigint", "double"):
-        return _within(values, EXACT_IN_DOUBLE)
+    if takes_all(column, target):
+        return None
+    values = whole(values)
     own, has = digits_of(column.type), digits_of(target.type)
-    if own is None:
-        return None
-    if target.type == "double":
-        return _exact_in_double(values, own)
-    if has is None or not is_decimal(target.type) or has.hold(own):
-        return None
+    if column.type == "bigint" and target.type == "double":
+        return _within(values, EXACT_IN_DOUBLE)
+    if own is None or has is None:
+        return None if own is None else _exact_in_double(values, own)
     fits = None
     if has.whole < own.whole:
         fits = _within(values, 10**has.whole, including=False)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from target_dlt.engines.friendly import first_line, of_newer_duckdb
+from target_dlt.engines.friendly import first_line, hint_of_memory, of_newer_duckdb
 from target_dlt.errors import LoaderError
 
 if TYPE_CHECKING:
@@ -72,7 +72,8 @@ def connect(
 
 def told(error: Exception, location: Location) -> str:
     """Say in one line, without secrets, what went wrong."""
-    return of_newer_duckdb(error) or location.without_secrets(first_line(error))
+    told = location.without_secrets(first_line(error))
+    return of_newer_duckdb(error) or told + hint_of_memory(error)
 
 
 def _set_up(

@@ -77,13 +77,24 @@ class Explainer:
         told = first_line(chain[-1])
         if _SAME_NAME in told:
             return f"{told}; file and schema cannot be called alike: choose another name for one"
-        return missing_extension(chain[-1]) or of_newer_duckdb(chain[-1]) or told
+        known = missing_extension(chain[-1]) or of_newer_duckdb(chain[-1])
+        return known or told + hint_of_memory(chain[-1])
 
     def missing_package(self) -> str:
         """Say what to install for it."""
         extra = EXTRAS.get(self._needs)
         package = f"tap-cloudapis[{extra}]" if extra else f"dlt[{self._needs}]"
         return f'a package is not installed: pip install "{package}"'
+
+
+def hint_of_memory(error: BaseException) -> str:
+    """Say what to do if DuckDB has too little memory; else nothing."""
+    if "Out of Memory Error" not in str(error):
+        return ""
+    return (
+        ": raise its memory_limit (within a transaction, DuckDB needs up to 1 MB for each column "
+        "of a table)"
+    )
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

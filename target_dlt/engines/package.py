@@ -279,10 +279,9 @@ class PackageEngine:
     def _resource(self, plan: StreamPlan, folder: Path) -> Any:
         def files() -> Iterator[Any]:
             load_id = dlt.current.load_package_state()["load_id"]
-            rows = self._rows(plan, load_id)
             path = folder / f"{plan.table.name}.parquet"
-            pq.write_table(rows, path)
-            yield dlt.mark.with_file_import(str(path), "parquet", len(rows))
+            count = self._write_rows(plan, load_id, path)
+            yield dlt.mark.with_file_import(str(path), "parquet", count)
 
         disposition: Literal["merge", "append", "replace"]
         disposition = "merge" if self._merges(plan) else "append"
@@ -290,22 +289,28 @@ class PackageEngine:
             disposition = "replace"
         return dlt.resource(files, name=plan.table.name, write_disposition=disposition)
 
-    def _rows(self, plan: StreamPlan, load_id: str) -> pa.Table:
-        """Make the rows of a file, with every column: a row is replaced as a whole."""
-        batch = plan.batch(plan.load.chunks)
+    def _write_rows(self, plan: StreamPlan, load_id: str, path: Path) -> int:
+        """Write a file of rows, with every column: a row is replaced as a whole; count them."""
+        last = None
         if self._merges(plan):
-            batch = _last_of_each_key(batch, plan.keys)
-        present = set(batch.column_names)
-        arrays = {
-            column.name: batch[column.name]
-            if column.name in present
-            else pa.nulls(len(batch), ARROW_TYPES[column.type])
-            for column in plan.table.columns.values()
-            if not column.other
-        }
-        arrays[LOAD_ID] = pa.repeat(pa.scalar(load_id), len(batch))
-        arrays[ROW_ID] = batch[ROW_ID]
-        return pa.table(arrays)
+            last = _last_of_each_key(plan.rows.key_rows(plan.load.chunks))
+        known = (column for column in plan.table.columns.values() if not column.other)
+        columns = [(column.name, ARROW_TYPES[column.type]) for column in known]
+        schema = pa.schema([*columns, (LOAD_ID, pa.string()), (ROW_ID, pa.string())])
+        done = count = 0
+        with pq.ParquetWriter(path, schema) as writer:
+            for batch in plan.rows.batches(plan.load.chunks):
+                rows = batch if last is None else batch.filter(last.slice(done, len(batch)))
+                done += len(batch)
+                count += len(rows)
+                present = {name: rows[name] for name in rows.column_names}
+                present[LOAD_ID] = pa.repeat(pa.scalar(load_id), len(rows))
+                arrays = [
+                    present[name] if name in present else pa.nulls(len(rows), kind)
+                    for name, kind in zip(schema.names, schema.types, strict=True)
+                ]
+                writer.write_table(pa.table(arrays, schema=schema))
+        return count
 
     def _has_gone(self, plan: StreamPlan) -> bool:
         """Whether rows are to be removed or marked after the package is loaded."""
@@ -376,11 +381,16 @@ def _state_resource(state: Any) -> Any:
     return dlt.resource(keep, name="_singer_state")
 
 
-def _last_of_each_key(rows: pa.Table, keys: Sequence[str]) -> pa.Table:
-    names = [f"k{number}" for number in range(len(keys))]
+def _last_of_each_key(rows: pa.Table) -> pa.Array | None:
+    """Tell which rows are the last of their key; None if all are.
+
+    Args:
+        rows: Their keys.
+    """
+    names = [f"k{number}" for number in range(len(rows.column_names))]
     order = pa.array(range(len(rows)), pa.int64())
-    keyed = rows.select(list(keys)).rename_columns(names).append_column("order", order)
+    keyed = rows.rename_columns(names).append_column("order", order)
     last = keyed.group_by(names).aggregate([("order", "max")])["order_max"]
     if len(last) == len(rows):
-        return rows
-    return rows.filter(pc.is_in(order, value_set=last.combine_chunks()))
+        return None
+    return pc.is_in(order, value_set=last.combine_chunks())

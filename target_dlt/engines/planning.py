@@ -6,9 +6,6 @@ import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
 from target_dlt.dlt_internals import (
     NESTED_COLUMNS,
     ROOT_ID,
@@ -18,20 +15,21 @@ from target_dlt.dlt_internals import (
     TableColumn,
 )
 from target_dlt.engines.base import StreamLoad
-from target_dlt.engines.casting import cast, fill, fitting, row_ids
+from target_dlt.engines.casting import fill, fitting, takes_all
 from target_dlt.engines.descriptions import describe, schema_of_list
 from target_dlt.engines.owned import OWN_PREFIX, has_column, own_columns
+from target_dlt.engines.placing import Placing
 from target_dlt.engines.spellings import Spellings
 from target_dlt.engines.stored import check_origin, reconcile
 from target_dlt.errors import LoaderError
 from target_dlt.messages.digits import column_type, plain_type
 from target_dlt.messages.schema import StreamSchema, fits, fits_mostly, wider_type
-from target_dlt.rows.chunks import Chunk, Column
+from target_dlt.rows.chunks import Column
 from target_dlt.rows.own import DELETED_AT, VERSION
 from target_dlt.rows.spelling import AMBIGUOUS, speller
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping
 
     from target_dlt.engines.base import Rules
     from target_dlt.engines.stored import StoredTable
@@ -88,6 +86,7 @@ class StreamPlan:
         keys: Names of the key columns; empty for a table that is appended to.
         version: The column of the tap's version of its table, if rows of older versions are to go.
         deleted_at: The column that marks rows which are gone, if the table has one.
+        rows: Lays out the rows of the load's chunks.
 
     Raises:
         LoaderError: If a column cannot hold its values and may not be changed.
@@ -104,6 +103,7 @@ class StreamPlan:
         self.load = load
         self._dataset = dataset
         self._database = database
+        self._found: dict[Column, TableColumn] = {}
         self._on_type_change = rules.on_type_change
         self.table = table
         self.version: TableColumn | None = None
@@ -125,10 +125,11 @@ class StreamPlan:
         self._mark_keys(is_new=is_new)
         sources = [self.table.of_source(key) for key in self._keys]
         self.keys = [column.name for column in sources if column is not None]
-        self._spellers: dict[str, set[DataType]] = {}
+        spelled: dict[str, set[DataType]] = {}
         if rules.load_method != "append-only":
             found = (column for column in sources if column is not None)
-            self._spellers.update(self._spelled(column) for column in found)
+            spelled.update(self._spelled(column) for column in found)
+        self.rows = Placing(self._column_for, self.keys, spelled, load.schema.ids)
         describe(self.table, load.schema, dataset.longest_description)
         dataset.stage(self.table)
 
@@ -150,18 +151,28 @@ class StreamPlan:
         return column.name, types
 
     def _make_columns(self) -> None:
+        declared: Mapping[str, DataType] = {}
         for chunk in self.load.chunks:
+            if chunk.declared is not declared:
+                declared = chunk.declared
+                self._make_declared(declared)
             for column in chunk.columns:
                 self._column_for(column)
-        for name, kind in self.load.schema.columns.items():
-            if has_column(self.table, self.load, name, kind):
-                self._column_for(Column(name, kind))
+        self._make_declared(self.load.schema.columns)
         for name, kind in self._own.items():
             self._column_for(Column(name, kind, own=True))
         for chunk in self.load.chunks:
-            for column, values in zip(chunk.columns, chunk.table.columns, strict=False):
-                if fitting(column, self._column_for(column), values) is not None:
+            for index, column in enumerate(chunk.columns):
+                target = self._column_for(column)
+                if takes_all(column, target):  # chunks may have to be read from the disk
+                    continue
+                if fitting(column, target, chunk.table.column(index)) is not None:
                     self._column_for(replace(column, variant=True))
+
+    def _make_declared(self, columns: Mapping[str, DataType]) -> None:
+        for name, kind in columns.items():
+            if has_column(self.table, self.load, name, kind):
+                self._column_for(Column(name, kind))
 
     def _mark_keys(self, *, is_new: bool) -> None:
         for column in self.table.columns.values():
@@ -177,6 +188,12 @@ class StreamPlan:
 
     def _column_for(self, column: Column) -> TableColumn:
         """Find, widen or make the column that takes a chunk's column."""
+        found = self._found.get(column)
+        if found is None:
+            found = self._found[column] = self._decide(column)
+        return found
+
+    def _decide(self, column: Column) -> TableColumn:
         kind = self._dataset.column_type(column.type)
         if column.own:
             existing, column = self.table.of_loader(column.name), replace(column, type=kind)
@@ -298,47 +315,6 @@ class StreamPlan:
         column.held.add(plain_type(column.type))
         column.type, column.narrow = wider, False
         return True
-
-    def batch(self, chunks: Sequence[Chunk]) -> pa.Table:
-        """Give chunks the names and types of the table, and each row an id.
-
-        Args:
-            chunks: At least one of the load's chunks.
-
-        Returns:
-            Their rows, in order, in the columns that they have.
-        """
-        rows = pa.concat_tables(
-            [self._conform(chunk) for chunk in chunks], promote_options="default"
-        )
-        if ROW_ID in rows.column_names:
-            return rows
-        return rows.append_column(ROW_ID, row_ids(len(rows)))
-
-    def _conform(self, chunk: Chunk) -> pa.Table:
-        ids = self.load.schema.ids
-        arrays: dict[str, pa.ChunkedArray] = {name: chunk.table.column(name) for name in ids}
-        for column, values in zip(chunk.columns, chunk.table.columns, strict=False):
-            for name, array in self._place(column, values):
-                arrays[name] = pc.coalesce(arrays[name], array) if name in arrays else array
-        return pa.table(arrays)
-
-    def _place(
-        self, column: Column, values: pa.ChunkedArray
-    ) -> Iterator[tuple[str, pa.ChunkedArray]]:
-        target = self._column_for(column)
-        if (fits_in := fitting(column, target, values)) is not None:
-            variant = self._column_for(replace(column, variant=True))
-            null = pa.scalar(None, values.type)
-            beyond = pc.if_else(fits_in, null, values)
-            yield variant.name, cast(beyond, column.type, variant.type)
-            values = pc.if_else(fits_in, values, null)
-        values = cast(values, column.type, target.type)
-        if types := self._spellers.get(target.name):
-            spell = speller(types, of=plain_type(column.type))
-            texts = (text and spell(text) for text in values.to_pylist())
-            values = pa.chunked_array([pa.array(texts, pa.string())])
-        yield target.name, values
 
 
 def _holds(existing: TableColumn, column: Column) -> bool:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pyarrow.compute as pc
 
 from target_dlt.errors import LoaderError
+from target_dlt.rows.arrays import whole
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -84,6 +85,8 @@ class Spellings:
         declared = {*schema.columns, *owned.intersection(schema.ids), *schema.keys}
         columns = (column for chunk in load.chunks for column in chunk.columns)
         names = declared.union(column.name for column in columns if not column.own)
+        for earlier in {id(chunk.declared): chunk.declared for chunk in load.chunks}.values():
+            names.update(earlier)
         if names <= owned:
             return
         alike: dict[str, list[str]] = {}
@@ -163,6 +166,6 @@ def _has(chunk: Chunk, names: Collection[str]) -> pa.ChunkedArray | None:
     found = None
     for column, values in zip(chunk.columns, chunk.table.columns, strict=False):
         if column.name in names and not column.own:
-            is_there = pc.is_valid(values)
+            is_there = pc.is_valid(whole(values))
             found = is_there if found is None else pc.or_(found, is_there)
     return found

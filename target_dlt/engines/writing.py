@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from target_dlt.dlt_internals import LOAD_ID, PARENT_ID, ROOT_ID, ROW_ID
 from target_dlt.engines.connecting import quote
@@ -126,34 +127,37 @@ class StreamWriter:
 
     def _insert_nested(self, plan: StreamPlan, load_id: str) -> None:
         """Insert the items of arrays of those rows of this load that have stayed."""
-        batch = plan.batch(plan.load.chunks)
-        names = [name for name in batch.column_names if name in {*plan.table.columns, ROW_ID}]
-        columns = ", ".join(map(quote, names))
-        with self._registered(_ITEMS, batch):
-            self._connection.execute(
-                f"INSERT INTO {self.dataset.qualified(plan.table.name)} ({columns}) "  # noqa: S608
-                f'SELECT {columns} FROM "{_ITEMS}" WHERE {quote(ROOT_ID)} IN '
-                f"(SELECT {quote(ROW_ID)} FROM {self._target} WHERE {quote(LOAD_ID)} = ?)",
-                [load_id],
-            )
+        for batch in plan.rows.batches(plan.load.chunks):
+            names = [name for name in batch.column_names if name in {*plan.table.columns, ROW_ID}]
+            columns = ", ".join(map(quote, names))
+            with self._registered(_ITEMS, batch):
+                self._connection.execute(
+                    f"INSERT INTO {self.dataset.qualified(plan.table.name)} ({columns}) "  # noqa: S608
+                    f'SELECT {columns} FROM "{_ITEMS}" WHERE {quote(ROOT_ID)} IN '
+                    f"(SELECT {quote(ROW_ID)} FROM {self._target} WHERE {quote(LOAD_ID)} = ?)",
+                    [load_id],
+                )
 
     def _insert(self, chunks: Sequence[Chunk], load_id: str) -> None:
         if not chunks:
             return
-        batch = self._plan.batch(chunks)
-        columns = ", ".join(map(quote, batch.column_names))
-        with self._registered(_BATCH, batch):
-            where = ""
-            if self._plan.keys and self._rules.load_method != "append-only":
-                where = self._delete_older(batch)
-            # A row is what its record says: the database's own values are not for columns it lacks.
-            unset = [c.name for c in self._plan.table.columns.values() if c.has_default]
-            unset = [quote(name) for name in unset if name not in batch.column_names]
-            self._connection.execute(
-                f"INSERT INTO {self._target} ({', '.join([columns, quote(LOAD_ID), *unset])}) "  # noqa: S608
-                f'SELECT {columns}, ?{", NULL" * len(unset)} FROM "{_BATCH}"{where}',
-                [load_id],
-            )
+        last = None
+        if self._plan.keys and self._rules.load_method != "append-only":
+            last = self._delete_older(self._plan.rows.key_rows(chunks))
+        # A row is what its record says: the database's own values are not for columns it lacks.
+        with_default = [c.name for c in self._plan.table.columns.values() if c.has_default]
+        done = 0
+        for batch in self._plan.rows.batches(chunks):
+            rows = batch if last is None else batch.filter(last.slice(done, len(batch)))
+            done += len(batch)
+            columns = ", ".join(map(quote, rows.column_names))
+            unset = [quote(name) for name in with_default if name not in rows.column_names]
+            with self._registered(_BATCH, rows):
+                self._connection.execute(
+                    f"INSERT INTO {self._target} ({', '.join([columns, quote(LOAD_ID), *unset])}) "  # noqa: S608
+                    f'SELECT {columns}, ?{", NULL" * len(unset)} FROM "{_BATCH}"',
+                    [load_id],
+                )
 
     @contextmanager
     def _registered(self, name: str, rows: pa.Table) -> Iterator[None]:
@@ -162,16 +166,26 @@ class StreamWriter:
         yield
         self._connection.unregister(name)
 
-    def _delete_older(self, batch: pa.Table) -> str:
-        """Delete what the batch replaces; answer which of its rows to take: the last of a key."""
+    def _delete_older(self, rows: pa.Table) -> pa.Array | None:
+        """Delete what rows replace.
+
+        Args:
+            rows: Their keys.
+
+        Returns:
+            Which of the rows to take, the last one of each key; None for all.
+        """
         keys = ", ".join(map(quote, self._plan.keys))
-        (distinct,) = self._connection.execute(
-            f'SELECT count(*) FROM (SELECT DISTINCT {keys} FROM "{_BATCH}")'  # noqa: S608
-        ).fetchall()[0]
         matches = " AND ".join(f"t.{quote(key)} = b.{quote(key)}" for key in self._plan.keys)
-        self._delete(f'USING "{_BATCH}" b WHERE {matches}')
-        if distinct == len(batch):
-            return ""
-        order = pa.array(range(len(batch)), pa.int64())
-        self._connection.register(_BATCH, batch.append_column(_ORDER, order))
-        return f' WHERE "{_ORDER}" IN (SELECT max("{_ORDER}") FROM "{_BATCH}" GROUP BY {keys})'  # noqa: S608
+        order = pa.array(range(len(rows)), pa.int64())
+        with self._registered(_BATCH, rows.append_column(_ORDER, order)):
+            (distinct,) = self._connection.execute(
+                f'SELECT count(*) FROM (SELECT DISTINCT {keys} FROM "{_BATCH}")'  # noqa: S608
+            ).fetchall()[0]
+            self._delete(f'USING "{_BATCH}" b WHERE {matches}')
+            if distinct == len(rows):
+                return None
+            last = self._connection.sql(
+                f'SELECT max("{_ORDER}") AS last FROM "{_BATCH}" GROUP BY {keys}'  # noqa: S608
+            ).to_arrow_table()
+        return pc.is_in(order, value_set=last.column("last").combine_chunks())

@@ -13,7 +13,10 @@ from typing import Any
 JSONSchema = Mapping[str, Any]
 Alternative = tuple[str, JSONSchema]
 
-_DEEPEST = 20
+#: So many schemas, and references, within one another are looked into for what one value may be.
+_DEEPEST = 200
+#: What a value may be where it is not described.
+_UNDESCRIBED: JSONSchema = {}
 #: Keywords that say more of a type.
 _DETAILS = frozenset({"format", "properties", "items", "maximum", "multipleOf"})
 #: Keywords whose values are no schemas.
@@ -83,39 +86,49 @@ def alternatives(schema: Any, root: JSONSchema) -> Iterator[Alternative]:
     Raises:
         ValueError: If a type or union is in no form that a JSON schema has.
     """
-    found = _Reading(root).possible(schema, ())
+    found = _Reading(root).possible(schema)
     if found is None:
-        found = [("object", schema if isinstance(schema, Mapping) else {})]
+        found = [("object", schema if isinstance(schema, Mapping) else _UNDESCRIBED)]
     yield from found
 
 
 class _Reading:
-    """Follows the references of one root; `above` are those that led to where it is."""
+    """Follows the references of one root, each of them once."""
 
     def __init__(self, root: JSONSchema) -> None:
         self._root = root
+        self._known: dict[str, list[Alternative] | None] = {}
 
-    def possible(self, schema: Any, above: tuple[str, ...]) -> list[Alternative] | None:
+    def possible(self, schema: Any, depth: int = 0) -> list[Alternative] | None:
         """List what a value may be; None if the schema does not say."""
-        if not isinstance(schema, Mapping) or len(above) > _DEEPEST:
+        if not isinstance(schema, Mapping) or depth > _DEEPEST:
             return None
         if isinstance(reference := schema.get("$ref"), str):
-            if reference in above:
-                return []  # a union with itself allows nothing more
-            found = self.possible(_resolve(reference, self._root), (*above, reference))
+            found = self._referred(reference, depth)
             if found is not None:
                 return found
+        return self._described(schema, depth + 1)
+
+    def _referred(self, reference: str, depth: int) -> list[Alternative] | None:
+        if reference not in self._known:
+            self._known[reference] = []  # a union with itself allows nothing more
+            found = self.possible(_resolve(reference, self._root), depth + 1)
+            self._known[reference] = found
+        return self._known[reference]
+
+    def _described(self, schema: JSONSchema, depth: int) -> list[Alternative] | None:
         types = _types(schema)
         own: list[Alternative] = [(name, schema) for name in types if name != "null"]
-        of_all = [(part, self.possible(part, above)) for part in _parts(schema, "allOf")]
+        of_all = [(part, self.possible(part, depth)) for part in _parts(schema, "allOf")]
         either = [
-            (part, self.possible(part, above))
+            (part, self.possible(part, depth))
             for union in ("anyOf", "oneOf")
             for part in _parts(schema, union)
         ]
-        own += [pair for _, found in of_all for pair in found or ()]
+        own = _each_once([*own, *(pair for _, found in of_all for pair in found or ())])
         names = list(dict.fromkeys(name for name, _ in own))
         said: list[Alternative] = []
+        is_open = False
         for part, found in of_all:
             if found is None and _has_details(part):
                 said += [(name, part) for name in names or ["object"]]
@@ -124,13 +137,18 @@ class _Reading:
                 said += found
             elif _has_details(part):
                 said += [(name, part) for name in names or ["object"]]
-            else:  # it narrows what stands beside it, or allows anything
-                said += own or [("object", {})]
+            elif not is_open:  # it narrows what stands beside it, or allows anything
+                said += own or [("object", _UNDESCRIBED)]
+                is_open = True
         is_said = {name for name, _ in said}
         kept = [pair for pair in own if pair[0] not in is_said or _has_details(pair[1])]
         if not (kept or said or types or any(found is not None for _, found in of_all + either)):
             return None
-        return kept + said
+        return _each_once(kept + said)
+
+
+def _each_once(found: list[Alternative]) -> list[Alternative]:
+    return list({(name, id(schema)): (name, schema) for name, schema in found}.values())
 
 
 def _types(schema: JSONSchema) -> Sequence[str]:

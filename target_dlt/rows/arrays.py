@@ -60,15 +60,65 @@ NULL = msgspec.Raw(b"null")
 # Up to this many characters, every decimal number without an exponent is an exact double.
 _SAFE_DIGITS = 15
 _YEAR_ZERO = "0000"  # which Arrow reads, but Python does not
+# Where fewer values than one in so many are there, the gaps between them are not stored.
+_SPARSE = 8
 Built = tuple[pa.Array, dict[int, Any]]
 
 
-def build_sparse(kind: DataType, found: Mapping[int, Any], length: int) -> pa.Array:
-    """Make an array of a length with fields, as `to_field` makes them, at some of its positions."""
-    fields: list[Any] = [NULL if kind in RAW else None] * length
-    for position, field in found.items():
-        fields[position] = field
-    return BUILDERS[kind](fields)[0]
+def build(kind: DataType, fields: list[Any]) -> Built:
+    """Make an array of fields as `to_field` makes them.
+
+    Returns:
+        The array, as long as the list; with few values in it their gaps take no room (see `whole`).
+        And what the type cannot hold exactly, by position: decoded, and null in the array.
+    """
+    built, misfits = _BUILDERS[kind](fields)
+    if 0 < (len(built) - built.null_count) * _SPARSE < len(built):
+        built = pc.run_end_encode(built)
+    return built, misfits
+
+
+def build_sparse(kind: DataType, found: Mapping[int, Any], length: int) -> Built:
+    """Make an array of a length with fields at some of its positions; else as `build`."""
+    positions = sorted(found)
+    if len(positions) * _SPARSE >= length:
+        fields: list[Any] = [NULL if kind in RAW else None] * length
+        for position, field in found.items():
+            fields[position] = field
+        return build(kind, fields)
+    values, odd = _BUILDERS[kind]([found[position] for position in positions])
+    misfits = {positions[index]: value for index, value in odd.items()}
+    ends: list[int] = []
+    taken: list[int | None] = []
+    for index, position in enumerate(positions):
+        if position > (ends[-1] if ends else 0):
+            ends.append(position)
+            taken.append(None)
+        ends.append(position + 1)
+        taken.append(index)
+    if ends[-1] < length:
+        ends.append(length)
+        taken.append(None)
+    runs = values.take(pa.array(taken, pa.int64()))
+    return pa.RunEndEncodedArray.from_arrays(pa.array(ends, pa.int32()), runs), misfits
+
+
+def build_runs(kind: DataType, found: Mapping[int, Any], length: int) -> pa.Array:
+    """Make an array of a length with values that each hold from a position on."""
+    starts = [start for start in {0: None, **found} if start < length]
+    values = pa.array(map(found.get, starts), ARROW_TYPES[kind])
+    return pa.RunEndEncodedArray.from_arrays(pa.array([*starts[1:], length], pa.int32()), values)
+
+
+def has_values(built: pa.Array) -> bool:
+    """Tell whether an array has anything but nulls."""
+    values = built.values if pa.types.is_run_end_encoded(built.type) else built
+    return bool(values.null_count < len(values))
+
+
+def whole(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Answer a column with its gaps, whether they are stored or not."""
+    return pc.run_end_decode(values) if pa.types.is_run_end_encoded(values.type) else values
 
 
 def _build_plain(kind: DataType) -> Callable[[list[Any]], Built]:
@@ -160,19 +210,21 @@ def _build_temporal(
     return build
 
 
-_BUILDERS: Mapping[DataType, Callable[[list[Any]], Built]] = {
-    "bigint": _build_plain("bigint"),
-    "bool": _build_plain("bool"),
-    "text": _build_plain("text"),
-    "json": _build_json,
-    "double": _build_double,
-    "decimal": _build_decimals("decimal"),
-    "wei": _build_decimals("wei"),
-    "timestamp": _build_temporal("timestamp", parse_timestamp),
-    "date": _build_temporal("date", parse_date),
-    "time": _build_temporal("time", parse_time, castable=False),
-}
-BUILDERS: Mapping[DataType, Callable[[list[Any]], Built]] = OfTypes(_BUILDERS, _build_decimals)
+_BUILDERS: Mapping[DataType, Callable[[list[Any]], Built]] = OfTypes(
+    {
+        "bigint": _build_plain("bigint"),
+        "bool": _build_plain("bool"),
+        "text": _build_plain("text"),
+        "json": _build_json,
+        "double": _build_double,
+        "decimal": _build_decimals("decimal"),
+        "wei": _build_decimals("wei"),
+        "timestamp": _build_temporal("timestamp", parse_timestamp),
+        "date": _build_temporal("date", parse_date),
+        "time": _build_temporal("time", parse_time, castable=False),
+    },
+    _build_decimals,
+)
 
 
 def _check_decimals(kind: DataType) -> Callable[[Any], object]:

@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, Any, cast
 import msgspec
 import pyarrow as pa
 
-from target_dlt.decoding import Int64, decode_exactly, spelled
+from target_dlt.decoding import decode_exactly, spelled
 from target_dlt.errors import BadRecordError, LoaderError, MissingKeyError
 from target_dlt.messages.schema import other_spellings
-from target_dlt.rows.arrays import BUILDERS, KEY_CHECKS, NULL, RAW, build_sparse
+from target_dlt.rows.arrays import KEY_CHECKS, NULL, RAW, build_runs
 from target_dlt.rows.chunks import Chunk, Column
-from target_dlt.rows.own import DELETED_AT, VERSION, deletions, tells_deletions
+from target_dlt.rows.compiling import compile_record
+from target_dlt.rows.own import DELETED_AT, VERSION, tells_deletions
+from target_dlt.rows.rare import RareColumns
+from target_dlt.rows.sealing import ChunkColumns, misfit
 from target_dlt.rows.values import MisfitError, beyond, infer_type, to_field
 
 if TYPE_CHECKING:
@@ -23,28 +26,23 @@ if TYPE_CHECKING:
 
     from target_dlt.messages.schema import DataType, StreamSchema
     from target_dlt.names import Path
+    from target_dlt.rows.sealing import Beside
 
-_FIELD_TYPES: Mapping[DataType, Any] = {
-    "bigint": Int64,
-    "bool": bool,
-    "text": str,
-    "timestamp": str,
-    "date": str,
-    "time": str,
-}
 _HALF_PAIR = re.compile("[\ud800-\udfff]")
-_UNESCAPED = re.compile(r'[^"\\\x00-\x1f]*')
+# A chunk is made of at most so many fields, null or not: a row has one for each compiled column.
+_MOST_FIELDS = 2_000_000
 
 
 class RecordBuffer:
     """Takes the RECORD lines of one stream and turns them into Arrow chunks.
 
     Record keys outside the schema get a column of the type of their first value that is not null
-    (objects and arrays: JSON), unless the schema says `additionalProperties: false`. A value that
-    its column cannot hold exactly goes to a variant column of its own type, named as dlt names
-    them (`amount__v_text`), and leaves NULL in the column itself; of a key, both become one column
-    that holds both, see `StreamPlan`. Where the messages carry a version, the rows get it in a
-    column of the loader's own; see `rows.own`.
+    (objects and arrays: JSON), unless the schema says `additionalProperties: false`. Those that
+    come often are compiled into the type of the records, at intervals that double; the rare ones
+    are kept beside the rows. A value that its column cannot hold exactly goes to a variant column
+    of its own type, named as dlt names them (`amount__v_text`), and leaves NULL in the column
+    itself; of a key, both become one column that holds both, see `StreamPlan`. Where the messages
+    carry a version, the rows get it in a column of the loader's own; see `rows.own`.
 
     Args:
         schema: What the SCHEMA message says.
@@ -69,62 +67,32 @@ class RecordBuffer:
         self.chunks: list[Chunk] = []
         self._sealing = 0
         self._always_null: set[str] = set()
-        self._misfits: dict[Column, dict[int, Any]] = {}
+        self._rare = RareColumns()
+        # Of rare columns, and misfits.
+        self._beside: Beside = {}
         self._version: int | None = None
+        # From which row on which version holds.
+        self._versions: dict[int, int | None] = {}
         self._own: list[Mapping[str, Any]] = []
-        self._key_checks: list[tuple[str, Callable[[Any], object]]] = []
         self._compile()
 
     def __len__(self) -> int:
-        """Count the rows that are in no chunk yet."""
-        return len(self.rows)
+        """Count the rows that were not handed over."""
+        return self.records
 
     @property
     def records(self) -> int:
         """How many records were taken and not handed over, at any moment a signal may come."""
-        return len(self.rows) + self._sealing + sum(len(chunk.table) for chunk in self.chunks)
+        return len(self.rows) + self._sealing + sum(chunk.size for chunk in self.chunks)
 
     def _compile(self) -> None:
-        fields: list[tuple[str, Any, Any]] = []
-        names: dict[str, str] = {}
-        for index, (name, kind) in enumerate(self.columns.items()):
-            names[f"f{index}"] = name
-            fields.append(self._field(f"f{index}", name, kind))
-        self._key_checks = [
-            (f"f{index}", check)
-            for index, (name, kind) in enumerate(self.columns.items())
-            if name in self.schema.keys and (check := KEY_CHECKS.get(kind)) is not None
-        ]
-        for index, name in enumerate(sorted(self._always_null), len(fields)):
-            names[f"f{index}"] = name
-            fields.append((f"f{index}", None, None))
-        self._check_names(names.values())
-        # The first record that is looked into says of which type a key is that has none yet.
-        has_keys = self.columns.keys() >= set(self.schema.keys)
-        fields += [(name, str, msgspec.NODEFAULT) for name in self.schema.ids]
-        # msgspec compares names as they are spelled in JSON, so there must be no escape in them.
-        decodable = has_keys and all(map(_UNESCAPED.fullmatch, names.values()))
-        self._record = msgspec.defstruct(
-            "Record",
-            fields,
-            rename=names if decodable else None,
-            forbid_unknown_fields=self.schema.keeps_unknown,
-            kw_only=True,
-            gc=False,
-        )
-        message = msgspec.defstruct(
-            "Message", [("record", self._record), ("version", Int64 | None, None)], gc=False
-        )
-        self._decode: Callable[[bytes], Any] = (
-            msgspec.json.Decoder(message).decode if decodable else _leave_to_the_slow_lane
-        )
-
-    def _field(self, field: str, name: str, kind: DataType) -> tuple[str, Any, Any]:
-        is_key = name in self.schema.keys
-        if kind in RAW:
-            return (field, msgspec.Raw, NULL)
-        type_ = _FIELD_TYPES[kind]
-        return (field, type_, msgspec.NODEFAULT) if is_key else (field, type_ | None, None)
+        self._check_names([*self.columns, *self._always_null])
+        compiled = compile_record(self.schema, self.columns, self._always_null)
+        self._compiled = [Column(name, kind) for name, kind in self.columns.items()]
+        self._fields = compiled.fields
+        self._record, self._decode = compiled.record, compiled.decode
+        self._key_checks = compiled.key_checks
+        self._most_rows = _MOST_FIELDS // (compiled.width + 1) + 1
 
     def add(self, line: bytes) -> None:
         """Take one RECORD line.
@@ -136,6 +104,8 @@ class RecordBuffer:
         if self._validate is not None:
             self._add_slowly(line)
             return
+        if len(self.rows) >= self._most_rows:
+            self.seal()
         if not line.isascii():
             line.decode()  # what stays JSON text is not looked at by the decoder
         try:
@@ -151,14 +121,12 @@ class RecordBuffer:
         self.rows.append(message.record)
 
     def _turn_to(self, version: int | None) -> None:
-        """Begin a new chunk: all rows of a chunk are of one version."""
-        self.seal()
-        self._version = version
+        self._version = self._versions[len(self.rows)] = version
 
     def _fits(self, record: Any) -> bool:
         """Parse keys now that the column would parse: a wrong one is told with its line."""
-        for field, check in self._key_checks:
-            value = getattr(record, field)
+        for attribute, check in self._key_checks:
+            value = getattr(record, attribute)
             if value == NULL:  # only JSON texts can be: others are required by the decoder
                 return False
             try:
@@ -199,6 +167,9 @@ class RecordBuffer:
         """
         if not isinstance(record, dict):
             raise BadRecordError(f"stream {self.schema.stream!r}: a RECORD without a record")
+        # Before the row is taken: `fill_own` comes behind it.
+        if len(self.rows) >= self._most_rows:
+            self.seal()
         if self._validate is not None:
             self._validate(record)
         for name in self.schema.keys:
@@ -207,28 +178,39 @@ class RecordBuffer:
         self._learn(record)
         if isinstance(record.get(DELETED_AT), (dict, list)) and self._reads_deletions():
             raise BadRecordError(self._odd_sign())
+        row, beside = self._typed(record, texts)
+        for column, field in beside:
+            self._beside.setdefault(column, {})[len(self.rows)] = field
         if version != self._version:
             self._turn_to(version)
-        values: dict[str, Any] = {}
-        misfits: list[tuple[Column, Any]] = []
-        for index, (name, kind) in enumerate(self.columns.items()):
-            value = record.get(name)
-            values[f"f{index}"] = NULL if kind in RAW else None
-            if value is None:
-                continue
-            if (
-                kind in RAW and name in texts and name not in self.schema.keys
-            ):  # as in the fast lane
-                values[f"f{index}"] = texts[name]
-                continue
-            try:
-                values[f"f{index}"] = self._to_field(name, kind, value)
-            except (MisfitError, OverflowError):
-                misfits.append(self._misfit(name, self._key_beyond(name, value)))
-        row = self._record(**values, **{name: record[name] for name in self.schema.ids})
-        for column, field in misfits:
-            self._misfits.setdefault(column, {})[len(self.rows)] = field
         self.rows.append(row)
+
+    def _typed(
+        self, record: dict[str, Any], texts: Mapping[str, msgspec.Raw]
+    ) -> tuple[Any, list[tuple[Column, Any]]]:
+        """Make a row of a record, and fields of those values that are kept beside it."""
+        values: dict[str, Any] = {name: record[name] for name in self.schema.ids}
+        for key in self.schema.keys:  # their fields have no default
+            values[self._fields[key]] = NULL if self.columns[key] in RAW else None
+        beside: list[tuple[Column, Any]] = []
+        for name, value in record.items():
+            rare = self._rare.get(name)
+            kind = rare.type if rare else self.columns.get(name)
+            if value is None or kind is None:
+                continue
+            if kind in RAW and name in texts and name not in self.schema.keys:
+                field: Any = texts[name]  # as in the fast lane
+            else:
+                try:
+                    field = self._to_field(name, kind, value)
+                except (MisfitError, OverflowError):
+                    beside.append(misfit(name, self._key_beyond(name, value)))
+                    continue
+            if rare:
+                beside.append((rare, field))
+            else:
+                values[self._fields[name]] = field
+        return self._record(**values), beside
 
     def _with_key(self, record: dict[str, Any], key: str) -> dict[str, Any]:
         """Take the key from where the record, unlike the schema, spells it otherwise."""
@@ -275,21 +257,45 @@ class RecordBuffer:
 
     def _learn(self, record: dict[str, Any]) -> None:
         """Make columns of the keys outside the schema, before the record that brings them."""
+        known, ids, nulls = self._fields, self.schema.ids, self._always_null
         taken = None if self.schema.keeps_unknown else self.schema.keys
-        known = {*self.columns, *self.schema.ids}
         unknown = [
-            name for name in record if name not in known and (taken is None or name in taken)
+            name
+            for name, value in record.items()
+            if not (name in known or name in ids or (value is None and name in nulls))
+            and (taken is None or name in taken)
         ]
-        found = {n: infer_type(record[n]) for n in unknown if record[n] is not None}
-        if self._tells_deletions and DELETED_AT in found:
-            found[DELETED_AT] = "timestamp"
-        nulls = {n for n in unknown if record[n] is None} - self._always_null
-        if not found and not nulls:
+        if not unknown:
             return
         self._check_names(unknown)
+        for name in unknown:
+            value = record[name]
+            if value is not None and name not in self._rare:
+                self._rare[name] = Column(name, self._type_of(name, value))
+        often = self._rare.count(unknown)
+        often += [name for name in unknown if name in self._rare and self._is_looked_at(name)]
+        if often:
+            self._compile_more(often)
+
+    def _is_looked_at(self, name: str) -> bool:
+        """Tell whether the values are more than data, and so in the rows."""
+        return name in self.schema.keys or self._is_sign(name)
+
+    def _is_sign(self, name: str) -> bool:
+        return self._tells_deletions and name == DELETED_AT
+
+    def _type_of(self, name: str, value: Any) -> DataType:
+        if self._is_sign(name):
+            return "timestamp"
+        declared = self.schema.columns.get(name)  # since the buffer was made
+        return declared or infer_type(value)
+
+    def _compile_more(self, names: Iterable[str]) -> None:
         self.seal()
-        self.columns.update(found)
-        self._always_null = (self._always_null | nulls) - self.columns.keys()
+        found = [self._rare.pop(name) for name in names if name in self._rare]
+        self.columns.update((column.name, column.type) for column in found)
+        if self.schema.keeps_unknown:
+            self._always_null = {*self._always_null, *names} - self.columns.keys()
         self._compile()
 
     def _check_names(self, names: Iterable[str]) -> None:
@@ -310,80 +316,59 @@ class RecordBuffer:
             f"is not of its type, {self.columns[name]}"
         )
 
-    def _misfit(self, name: str, value: Any) -> tuple[Column, Any]:
-        """Answer the variant column of a value, and the field that holds it there."""
-        kind = infer_type(value)
-        return Column(name, kind, variant=True), to_field(kind, value)
-
     def seal(self) -> None:
         """Turn the rows taken so far into a chunk."""
         if not self.rows:
             return
         rows = self.rows
         self._sealing, self.rows = len(rows), []
-        arrays: list[pa.Array] = []
-        for index, (name, kind) in enumerate(self.columns.items()):
-            field = f"f{index}"
-            built, misfits = BUILDERS[kind](list(map(attrgetter(field), rows)))
-            for position, value in misfits.items():
-                column, found = self._misfit(name, value)
-                self._misfits.setdefault(column, {})[position] = found
-            arrays.append(built)
-        columns = [Column(name, kind) for name, kind in self.columns.items()]
-        self._build_own(columns, arrays, rows)
-        for column, fields in self._misfits.items():
-            arrays.append(build_sparse(column.type, fields, len(rows)))
-            columns.append(column)
-        self._misfits = {}
+        beside, self._beside = self._beside, {}
+        made = ChunkColumns(len(rows), beside)
+        for column in self._compiled:
+            if not self._is_sign(column.name):
+                made.add(column, list(map(attrgetter(self._fields[column.name]), rows)))
+        self._add_own(made, rows)
+        made.add_beside()
+        arrays = made.arrays
         names = [f"c{index}" for index in range(len(arrays))]
         names += self.schema.ids
         arrays += [pa.array(map(attrgetter(name), rows), pa.string()) for name in self.schema.ids]
+        if not arrays:  # a table has its length from its columns
+            arrays, names = [pa.nulls(len(rows))], ["nothing"]
         table = pa.Table.from_arrays(arrays, names=names)
-        self.chunks.append(Chunk(tuple(columns), table, self._path, self.schema.spelled))
+        schema = self.schema
+        self.chunks.append(
+            Chunk(
+                tuple(made.columns),
+                lambda: table,
+                len(rows),
+                schema.columns,
+                self._path,
+                schema.spelled,
+            )
+        )
         self._sealing = 0
 
-    def _build_own(self, columns: list[Column], arrays: list[pa.Array], rows: list[Any]) -> None:
+    def _add_own(self, made: ChunkColumns, rows: list[Any]) -> None:
         """Build the loader's own columns behind those of the properties."""
         own, self._own = self._own, []
         for name in own[0] if own else ():
-            kind = self.schema.own[name]
-            built, misfits = BUILDERS[kind]([values[name] for values in own])
-            for position, value in misfits.items():
-                column, found = self._misfit(name, value)
-                self._misfits.setdefault(column, {})[position] = found
-            arrays.append(built)
-            columns.append(Column(name, kind, own=True))
+            column = Column(name, self.schema.own[name], own=True)
+            made.add(column, [values[name] for values in own])
         if self._reads_deletions():
-            self._build_deletions(columns, arrays, rows)
-        if self._version is not None:
-            arrays.append(pa.repeat(pa.scalar(self._version, pa.int64()), len(rows)))
-            columns.append(Column(VERSION, "bigint", own=True))
-
-    def _build_deletions(
-        self, columns: list[Column], arrays: list[pa.Array], rows: list[Any]
-    ) -> None:
-        place, kind = list(self.columns).index(DELETED_AT), self.columns[DELETED_AT]
-        misfits: dict[int, Any] = {}
-        for column, found in self._misfits.items():
-            if column.name == DELETED_AT:
-                misfits |= found
-        fields = list(map(attrgetter(f"f{place}"), rows))
-        try:
-            built = deletions(kind, arrays[place], fields, misfits)
-        except MisfitError:
-            raise LoaderError(self._odd_sign()) from None
-        own = Column(DELETED_AT, "timestamp", own=True)
-        if kind == "timestamp":
-            columns[place], arrays[place] = own, built
-        else:
-            columns.append(own)
-            arrays.append(built)
+            fields = list(map(attrgetter(self._fields[DELETED_AT]), rows))
+            try:
+                made.add_deletions(self.columns[DELETED_AT], fields)
+            except MisfitError:
+                raise LoaderError(self._odd_sign()) from None
+        if self._versions:
+            made.add_runs(
+                Column(VERSION, "bigint", own=True),
+                build_runs("bigint", self._versions, len(rows)),
+            )
+        self._versions = {} if self._version is None else {0: self._version}
 
     def take_chunks(self) -> list[Chunk]:
         """Hand over the sealed chunks."""
         chunks, self.chunks = self.chunks, []
         return chunks
-
-
-def _leave_to_the_slow_lane(_line: bytes) -> Any:
-    raise msgspec.ValidationError

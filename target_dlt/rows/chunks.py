@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     import pyarrow as pa
 
@@ -36,14 +36,26 @@ class Chunk:
     """Rows of one stream in Arrow; the n-th column of the table is the n-th of `columns`.
 
     Attributes:
-        columns: What the columns of the table hold.
-        table: The rows; behind the columns those of `StreamSchema.ids`, by name.
+        columns: What the columns of the table hold; properties without any value are left out.
+        open: Answers the table; see `table`.
+        size: The number of rows.
+        declared: The columns of the schema that the rows came with.
         path: Where in the records the rows were: the keys of the tables of arrays; empty for the
             records themselves.
         spelled: As in `StreamSchema`, of the columns.
     """
 
     columns: tuple[Column, ...]
-    table: pa.Table
+    open: Callable[[], pa.Table]
+    size: int
+    declared: Mapping[str, DataType] = field(default_factory=dict)
     path: Path = ()
     spelled: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def table(self) -> pa.Table:
+        """The rows; behind the columns those of `StreamSchema.ids`, by name.
+
+        Columns with few values may be without their gaps; see `whole`.
+        """
+        return self.open()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+import logging
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
@@ -10,6 +11,12 @@ from target_dlt.decoding import to_json
 from target_dlt.messages.schema import StreamSchema
 from target_dlt.rows.chunks import Chunk, Column
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from target_dlt.errors import BadRecordError
+
+LOGGER = logging.getLogger("target_dlt")
 SCHEMA = StreamSchema(
     "_singer_quarantine",
     {"stream": "text", "line": "bigint", "reason": "text", "record": "json"},
@@ -22,28 +29,53 @@ _ARROW = pa.schema(
 _COLUMNS = tuple(Column(name, kind) for name, kind in SCHEMA.columns.items())
 
 
+#: By what the spool knows it: no stream of a tap has an empty name.
+PLACE = ""
+_ROWS_OF_A_CHUNK = 10_000
+# So many records are told of one by one; then the tenth, hundredth, thousandth part of them.
+_TOLD = 10
+
+
 class Quarantine:
-    """Collects refused records until the next commit takes them."""
+    """Makes chunks of refused records, of the stream of `SCHEMA`, and tells of them.
 
-    def __init__(self) -> None:
-        self._rows: list[dict[str, Any]] = []
+    Args:
+        keep: Takes the chunks.
+    """
 
-    def add(self, stream: str, line: int, reason: str, record: Any) -> None:
+    def __init__(self, keep: Callable[[Chunk], None]) -> None:
+        self._keep = keep
+        self._rows: list[tuple[str, int, str, str]] = []
+        self._total = 0
+
+    def add(self, stream: str, line: int, error: BadRecordError, record: Any) -> None:
         """Keep a record.
 
         Args:
             stream: Name of its stream.
             line: Number of the input's line, from 1.
-            reason: Why it was refused.
+            error: Why it was refused.
             record: Its decoded value; None if the message had none.
         """
-        text = to_json(record).decode()
-        self._rows.append({"stream": stream, "line": line, "reason": reason, "record": text})
+        self._rows.append((stream, line, error.message, to_json(record).decode()))
+        self._total += 1
+        if self._total <= _TOLD:
+            LOGGER.warning("%s; kept in table %r", error, SCHEMA.stream)
+        elif f"{self._total}".rstrip("0") == "1":
+            LOGGER.warning(
+                "%s records are kept in table %r by now; the last one: %s",
+                f"{self._total:,}",
+                SCHEMA.stream,
+                error,
+            )
+        if len(self._rows) >= _ROWS_OF_A_CHUNK:
+            self.seal()
 
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    def take(self) -> list[Chunk]:
-        """Hand over what was collected, as chunks of the stream of `SCHEMA`."""
-        rows, self._rows = self._rows, []
-        return [Chunk(_COLUMNS, pa.Table.from_pylist(rows, _ARROW))] if rows else []
+    def seal(self) -> None:
+        """Make a chunk of what was collected."""
+        if self._rows:
+            columns = zip(*self._rows, strict=True)
+            arrays = [pa.array(c, kind) for c, kind in zip(columns, _ARROW.types, strict=True)]
+            table = pa.Table.from_arrays(arrays, schema=_ARROW)
+            self._rows = []
+            self._keep(Chunk(_COLUMNS, lambda: table, len(table)))

@@ -12,8 +12,13 @@ import pyarrow as pa
 from target_dlt.errors import LoaderError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from target_dlt.names import Path as KeyPath
     from target_dlt.rows.chunks import Chunk
+
+# What a column takes beside its data.
+_COLUMN_BYTES = 500
 
 
 class Spool:
@@ -23,7 +28,7 @@ class Spool:
 
     Args:
         memory_bytes: How much Arrow data to keep in memory; further chunks are written to
-            temporary files and come back memory-mapped.
+            temporary files, which are memory-mapped whenever they are read.
         folder: Where to make the folder of temporary files; None for the system's place.
     """
 
@@ -43,25 +48,29 @@ class Spool:
         """
         if self._used > self._memory_bytes:
             try:
-                chunk = replace(chunk, table=self._on_disk(chunk.table))
+                chunk = replace(chunk, open=self._on_disk(chunk.table))
             except OSError as error:
                 raise LoaderError(
                     "cannot keep rows in a temporary file until they can be committed: "
                     f"{error.strerror or error} (see the setting temp_dir)"
                 ) from error
         else:
-            self._used += chunk.table.nbytes
+            self._used += chunk.table.nbytes + _COLUMN_BYTES * len(chunk.columns)
         self._chunks.setdefault((stream, chunk.path), []).append(chunk)
 
-    def _on_disk(self, table: pa.Table) -> pa.Table:
+    def _on_disk(self, table: pa.Table) -> Callable[[], pa.Table]:
         if self._folder is None:
             self._folder = TemporaryDirectory(prefix="target-dlt-", dir=self._parent)
         self._files += 1
         path = Path(self._folder.name, f"{self._files}.arrow")
         with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
             writer.write_table(table)
-        with pa.memory_map(str(path)) as source:
-            return pa.ipc.open_file(source).read_all()
+
+        def read() -> pa.Table:
+            with pa.memory_map(str(path)) as source:
+                return pa.ipc.open_file(source).read_all()
+
+        return read
 
     def chunks(self, stream: str) -> list[Chunk]:
         """The chunks of a stream's own table that wait for the commit."""

@@ -22,16 +22,16 @@ from target_dlt.dlt_internals import (
     nested_row_id,
     new_row_id,
 )
-from target_dlt.messages.json_schema import alternatives, properties_of, told_of
-from target_dlt.messages.schema import StreamSchema, data_type, scalar_type
+from target_dlt.messages.schema import StreamSchema
 from target_dlt.names import Level, source_of
+from target_dlt.shaping.declared import Declarations
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from target_dlt.messages.json_schema import JSONSchema
     from target_dlt.messages.schema import DataType
     from target_dlt.names import Path
+    from target_dlt.shaping.declared import Kind, Place
 
 _SYSTEM = frozenset({LOAD_ID, ROW_ID, PARENT_ID, ROOT_ID, LIST_INDEX})
 _LIST = "list"  # the key that dlt puts a list under which is an item of a list
@@ -49,6 +49,9 @@ class _Table:
 
     Attributes:
         paths: Those of all tables of the stream; shared by them.
+        columns: Those that are declared and laid out; more are when a record first needs them.
+        late: By their kind and the keys that lead there, the places that are declared and not laid
+            out yet.
     """
 
     def __init__(self, path: Path, names: Path, known: KnownTables, naming: Naming) -> None:
@@ -57,6 +60,9 @@ class _Table:
         self._names = names
         self.name = naming.table(known.name, names)
         self.columns: dict[str, DataType] = {}
+        if path:
+            self.columns = {PARENT_ID: "text", LIST_INDEX: "bigint"}
+        self.late: dict[tuple[Kind, Path], list[Place]] = {}
         self._known = known
         self._naming = naming
         self._json = known.json_columns.get(names, frozenset())
@@ -110,9 +116,9 @@ class Unnester:
         # A key may be a nested property, such as `a__b`.
         nested_keys = [key for key in schema.keys if key not in properties]
         self._root.level = Level(naming.source, _SYSTEM, nested_keys)
-        self._document = schema.document
         self._declared = None if schema.keeps_unknown else {*properties, *schema.keys}
-        self._declare(self._root, {"properties": properties}, self._root.level)
+        self._declarations = Declarations(properties, schema.document)
+        self._declare(self._root, self._root.level, self._declarations.root)
         level = self._root.level
         self.schema: StreamSchema = replace(
             schema,
@@ -132,66 +138,54 @@ class Unnester:
         """
         if not path:
             return self.schema
-        columns: dict[str, DataType] = {PARENT_ID: "text", LIST_INDEX: "bigint"}
         table = self._root.below(path)
         return StreamSchema(
             self.schema.stream,
-            {**columns, **table.columns},
+            table.columns,
             keys=(),
             keeps_unknown=True,
             ids=(ROW_ID, ROOT_ID),
             spelled=table.level.spelled,
         )
 
-    def _declare(
-        self, table: _Table, node: JSONSchema, level: Level, above: tuple[JSONSchema, ...] = ()
-    ) -> None:
-        """Name and type the columns of declared properties before any record brings others.
+    def _declare(self, table: _Table, level: Level, place: Place) -> None:
+        """Name and type the columns of what is declared, before a record brings other keys.
 
         Args:
-            table: What the properties are columns of.
-            node: A schema of objects.
+            table: What they are columns of.
             level: Where in the table the objects are.
-            above: The schemas that led here, in which one that contains itself would come again.
+            place: What is declared of the objects, or of the arrays whose items the rows are.
         """
-        if any(node is other for other in above):
-            return
-        inside = (*above, node)
-        for key, sub in properties_of(node).items():
-            with told_of(key):
-                self._declare_one(table, key, sub, level, inside)
+        is_list = place.kind == "array"
+        for key, values in self._declarations.members(place):
+            path = (*level.path, _LIST if is_list else key)
+            places: dict[Kind, Path] = {"object": level.path if is_list else path, "array": path}
+            if not is_list and table.keeps_json(path):
+                table.columns[level[key]] = values.type
+                continue
+            if values.scalar is not None:
+                table.columns[level[VALUE if is_list else key]] = values.scalar
+            for inner in place.below[key]:
+                if inner.is_laid_out:
+                    self._enter(table, places[inner.kind], inner)
+                else:
+                    table.late.setdefault((inner.kind, places[inner.kind]), []).append(inner)
 
-    def _declare_one(
-        self, table: _Table, key: str, sub: Any, level: Level, above: tuple[JSONSchema, ...]
-    ) -> None:
-        path = (*level.path, key)
-        if table.keeps_json(path):
-            table.columns[level[key]] = data_type(sub, root=self._document)
-            return
-        scalar = scalar_type(sub, root=self._document)
-        if scalar is not None:
-            table.columns[level[key]] = scalar
-        for kind, found in alternatives(sub, self._document):
-            if kind == "object":
-                self._declare(table, found, level.below(key), above)
-            elif kind == "array":
-                self._declare_items(table.list_table(path), found, above)
+    def _enter(self, table: _Table, path: Path, place: Place) -> None:
+        """Lay out what is declared of the objects or arrays under a path of a table's keys."""
+        if place.kind == "array":
+            table = table.list_table(path)
+            path = ()
+        level = table.level
+        for key in path:
+            level = level.below(key)
+        self._declare(table, level, place)
 
-    def _declare_items(
-        self, table: _Table, node: JSONSchema, above: tuple[JSONSchema, ...]
-    ) -> None:
-        items = node.get("items")
-        if not isinstance(items, dict) or not items or any(node is other for other in above):
-            return
-        inside = (*above, node)
-        scalar = scalar_type(items, root=self._document)
-        if scalar is not None:
-            table.columns[table.level[VALUE]] = scalar
-        for kind, found in alternatives(items, self._document):
-            if kind == "object":
-                self._declare(table, found, table.level, inside)
-            elif kind == "array":
-                self._declare_items(table.list_table((_LIST,)), found, inside)
+    def _lay_out_late(self, table: _Table, kind: Kind, path: Path) -> None:
+        """Lay out what is declared where now the first object or array has come."""
+        for place in table.late.pop((kind, path), ()):
+            self._declarations.lay_out(place)
+            self._enter(table, path, place)
 
     def rows(self, record: Mapping[str, Any]) -> Iterator[tuple[Path, Row]]:
         """Make rows of a record.
@@ -217,6 +211,8 @@ class Unnester:
         for index, item in enumerate(items):
             lists: list[tuple[_Table, list[Any]]] = []
             if type(item) is dict:
+                if table.late:
+                    self._lay_out_late(table, "object", ())
                 row, lists = self._lay_out(table, item)
             elif type(item) is list:
                 row, lists = self._lay_out(table, {_LIST: item})
@@ -238,10 +234,14 @@ class Unnester:
             node, level = waiting.pop()
             for key, value in node.items():
                 kind = type(value)
-                if kind is dict and not table.keeps_json((*level.path, key)):
-                    waiting.append((value, level.below(key)))
-                elif kind is list and not table.keeps_json((*level.path, key)):
-                    lists.append((table.list_table((*level.path, key)), value))
-                else:
+                if (kind is not dict and kind is not list) or table.keeps_json((*level.path, key)):
                     row[level[key]] = value
+                    continue
+                if table.late:
+                    nested: Kind = "object" if kind is dict else "array"
+                    self._lay_out_late(table, nested, (*level.path, key))
+                if kind is dict:
+                    waiting.append((value, level.below(key)))
+                else:
+                    lists.append((table.list_table((*level.path, key)), value))
         return row, lists

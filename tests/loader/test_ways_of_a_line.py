@@ -23,6 +23,7 @@ from target_dlt.decoding import (
     encode_quickly,
 )
 from target_dlt.messages.schema import parse_schema
+from target_dlt.rows.arrays import whole
 from target_dlt.rows.arrow import RecordBuffer
 from target_dlt.shaping.flattening import FlatteningOptions
 from target_dlt.shaping.lanes import Shaping
@@ -139,9 +140,10 @@ def cells(chunks: Any) -> list[list[Cell]]:
     rows: list[list[Cell]] = []
     for chunk in chunks:
         found: list[list[Cell]] = [[] for _ in range(len(chunk.table))]
-        for column, values in zip(chunk.columns, chunk.table.columns, strict=False):
+        for column, compact in zip(chunk.columns, chunk.table.columns, strict=False):
             if column.name != "v":
                 continue
+            values = whole(compact)
             plain = values.cast(pa.int64()) if column.type == "timestamp" else values
             for row, value in zip(found, plain.to_pylist(), strict=True):
                 if value is not None:

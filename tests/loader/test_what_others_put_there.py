@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import dlt
 import duckdb
 import pytest
 
@@ -175,3 +176,29 @@ def test_rows_are_replaced_under_an_index_of_postgres(server: dict[str, object])
     found = warehouse.rows("t")
     assert len(found) == COUNT
     assert {row["name"] for row in found} == {"new"}
+
+
+@needs_postgres
+@pytest.mark.parametrize("case", CONTRACTS)
+def test_a_contract_of_dlt_is_heeded_in_postgres(
+    server: dict[str, object], tmp_path: Path, case: str
+) -> None:
+    contract, lines, error = CONTRACTS[case]
+    warehouse = Postgres.new(server)
+    credentials = warehouse.config["destination_config"]["credentials"]
+    dlt.pipeline(
+        "shop",
+        destination=dlt.destinations.postgres({"drivername": "postgresql", **credentials}),
+        dataset_name="raw",
+        pipelines_dir=str(tmp_path / "dlt"),
+    ).run(
+        [{"id": 1, "n": 5}],
+        table_name="t",
+        primary_key="id",
+        write_disposition="merge",
+        schema_contract=contract,  # type: ignore[arg-type]
+    )
+    config = {"default_target_schema": "raw", "pipeline_name": "shop", **warehouse.config}
+    with pytest.raises(LoaderError, match=f"stream 't': {error}"):
+        load_dlt([*lines, state(1)], **config)
+    assert [row["id"] for row in warehouse.rows("t")] == [1]
