@@ -22,9 +22,13 @@ if TYPE_CHECKING:
 
     from target_dlt.dlt_internals import DatasetSchema, Table, TableColumn
     from target_dlt.engines.base import StreamLoad
-    from target_dlt.rows.chunks import Chunk
+
 
 LOGGER = logging.getLogger("target_dlt")
+#: A column of a chunk, by the chunk's number.
+_Values = tuple[int, "pa.ChunkedArray"]
+#: Which rows of chunks have a value, by the chunk's number.
+_Rows = dict[int, "pa.ChunkedArray"]
 
 
 class StreamTables:
@@ -74,7 +78,6 @@ class Spellings:
     def __init__(self, dataset: DatasetSchema, table: Table, load: StreamLoad) -> None:
         self._dataset = dataset
         self._table = table
-        self._chunks = load.chunks
         schema = load.schema
         self._spelled = dict(schema.spelled)
         for chunk in load.chunks:
@@ -83,8 +86,11 @@ class Spellings:
         self._same: dict[str, str] = {}
         owned = {column.source for column in table.columns.values() if not column.own}
         declared = {*schema.columns, *owned.intersection(schema.ids), *schema.keys}
-        columns = (column for chunk in load.chunks for column in chunk.columns)
-        names = declared.union(column.name for column in columns if not column.own)
+        self._brought = [
+            (chunk, frozenset(column.name for column in chunk.columns if not column.own))
+            for chunk in load.chunks
+        ]
+        names = declared.union(*(found for _, found in self._brought))
         for earlier in {id(chunk.declared): chunk.declared for chunk in load.chunks}.values():
             names.update(earlier)
         if names <= owned:
@@ -110,24 +116,28 @@ class Spellings:
         self, group: Sequence[str], declared: Collection[str], owned: Collection[str]
     ) -> None:
         """Find those of one name that go without a column, as no record has them beside others."""
-        apart: dict[str, list[str]] = {}
+        values = self._values_of(group)
+        apart: dict[str, _Rows] = {}
         for name in sorted(group, key=lambda name: (name not in declared, name not in owned)):
+            here = _rows(values.get(name, ()))
             found = None
             if name not in declared and name not in owned:
-                found = next((one for one in apart if not self._meet(name, apart[one])), None)
+                found = next((one for one in apart if not _meet(here, apart[one])), None)
             if found is None:
-                apart[name] = [name]
+                apart[name] = here
             else:
-                apart[found].append(name)
+                _unite(apart[found], here)
                 self._same[name] = found
 
-    def _meet(self, name: str, others: Sequence[str]) -> bool:
-        """Tell whether a record has values of a property and of one of the others."""
-        for chunk in self._chunks:
-            here, there = _has(chunk, [name]), _has(chunk, others)
-            if here is not None and there is not None and pc.any(pc.and_(here, there)).as_py():
-                return True
-        return False
+    def _values_of(self, group: Sequence[str]) -> dict[str, list[_Values]]:
+        """Find by property its values in those chunks that have several of a group."""
+        found: dict[str, list[_Values]] = {}
+        for index, (chunk, brought) in enumerate(self._brought):
+            if len(together := brought.intersection(group)) > 1:
+                for column, values in zip(chunk.columns, chunk.table.columns, strict=False):
+                    if column.name in together and not column.own:
+                        found.setdefault(column.name, []).append((index, values))
+        return found
 
     def _take_over(self, new: Sequence[str], names: Collection[str]) -> None:
         """Let properties without a column go on with one whose property is no longer there."""
@@ -161,11 +171,21 @@ class Spellings:
                 self._table.hand_over(column.source, name)
 
 
-def _has(chunk: Chunk, names: Collection[str]) -> pa.ChunkedArray | None:
-    """Tell for each row of a chunk if it has a value of a property; None if there are none."""
-    found = None
-    for column, values in zip(chunk.columns, chunk.table.columns, strict=False):
-        if column.name in names and not column.own:
-            is_there = pc.is_valid(whole(values))
-            found = is_there if found is None else pc.or_(found, is_there)
-    return found
+def _rows(values: Iterable[_Values]) -> _Rows:
+    """Tell which rows have a value of a property."""
+    rows: _Rows = {}
+    for index, compact in values:
+        _unite(rows, {index: pc.is_valid(whole(compact))})
+    return rows
+
+
+def _unite(rows: _Rows, more: _Rows) -> None:
+    for index, there in more.items():
+        rows[index] = pc.or_(rows[index], there) if index in rows else there
+
+
+def _meet(here: _Rows, there: _Rows) -> bool:
+    """Tell whether a row has values of both."""
+    return any(
+        pc.any(pc.and_(here[index], there[index])).as_py() for index in here.keys() & there.keys()
+    )
