@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 # So many cells are laid out at a time, with or without a value, on their way into a table.
 _MOST_CELLS = 16_000_000
+# And so many bytes, but for the rows of a single chunk.
+_MOST_BYTES = 128 << 20
 
 
 class Placing:
@@ -58,15 +60,16 @@ class Placing:
         """
         waiting: list[pa.Table] = []
         names: set[str] = set()
-        count = 0
+        count = size = 0
         for piece in self._pieces(chunks):
-            width = len(names.union(piece.column_names))
-            if waiting and (count + len(piece)) * width > _MOST_CELLS:
+            cells = (count + len(piece)) * len(names.union(piece.column_names))
+            if waiting and (cells > _MOST_CELLS or size + piece.nbytes > _MOST_BYTES):
                 yield pa.concat_tables(waiting, promote_options="default")
-                waiting, names, count = [], set(), 0
+                waiting, names, count, size = [], set(), 0, 0
             waiting.append(piece)
             names.update(piece.column_names)
             count += len(piece)
+            size += piece.nbytes
         if waiting:
             yield pa.concat_tables(waiting, promote_options="default")
 

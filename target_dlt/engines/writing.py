@@ -127,13 +127,16 @@ class StreamWriter:
 
     def _insert_nested(self, plan: StreamPlan, load_id: str) -> None:
         """Insert the items of arrays of those rows of this load that have stayed."""
+        known = {*plan.table.columns, ROW_ID}
         for batch in plan.rows.batches(plan.load.chunks):
-            names = [name for name in batch.column_names if name in {*plan.table.columns, ROW_ID}]
-            columns = ", ".join(map(quote, names))
-            with self._registered(_ITEMS, batch):
+            names = [name for name in batch.column_names if name in known]
+            columns, unset = ", ".join(map(quote, names)), _unset(plan, names)
+            with self._registered(_ITEMS, _read_once(batch)):
                 self._connection.execute(
-                    f"INSERT INTO {self.dataset.qualified(plan.table.name)} ({columns}) "  # noqa: S608
-                    f'SELECT {columns} FROM "{_ITEMS}" WHERE {quote(ROOT_ID)} IN '
+                    f"INSERT INTO {self.dataset.qualified(plan.table.name)} "  # noqa: S608
+                    f"({', '.join([columns, *unset])}) "
+                    f'SELECT {columns}{", NULL" * len(unset)} FROM "{_ITEMS}" '
+                    f"WHERE {quote(ROOT_ID)} IN "
                     f"(SELECT {quote(ROW_ID)} FROM {self._target} WHERE {quote(LOAD_ID)} = ?)",
                     [load_id],
                 )
@@ -144,15 +147,13 @@ class StreamWriter:
         last = None
         if self._plan.keys and self._rules.load_method != "append-only":
             last = self._delete_older(self._plan.rows.key_rows(chunks))
-        # A row is what its record says: the database's own values are not for columns it lacks.
-        with_default = [c.name for c in self._plan.table.columns.values() if c.has_default]
         done = 0
         for batch in self._plan.rows.batches(chunks):
             rows = batch if last is None else batch.filter(last.slice(done, len(batch)))
             done += len(batch)
             columns = ", ".join(map(quote, rows.column_names))
-            unset = [quote(name) for name in with_default if name not in rows.column_names]
-            with self._registered(_BATCH, rows):
+            unset = _unset(self._plan, rows.column_names)
+            with self._registered(_BATCH, _read_once(rows)):
                 self._connection.execute(
                     f"INSERT INTO {self._target} ({', '.join([columns, quote(LOAD_ID), *unset])}) "  # noqa: S608
                     f'SELECT {columns}, ?{", NULL" * len(unset)} FROM "{_BATCH}"',
@@ -160,7 +161,7 @@ class StreamWriter:
                 )
 
     @contextmanager
-    def _registered(self, name: str, rows: pa.Table) -> Iterator[None]:
+    def _registered(self, name: str, rows: pa.Table | pa.RecordBatchReader) -> Iterator[None]:
         """Let statements find rows under a name; after one that fails, all that is left is over."""
         self._connection.register(name, rows)
         yield
@@ -189,3 +190,20 @@ class StreamWriter:
                 f'SELECT max("{_ORDER}") AS last FROM "{_BATCH}" GROUP BY {keys}'  # noqa: S608
             ).to_arrow_table()
         return pc.is_in(order, value_set=last.column("last").combine_chunks())
+
+
+def _unset(plan: StreamPlan, present: Sequence[str]) -> list[str]:
+    """Name, quoted, the columns that the database would fill in where rows have no value.
+
+    A row is what its record says: the database's own values are not for what that lacks.
+    """
+    columns = plan.table.columns.values()
+    return [quote(c.name) for c in columns if c.has_default and c.name not in present]
+
+
+def _read_once(rows: pa.Table) -> pa.RecordBatchReader:
+    """Let one statement read rows; what it has read is no longer kept.
+
+    DuckDB keeps what was registered until the transaction is over.
+    """
+    return pa.RecordBatchReader.from_batches(rows.schema, iter(rows.to_batches()))

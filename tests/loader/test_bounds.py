@@ -6,8 +6,10 @@ import json
 import random
 import subprocess
 import sys
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -266,6 +268,48 @@ def test_nested_rows_in_many_batches_are_all_there(
     found = query(path, 'SELECT "all" FROM t__list WHERE "all" IS NOT NULL ORDER BY 1')
     assert found == [(n,) for n in range(150, 200)]
     assert query(path, "SELECT count(*) FROM t__list") == [(100,)]
+
+
+def test_a_commit_holds_no_more_than_a_batch_however_long_its_rows_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows are copied where only some of them stay; what is in the table is let go."""
+    monkeypatch.setattr(placing, "_MOST_BYTES", 1 << 20)
+    monkeypatch.setattr("target_dlt.load.Load.memory_bytes", -1)
+    monkeypatch.setattr("target_dlt.load.Load.chunk_bytes", 1 << 20)
+    usual = pa.default_memory_pool()
+    pool = pa.proxy_memory_pool(usual)
+    path = tmp_path / "db.duckdb"
+    head = schema("t", {"id": INTEGER, "s": STRING}, ["id"])
+    rows = [record("t", id=n // 2, s=str(n % 2) * (1 << 19)) for n in range(80)]
+    pa.set_memory_pool(pool)
+    try:
+        load(path, [head, *rows])
+    finally:
+        pa.set_memory_pool(usual)
+    found = query(path, "SELECT count(*), sum(length(s)), min(s[1]) FROM t")
+    assert found == [(40, 40 << 19, "1")]
+    assert pool.max_memory() < 10 << 20
+
+
+def test_chunks_are_opened_few_times_however_many_names_are_alike(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("target_dlt.load.Load.memory_bytes", -1)
+    opened: list[str] = []
+    memory_map = pa.memory_map
+
+    def counted(name: str) -> Any:
+        opened.append(name)
+        return memory_map(name)
+
+    monkeypatch.setattr(pa, "memory_map", counted)
+    path = tmp_path / "db.duckdb"
+    spellings = ["x".join(signs) for signs in product("-. +", repeat=4)]
+    rows = [record("t", id=n, **{f"a{name}a": n}) for n, name in enumerate(spellings)]
+    load(path, [schema("t", {"id": INTEGER}, ["id"]), *rows])
+    assert len(opened) < 10 * len(set(opened))
+    assert query(path, "SELECT count(*) FROM t") == [(len(spellings),)]
 
 
 def test_chunks_on_disk_are_opened_only_when_they_are_read(tmp_path: Path) -> None:

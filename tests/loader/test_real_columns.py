@@ -251,6 +251,16 @@ def test_values_of_the_database_are_for_nobodys_columns_only(tmp_path: Path, eng
     assert query(path, "SELECT v, region FROM t ORDER BY id") == [("a", "eu"), (None, "eu")]
 
 
+def test_values_of_the_database_are_not_for_the_items_of_arrays(tmp_path: Path) -> None:
+    path = tmp_path / "a.duckdb"
+    items = {"type": "array", "items": {"type": "object", "properties": {"v": STRING, "n": STRING}}}
+    head = schema("t", {**ID, "items": items}, ["id"])
+    load(path, [head, record("t", id=1, items=[{"v": "a"}])], nesting="tables")
+    execute(path, "ALTER TABLE t__items ALTER v SET DEFAULT 'wrong'")
+    load(path, [head, record("t", id=2, items=[{"n": "b"}])], nesting="tables")
+    assert query(path, "SELECT v, n FROM t__items ORDER BY n") == [(None, "b"), ("a", None)]
+
+
 DROPPED = {
     "v": ("ALTER TABLE IF EXISTS raw.t DROP COLUMN IF EXISTS v",),
     "v made anew": (
