@@ -14,6 +14,8 @@ from tests.loader.comparing import check_cell, check_loaded, read
 from tests.loader.support import (
     BOOLEAN,
     DATE,
+    DECIMAL,
+    ENGINES,
     INTEGER,
     MOMENT,
     NUMBER,
@@ -21,6 +23,7 @@ from tests.loader.support import (
     STRING,
     dlt_pipeline,
     load,
+    query,
     record,
     schema,
     state,
@@ -178,3 +181,14 @@ def test_a_text_column_holds_what_comes_without_an_error(tmp_path: Path, name: s
     load(path, first(name))
     load(path, second(name), on_type_change="error")
     check_loaded(path, [*first(name), *second(name)])
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_decimals_become_text_without_an_exponent(tmp_path: Path, engine: str) -> None:
+    path = tmp_path / "a.duckdb"
+    load(path, [schema("t", {"id": INTEGER, "v": STRING}), record("t", id=0, v="a")], engine=engine)
+    values = ["0", "0.000000001", "0.00000012", "-1.50", "100"]
+    rows = [record("t", id=n, v=value) for n, value in enumerate(values, start=1)]
+    load(path, [schema("t", {"id": INTEGER, "v": DECIMAL}), *rows], engine=engine)
+    found = query(path, "SELECT v FROM t ORDER BY id")
+    assert found == [("a",), ("0",), ("0.000000001",), ("0.00000012",), ("-1.5",), ("100",)]
