@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 
 import pytest
 
@@ -46,7 +47,7 @@ def test_or_is_quarantined(tmp_path, form):
         batch = {"type": "BATCH", "stream": "t", "encoding": {"format": "jsonl"}}
         messages = [json.dumps({**batch, "manifest": [str(file)]})]
     load(path, [T, *messages], validate_records=True, on_bad_record="quarantine")
-    assert query(path, "SELECT id, n FROM t ORDER BY id") == [(7, 0.1), (8, None)]
+    assert query(path, "SELECT id, n FROM t ORDER BY id") == [(7, Decimal("0.1")), (8, None)]
     assert query(path, "SELECT count(*) FROM _singer_quarantine") == [(len(BAD),)]
 
 
