@@ -279,7 +279,7 @@ def test_nested_values_have_declared_digits(tmp_path: Path) -> None:
 
 
 @settings(
-    max_examples=40,
+    max_examples=15,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

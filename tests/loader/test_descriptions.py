@@ -117,11 +117,11 @@ def test_any_text_is_kept(tmp_path: Path, engine: str) -> None:
 
 
 @settings(
-    max_examples=30,
+    max_examples=10,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
-@given(texts=st.lists(st.text(min_size=1), min_size=1, max_size=5))
+@given(texts=st.lists(st.text(min_size=1), min_size=1, max_size=3))
 def test_wild_texts(tmp_path_factory: pytest.TempPathFactory, texts: list[str]) -> None:
     path = tmp_path_factory.mktemp("wild") / "a.duckdb"
     for text in texts:
