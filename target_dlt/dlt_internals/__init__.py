@@ -80,6 +80,7 @@ from target_dlt.dlt_internals.tables import (  # noqa: E402
     Table,
     TableColumn,
 )
+from target_dlt.dlt_internals.versions import count_change  # noqa: E402
 
 __all__ = [
     "LIST_INDEX",
@@ -105,6 +106,7 @@ __all__ = [
     "TableColumn",
     "UnknownDestinationModule",
     "arguments_of",
+    "count_change",
     "dlt",
     "drop_staging_twin",
     "load_ids_in_name",

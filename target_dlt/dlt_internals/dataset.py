@@ -31,6 +31,7 @@ from target_dlt.dlt_internals.conventions import convention_of, new_schema, sett
 from target_dlt.dlt_internals.schema import DatasetSchema
 from target_dlt.dlt_internals.tables import ROW_ID
 from target_dlt.dlt_internals.telling import told_of_dataset
+from target_dlt.dlt_internals.versions import count_change
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -144,6 +145,7 @@ class Dataset:
 
         Runs outside of any transaction: dlt opens its own.
         """
+        count_change(self._schema)
         self._schema._bump_version()  # noqa: SLF001
         self._client.initialize_storage()
         self._client.update_stored_schema(force=True)  # also what was dropped by hand

@@ -22,6 +22,7 @@ from target_dlt.dlt_internals import (
     Destination,
     UnknownDestinationModule,
     arguments_of,
+    count_change,
     dlt,
     make_tables,
     open_pipeline,
@@ -195,6 +196,7 @@ class PackageEngine:
         for plan in plans:
             self._check(plan)
             self._storage.add_columns(plan.table)
+        count_change(self._schema)
         if any(plan.table.is_incomplete for plan in plans):
             make_tables(self._pipeline, self._schema_name, again=True)
         filled = [plan for plan in plans if plan.load.chunks]

@@ -116,6 +116,14 @@ def test_any_text_is_kept(tmp_path: Path, engine: str) -> None:
     assert [comments(path, f"t{n}")[""] for n in range(len(ODD))] == KEPT
 
 
+@pytest.mark.parametrize("engine", ENGINES)
+def test_one_that_comes_back_is_written_again(tmp_path: Path, engine: str) -> None:
+    path = tmp_path / "a.duckdb"
+    for text in ("one", "other", "one", "other"):
+        load(path, described(text, v=text), engine=engine)
+        assert comments(path) == {"": text, "v": text}
+
+
 @settings(
     max_examples=10,
     deadline=None,

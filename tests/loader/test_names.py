@@ -117,6 +117,18 @@ def test_the_last_owner_keeps_its_column_when_the_other_spelling_comes_back(plac
     assert place.rows("t") == [{"id": 1, "id_2": 5, "v": 2}, {"id": 2, "id_2": 6}]
 
 
+def test_a_stream_that_is_again_as_it_was_is_remembered(place):
+    """By its content dlt tells a schema: one that comes back is no new one to it."""
+    first = schema("t", {"id": INTEGER, "createdAt": STRING}, ["id"])
+    other = schema("t", {"id": INTEGER, "created_at": STRING}, ["id"])
+    place.load([first, record("t", id=1, createdAt="a")])
+    place.load([other, record("t", id=2, created_at="b")])
+    place.load([first, record("t", id=3, createdAt="c")])
+    place.load([first, record("t", id=4, created_at="d", createdAt="D")])
+    kept = [{"id": n, "created_at": text} for n, text in ((1, "a"), (2, "b"), (3, "c"))]
+    assert place.rows("t") == [*kept, {"id": 4, "created_at": "D", "created_at_2": "d"}]
+
+
 def test_undeclared_spellings_share_a_column_until_a_record_has_both(place):
     stream = schema("t", {"id": INTEGER}, ["id"])
     rows = [record("t", id=1, name="a"), record("t", id=2, Name="b"), record("t", id=3, NAME="c")]
