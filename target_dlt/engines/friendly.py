@@ -24,6 +24,7 @@ _SECRET_NAME = re.compile(r"passw|secret|token|key|credential|pwd", re.IGNORECAS
 _PASSWORD_IN_URL = re.compile(r"://[^/@\s]*?:([^@\s]+)@")
 _PASSWORD_IN_DSN = re.compile(r"(?:password|pwd)\s*=\s*('[^']*'|[^\s;&]+)", re.IGNORECASE)
 _SHORTEST_SECRET = 3
+_DATABASE_FILE = re.compile(r"[^=@?&;{}]*\.(duckdb|ddb|db|sqlite3?)", re.IGNORECASE)
 #: In what DuckDB says of a file: the version of its format, and the last one that it reads.
 _STORAGE_VERSIONS = re.compile(
     r"version number (\d+), but we can only read (?:storage )?versions? (?:between \d+ and )?(\d+)"
@@ -134,7 +135,8 @@ def _secrets(name: str, value: Any) -> Iterator[str]:
             yield from _secrets(name, item)
     elif isinstance(value, str):
         found = [*_PASSWORD_IN_URL.findall(value), *_PASSWORD_IN_DSN.findall(value)]
-        if not found and _SECRET_NAME.search(name) and "://" not in value:
+        is_place = "://" in value or _DATABASE_FILE.fullmatch(value)
+        if not found and _SECRET_NAME.search(name) and not is_place:
             found = [value]
         for secret in found:
             yield from {s for s in (secret, unquote(secret)) if len(s) >= _SHORTEST_SECRET}

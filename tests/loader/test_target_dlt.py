@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -140,6 +141,12 @@ def test_secrets_are_blotted_out_of_what_drivers_say(config, text):
     told = Explainer("snowflake", None, config)(RuntimeError(text))
     assert "***" in told
     assert not any(secret in told for secret in (SECRET, "a@b/c-1", "t0ken"))
+
+
+def test_the_path_of_a_file_is_no_secret(tmp_path):
+    path = str(tmp_path / "none" / "deep.duckdb")
+    with pytest.raises(LoaderError, match=re.escape(path)):
+        load_dlt(MESSAGES, destination="duckdb", destination_config={"credentials": path})
 
 
 def test_dlts_own_configuration_works_too(tmp_path):
