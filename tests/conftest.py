@@ -37,6 +37,12 @@ hypothesis.settings.register_profile("ci", derandomize=True, deadline=None)
 if os.environ.get("CI"):
     hypothesis.settings.load_profile("ci")
 
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Have a test more under way than there are cores: most wait for processes that they start."""
+    return (os.cpu_count() or 1) + 1
+
+
 #: How a simulator answers unless a test says otherwise.
 PLAIN: dict[str, Any] = {
     "latency_ms": 0,
