@@ -278,8 +278,12 @@ def test_one_request_gives_up_for_all_that_wait_behind_another(
     shop = Shop(toy_tap(Boxes, Things), {"/boxes": boxes, **things})
     with shop.server:
         outcome = shop.sync(config={"rate_limit_patience_seconds": 3})
-    assert_gave_up(outcome, 429, 3)
-    assert re.search(r"gave up after waiting [23] s: 127\.0\.0\.1", outcome.logged("ERROR")[0])
+    # At an answer or at the gate, whichever its patience ended at; the next wait may be told.
+    assert outcome.code == 1
+    (error,) = outcome.logged("ERROR")
+    assert "answered 429 (" in error or "limits the rate of requests" in error
+    assert re.search(r"gave up after waiting [23] s: ", error)
+    assert "rate_limit_patience_seconds is 3" in error
 
 
 @pytest.fixture
