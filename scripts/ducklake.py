@@ -32,7 +32,7 @@ def main() -> None:
         _call(*install, "--no-deps", str(ROOT), cwd=folder)  # for its commands
         tests = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *sys.argv[1:]]
         result = subprocess.run(
-            [*tests, "tests/loader/test_ducklake.py"],
+            [*tests, "tests/loader/on_ducklake.py"],
             cwd=ROOT,
             env={**os.environ, "PYTHONPATH": str(ROOT)},
             check=False,

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 
+import duckdb
 import pytest
 
 from target_dlt.engines.friendly import Explainer
@@ -232,3 +233,20 @@ def test_a_signal_lets_the_commit_under_way_end(tmp_path):
     reached = json.loads(told[-1])["next"]
     assert reached < 30
     assert sorted(row["id"] for row in warehouse.rows("t")) == list(range(reached))
+
+
+def test_a_lake_without_its_extension_is_told_what_to_install(tmp_path):
+    nowhere = {"extension_directory": str(tmp_path), "custom_extension_repository": "file:///no"}
+    credentials = {
+        "catalog": f"duckdb:///{tmp_path / 'catalog.duckdb'}",
+        "storage": {"bucket_url": str(tmp_path / "files")},
+        "global_config": nowhere,
+    }
+    config = {"destination": "ducklake", "destination_config": {"credentials": credentials}}
+    result = run(config=config, folder=tmp_path, messages=MESSAGES, script=DLT_SCRIPT)
+    assert result.returncode == 1
+    assert result.stdout == ""
+    (line,) = problems(result.stderr)
+    assert "DuckDB has no extension 'ducklake' and cannot fetch it" in line
+    assert "pip install duckdb-ext-ducklake, which there is for some releases of DuckDB" in line
+    assert f"(installed: {duckdb.__version__})" in line

@@ -1,4 +1,7 @@
-"""A lake of DuckDB's, where its extension is: `scripts/ducklake.py` makes such an environment."""
+"""A lake of DuckDB's: tests that need its extension, and fail without it.
+
+`scripts/ducklake.py` makes an environment with it and runs them; other runs do not collect them.
+"""
 
 from __future__ import annotations
 
@@ -25,9 +28,7 @@ from tests.loader.support import (
     TIME,
     activate,
     load_dlt,
-    problems,
     record,
-    run,
     schema,
     started,
     state,
@@ -38,9 +39,6 @@ from tests.loader.support import (
 if TYPE_CHECKING:
     from pathlib import Path
 
-needs_extension = pytest.mark.skipif(
-    installed_extensions() is None, reason="duckdb-ext-ducklake is not installed"
-)
 ID = {"id": INTEGER}
 
 
@@ -75,22 +73,6 @@ def lake(tmp_path: Path) -> Lake:
     return Lake(tmp_path)
 
 
-@pytest.mark.skipif(installed_extensions() is not None, reason="the extension is installed")
-def test_without_the_extension_one_line_says_what_to_install(tmp_path: Path) -> None:
-    settings = {"extension_directory": str(tmp_path), "custom_extension_repository": "file:///no"}
-    config = Lake(tmp_path).config
-    config["destination_config"]["credentials"]["global_config"] = settings
-    lines = [schema("t", ID, ["id"]), record("t", id=1), state(1)]
-    result = run(config=config, folder=tmp_path, messages=lines, script=DLT_SCRIPT)
-    assert result.returncode == 1
-    assert result.stdout == ""
-    (line,) = problems(result.stderr)
-    assert "DuckDB has no extension 'ducklake' and cannot fetch it" in line
-    assert "pip install duckdb-ext-ducklake, which there is for some releases of DuckDB" in line
-    assert f"(installed: {duckdb.__version__})" in line
-
-
-@needs_extension
 def test_rows_are_replaced_by_key_and_keep_their_types(lake: Lake) -> None:
     kinds = {
         "n": NUMBER,
@@ -126,14 +108,12 @@ def test_rows_are_replaced_by_key_and_keep_their_types(lake: Lake) -> None:
         check_cell(name, exact, cells, {n: types[n] for n in names}, name)
 
 
-@needs_extension
 def test_a_change_of_type_rounds_nothing(lake: Lake) -> None:
     load_dlt([schema("t", {**ID, "v": INTEGER}, ["id"]), record("t", id=1, v=7)], **lake.config)
     load_dlt([schema("t", {**ID, "v": NUMBER}, ["id"]), record("t", id=2, v=1.5)], **lake.config)
     assert lake.rows("id, v, v__v_double") == [(1, 7, None), (2, None, 1.5)]
 
 
-@needs_extension
 def test_what_the_table_has_decides(lake: Lake) -> None:
     head = schema("t", {**ID, "v": NUMBER, "w": STRING}, ["id"])
     load_dlt([head, record("t", id=1, v=1.5, w="a")], **lake.config)
@@ -144,7 +124,6 @@ def test_what_the_table_has_decides(lake: Lake) -> None:
     assert lake.rows("id, v, v__v_double, w") == [(1, None, None, None), (2, None, 2.5, "b")]
 
 
-@needs_extension
 def test_a_table_that_no_pipeline_made_is_refused(lake: Lake) -> None:
     load_dlt([schema("u", ID, ["id"]), record("u", id=1)], **lake.config)
     lake.execute("CREATE TABLE raw.t (id BIGINT)")
@@ -152,7 +131,6 @@ def test_a_table_that_no_pipeline_made_is_refused(lake: Lake) -> None:
         load_dlt([schema("t", ID, ["id"]), record("t", id=1)], **lake.config)
 
 
-@needs_extension
 @pytest.mark.parametrize("hard_delete", [False, True])
 def test_rows_that_are_gone(lake: Lake, *, hard_delete: bool) -> None:
     head = schema("t", {**ID, "v": STRING}, ["id"])
@@ -167,7 +145,6 @@ def test_rows_that_are_gone(lake: Lake, *, hard_delete: bool) -> None:
         assert lake.rows("id, v, _sdc_deleted_at IS NULL") == expected
 
 
-@needs_extension
 def test_overwrite_and_append(lake: Lake) -> None:
     head = schema("t", {"v": STRING})
     for value in ("a", "b"):
@@ -177,7 +154,6 @@ def test_overwrite_and_append(lake: Lake) -> None:
     assert lake.rows("v") == [("c",)]
 
 
-@needs_extension
 def test_a_key_may_change_and_descriptions_are_comments(lake: Lake) -> None:
     kinds = {**ID, "v": {**STRING, "description": "It's said."}}
     load_dlt([schema("t", kinds, ["id"], description="All."), record("t", id=1)], **lake.config)
@@ -188,7 +164,6 @@ def test_a_key_may_change_and_descriptions_are_comments(lake: Lake) -> None:
     assert sorted(lake.execute(said)) == [("All.",), ("It's said.",)]
 
 
-@needs_extension
 @pytest.mark.slow
 @pytest.mark.parametrize("trial", range(int(os.environ.get("KILL_TRIALS", "2"))))
 def test_nothing_twice_after_a_kill(lake: Lake, tmp_path: Path, trial: int) -> None:
