@@ -10,7 +10,14 @@ import pyarrow as pa
 
 from target_dlt.dlt_internals import LOAD_ID, PARENT_ID, ROW_ID, TableColumn
 from target_dlt.errors import LoaderError
-from target_dlt.messages.digits import Digits, decimal_type, is_decimal, plain_type
+from target_dlt.messages.digits import (
+    MOST_DIGITS,
+    MOST_WIDE_DIGITS,
+    Digits,
+    decimal_type,
+    is_decimal,
+    plain_type,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -247,9 +254,15 @@ def _arrow_column(kind: pa.DataType, *, nullable: bool) -> StoredColumn:
     return StoredColumn(str(kind), **{"type": None, **known_parts}, also=also, nullable=nullable)
 
 
-def _decimal(precision: int | None, scale: int | None) -> _SqlType:
+def _decimal(precision: int | None, scale: int | None) -> _SqlType | None:
     if precision is None or scale is None:  # PostgreSQL's numeric without a bound
         return _SqlType("decimal", wide=True)
+    if not 0 <= scale <= precision:  # PostgreSQL's hundreds, or hundredths of nothing else
+        return None
+    if precision > MOST_WIDE_DIGITS:
+        # No value here has more than these, on either side of the point.
+        whole, scale = min(precision - scale, MOST_DIGITS), min(scale, MOST_DIGITS)
+        precision = whole + scale
     return _SqlType(decimal_type(Digits(precision, scale)))
 
 

@@ -20,6 +20,8 @@ DataType = Literal[
 ]
 #: As many digits as DuckDB and most other databases have.
 MOST_DIGITS = 38
+#: As many as Arrow's wider decimals have, for columns of others that hold more than ours.
+MOST_WIDE_DIGITS = 2 * MOST_DIGITS
 #: Where nobody says how many digits are before the point, there must be room for these.
 _LEAST_WHOLE = 9
 _NAMES_OF_DECIMALS = frozenset({"decimal", "wei"})

@@ -27,16 +27,11 @@ if TYPE_CHECKING:
 
     from target_dlt.messages.schema import DataType
 
-# As many digits as Arrow's wider decimals have, for columns of others that hold more than ours.
-_MOST_WIDE_DIGITS = 76
-
 
 def _arrow_decimal(kind: DataType) -> pa.DataType:
     digits = digits_of(kind)
     assert digits is not None  # noqa: S101 (it is a type of decimals)
-    if digits.precision <= MOST_DIGITS:
-        return pa.decimal128(*digits)
-    return pa.decimal256(min(digits.precision, _MOST_WIDE_DIGITS), digits.scale)
+    return (pa.decimal128 if digits.precision <= MOST_DIGITS else pa.decimal256)(*digits)
 
 
 ARROW_TYPES: Mapping[DataType, pa.DataType] = OfTypes(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -137,6 +137,29 @@ def check_cell(
         return
     assert len(found) == 1, (column, value, found, shown)
     assert same(value, *found[0]), (column, value, found, shown)
+
+
+def check_stored(record: dict[str, Any], row: dict[str, Any]) -> None:
+    """Every value is in one column of its name, exactly, in a row that any warehouse gave."""
+    for column, value in record.items():
+        cells = [
+            cell
+            for name, cell in row.items()
+            if cell is not None and (name == column or name.startswith(f"{column}__v_"))
+        ]
+        assert len(cells) == (value is not None), (column, value, cells)
+        assert all(_is_stored(value, cell) for cell in cells), (column, value, cells)
+
+
+def _is_stored(value: Any, stored: Any) -> bool:
+    kinds = [(datetime, "TIMESTAMP"), (date, "DATE"), (time, "TIME"), (Decimal, "DECIMAL")]
+    kind = next((kind for python, kind in kinds if isinstance(stored, python)), "")
+    if isinstance(stored, str):
+        return same(value, "VARCHAR", stored) or same(value, "JSON", stored)
+    if isinstance(stored, (dict, list)):
+        return bool(canonical(value) == canonical(stored))
+    exact = value if isinstance(value, Decimal) else decoded(json.dumps(value))
+    return same(exact, kind, stored)
 
 
 def same(value: Any, kind: str, stored: Any) -> bool:  # noqa: PLR0911
