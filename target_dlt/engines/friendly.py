@@ -135,7 +135,11 @@ def _secrets(name: str, value: Any) -> Iterator[str]:
             yield from _secrets(name, item)
     elif isinstance(value, str):
         found = [*_PASSWORD_IN_URL.findall(value), *_PASSWORD_IN_DSN.findall(value)]
-        is_place = "://" in value or _DATABASE_FILE.fullmatch(value)
+        # Credentials may be the path of a file; what is called a password is none.
+        last = name.lower().rpartition("__")[2]
+        is_place = "://" in value or (
+            last == "credentials" and _DATABASE_FILE.fullmatch(value) is not None
+        )
         if not found and _SECRET_NAME.search(name) and not is_place:
             found = [value]
         for secret in found:

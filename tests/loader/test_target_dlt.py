@@ -134,6 +134,7 @@ def test_a_package_that_a_destination_misses_is_named(monkeypatch, tmp_path):
         ({"credentials": f"snowflake://me:{SECRET}@host/db"}, f"cannot log in with {SECRET}"),
         ({"credentials": "postgresql://me:a%40b%2Fc-1@host/db"}, "password a@b/c-1 is wrong"),
         ({"credentials": {"password": SECRET}}, f"DSN user=me password={SECRET}"),
+        ({"credentials": {"password": f"{SECRET}.db"}}, f"wrong: {SECRET}.db"),
         ({"credentials": {"private_key": SECRET, "aws": {"token": "t0ken"}}}, f"{SECRET} t0ken"),
         ({"credentials": f"host=x password={SECRET} user=me"}, f"no such thing: {SECRET}"),
     ],
