@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from dlt.common.destination.exceptions import DestinationUndefinedEntity
 from dlt.common.schema import Schema
 
 from target_dlt.errors import LoaderError
@@ -53,11 +54,15 @@ def new_schema(name: str, convention: str | None) -> Schema:
     return Schema(name, normalizers=normalizers) if convention else Schema(name)
 
 
-def newest_schema(client: Any) -> Mapping[str, Any] | None:
-    """Read the schema that was stored last in a dataset, of whichever pipeline.
+def stored_schema(client: Any, name: str | None) -> Mapping[str, Any] | None:
+    """Read the schema that was stored last in a dataset; None if there is none.
 
     Args:
         client: dlt's open client of the dataset.
+        name: Name of the schema; None for that of whichever pipeline.
     """
-    info = client.get_stored_schema()
+    try:
+        info = client.get_stored_schema(name)
+    except DestinationUndefinedEntity:
+        return None
     return json.loads(info.schema) if info else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
@@ -27,7 +26,7 @@ from dlt.pipeline.state_sync import (
     state_doc,
 )
 
-from target_dlt.dlt_internals.conventions import convention_of, new_schema, settle
+from target_dlt.dlt_internals.conventions import convention_of, new_schema, settle, stored_schema
 from target_dlt.dlt_internals.schema import DatasetSchema
 from target_dlt.dlt_internals.tables import ROW_ID
 from target_dlt.dlt_internals.telling import told_of_dataset
@@ -88,8 +87,8 @@ class Dataset:
             bump_pipeline_state_version_if_modified(state)  # the first change is version 1
         state.setdefault("_local", {})
         name = state.get("default_schema_name") or self._schema.name
-        stored = self._stored_schema(name)
-        other = stored or self._stored_schema(None)
+        stored: Any = stored_schema(self._client, name)
+        other = stored or stored_schema(self._client, None)
         convention = settle(self._convention, other, self.dataset_name)
         if stored and convention == convention_of(stored):
             self._use(Schema.from_stored_schema(stored))
@@ -103,13 +102,6 @@ class Dataset:
             return load_pipeline_state_from_destination(self.pipeline_name, self._client)
         except DatabaseUndefinedRelation:
             return None
-
-    def _stored_schema(self, name: str | None) -> Any:
-        try:
-            info = self._client.get_stored_schema(name)
-        except DatabaseUndefinedRelation:
-            return None
-        return json.loads(info.schema) if info else None
 
     def _use(self, schema: Schema) -> None:
         self._client.sql_client.close_connection()

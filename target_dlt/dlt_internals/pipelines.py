@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import json
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any, cast
 
@@ -22,8 +21,8 @@ from dlt.common.schema.utils import (
 from target_dlt.dlt_internals.conventions import (
     convention_of,
     new_schema,
-    newest_schema,
     settle,
+    stored_schema,
 )
 from target_dlt.dlt_internals.dataset import log_no_lookups
 from target_dlt.storage_version import STORAGE_VERSION
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from dlt.common.destination import Destination
-    from dlt.common.destination.client import WithStateSync
     from dlt.common.storages.live_schema_storage import LiveSchemaStorage
     from dlt.pipeline.pipeline import Pipeline
 
@@ -81,13 +79,16 @@ def open_pipeline(
             # Known before the client is made: dlt would call a schema of its own by the name as it
             # is.
             schemas.set_live_schema(Schema(schema_name))
-        stored = schemas[schema_name].to_dict() if restored else _stored(pipeline, schema_name)
-        other = stored or _stored(pipeline, schema_name, newest=True)
+        if restored:
+            stored: Any = schemas[schema_name].to_dict()
+        else:
+            stored = _stored(pipeline, schema_name, schema_name)
+        other = stored or _stored(pipeline, schema_name, None)
         settled = settle(convention, other, dataset_name)
         if not stored or settled != convention_of(stored):
             schemas.set_live_schema(new_schema(schema_name, settled))
         elif not restored:
-            schemas.set_live_schema(Schema.from_stored_schema(cast("Any", stored)))
+            schemas.set_live_schema(Schema.from_stored_schema(stored))
     return pipeline, schema_name
 
 
@@ -238,13 +239,7 @@ def open_table(client: Any, table_format: Any, name: str) -> Any:
     return client.load_open_table(table_format, name)
 
 
-def _stored(pipeline: Pipeline, name: str, *, newest: bool = False) -> Mapping[str, Any] | None:
-    """Read a schema as the destination has it; the newest may be of another pipeline."""
-    try:
-        with pipeline.destination_client(name) as client:
-            if newest:
-                return newest_schema(client)
-            info = cast("WithStateSync", client).get_stored_schema(name)
-    except DestinationUndefinedEntity:
-        return None
-    return cast("Mapping[str, Any]", json.loads(info.schema)) if info else None
+def _stored(pipeline: Pipeline, schema_name: str, wanted: str | None) -> Mapping[str, Any] | None:
+    """Read a schema, as `stored_schema` does, by the client of the pipeline's own."""
+    with pipeline.destination_client(schema_name) as client:
+        return stored_schema(client, wanted)
