@@ -210,8 +210,7 @@ class Load:
         if not (value := bytes(message.value)):
             raise BadMessageError('a STATE needs "value"')
         self._state.take(value)
-        unsealed_rows = sum(map(len, self._lanes.values()))
-        if self._policy.is_due(unsealed_rows):
+        if self._policy.is_due(sum(map(len, self._lanes.values()))):
             self._commit()
 
     def _activate_version(self, message: Message) -> None:

@@ -98,7 +98,7 @@ class Lane(Protocol):
         """Take one decoded record; see `RecordBuffer.add_record`."""
 
     def __len__(self) -> int:
-        """Count the rows that are in no chunk yet."""
+        """Count the rows that were not handed over."""
 
     @property
     def records(self) -> int:
