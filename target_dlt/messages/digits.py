@@ -45,9 +45,11 @@ class Digits(NamedTuple):
         return self.whole >= other.whole and self.scale >= other.scale
 
 
+#: Those of a bigint, and those that dlt gives decimals by default.
+OF_BIGINT, DEFAULT = Digits(19, 0), Digits(MOST_DIGITS, 9)
 _NAMED: Mapping[str, Digits] = {
-    "bigint": Digits(19, 0),
-    "decimal": Digits(MOST_DIGITS, 9),
+    "bigint": OF_BIGINT,
+    "decimal": DEFAULT,
     "wei": Digits(MOST_DIGITS, 0),
 }
 _NAMES = {digits: name for name, digits in _NAMED.items() if name in _NAMES_OF_DECIMALS}
@@ -110,7 +112,7 @@ def joined(kinds: Iterable[DataType], most: int = MOST_DIGITS) -> DataType | Non
     return decimal_type(Digits(precision, scale)) if precision <= most else None
 
 
-def declared(schema: Mapping[str, Any]) -> Digits | None:
+def declared_digits(schema: Mapping[str, Any]) -> Digits | None:
     """Read the digits that a schema of numbers says there are.
 
     It says so by `precision` and `scale`, as the Meltano SDK writes them beside the format

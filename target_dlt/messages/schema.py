@@ -15,14 +15,20 @@ from target_dlt.messages import digits
 from target_dlt.messages.digits import (
     column_type,
     decimal_type,
-    declared,
+    declared_digits,
     digits_of,
     is_decimal,
     is_number,
     joined,
     number_type,
 )
-from target_dlt.messages.json_schema import JSONSchema, alternatives, properties_of, told_of
+from target_dlt.messages.json_schema import (
+    Alternative,
+    JSONSchema,
+    alternatives,
+    properties_of,
+    told_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -31,13 +37,11 @@ if TYPE_CHECKING:
 
 DataType: TypeAlias = digits.DataType
 
-_SCALARS: Mapping[str, DataType] = {"boolean": "bool"}
 _FORMATS: Mapping[str, DataType] = {
     "date-time": "timestamp",
     "date": "date",
     "time": "time",
 }
-_DEFAULT_SCALE = 9
 _DECIMAL_FORMATS = ("singer.decimal", "x-singer.decimal")
 
 # What an existing column of another type holds exactly as it is.
@@ -150,18 +154,22 @@ def data_type(schema: Any, *, root: JSONSchema) -> DataType:
         A dlt data type: `json` for objects, arrays and anything undescribed, `text` for mixed
         scalars.
     """
-    return _common_type({_one_type(*found) for found in alternatives(schema, root)})
+    return types_of(alternatives(schema, root))[0]
 
 
-def scalar_type(schema: Any, *, root: JSONSchema) -> DataType | None:
-    """Find the column type of the values that are no object and no array; None if there are none.
+def types_of(found: Iterable[Alternative]) -> tuple[DataType, DataType | None]:
+    """Find the column types of what a value may be.
 
     Args:
-        schema: Schema of one property, as in `data_type`.
-        root: The schema that local references point into.
+        found: As `alternatives` lists it.
+
+    Returns:
+        The type of one column for all values, as in `data_type`; and that of a column of the values
+        that are no object and no array, None if there are none.
     """
-    found = {_one_type(*found) for found in alternatives(schema, root)} - {"json"}
-    return _common_type(found) if found else None
+    kinds = {_one_type(*one) for one in found}
+    scalars = kinds - {"json"}
+    return _common_type(kinds), _common_type(scalars) if scalars else None
 
 
 def _common_type(found: set[DataType]) -> DataType:
@@ -187,17 +195,17 @@ def _common_decimal(found: set[DataType]) -> DataType:
         is_sent = own and all(kind == "bigint" or is_number(kind) for kind in found)
         return number_type(own) if own and is_sent else common
     # Others may be any number: so there are never fewer digits after the point than by default.
-    is_finer = any((own := digits_of(kind)) and own.scale > _DEFAULT_SCALE for kind in exact)
+    is_finer = any((own := digits_of(kind)) and own.scale > digits.DEFAULT.scale for kind in exact)
     return joined([*exact, "decimal"]) or (joined(exact) if is_finer else None) or "decimal"
 
 
 def _one_type(name: str, schema: Mapping[str, Any]) -> DataType:
     text_format = schema.get("format")
     if name in {"string", "number"} and text_format in _DECIMAL_FORMATS:
-        own = declared(schema)
+        own = declared_digits(schema)
         return decimal_type(own) if own else "decimal"
     if name == "number":
-        own = declared({"multipleOf": schema.get("multipleOf")})
+        own = declared_digits({"multipleOf": schema.get("multipleOf")})
         return number_type(own) if own else "double"
     if name == "string":
         return _FORMATS.get(text_format, "text") if isinstance(text_format, str) else "text"
@@ -205,7 +213,7 @@ def _one_type(name: str, schema: Mapping[str, Any]) -> DataType:
         most = schema.get("maximum")
         is_wide = isinstance(most, (int, float, Decimal)) and most >= BIGINT.stop
         return "wei" if is_wide else "bigint"
-    return _SCALARS.get(name, "json")
+    return "bool" if name == "boolean" else "json"
 
 
 def wider_type(existing: DataType, wanted: DataType) -> DataType | None:

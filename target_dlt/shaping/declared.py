@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from target_dlt.messages.json_schema import alternatives, properties_of, told_of
-from target_dlt.messages.schema import data_type, scalar_type
+from target_dlt.messages.schema import types_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -105,16 +105,11 @@ class Declarations:
     def _read(self, schema: Any) -> Values:
         known = self._values.get(id(schema))
         if known is None:
+            possible = list(alternatives(schema, self._document))
             nested = [
-                (cast("Kind", kind), node)
-                for kind, node in alternatives(schema, self._document)
-                if kind in {"object", "array"}
+                (cast("Kind", kind), node) for kind, node in possible if kind in {"object", "array"}
             ]
-            found = Values(
-                data_type(schema, root=self._document),
-                scalar_type(schema, root=self._document),
-                tuple(nested),
-            )
+            found = Values(*types_of(possible), tuple(nested))
             known = self._values[id(schema)] = (schema, found)  # kept, so that its id stays its own
         return known[1]
 
