@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from dlt.common.normalizers.json.relational import DataItemNormalizer
 
-from target_dlt.messages.digits import is_decimal, plain_type
+from target_dlt.messages.digits import MOST_WIDE_DIGITS, is_decimal, joined, plain_type
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -65,10 +65,24 @@ class TableColumn:
     spelled: frozenset[DataType] = frozenset()
     own: bool | None = None
 
-    @property
-    def is_unbound(self) -> bool:
-        """Whether it holds decimals of any number of digits; its type is what it is filled with."""
-        return self.wide and is_decimal(self.type)
+    def make_room(self, kind: DataType) -> bool:
+        """Let a column of decimals without a bound take those of a type.
+
+        Its own type, by which dlt stages rows for it, is of as many digits as it was filled with.
+
+        Args:
+            kind: The type of the values.
+
+        Returns:
+            Whether it takes them, and is of another type now.
+        """
+        if not (self.wide and is_decimal(self.type)):
+            return False
+        wider = joined((self.type, kind), most=MOST_WIDE_DIGITS)
+        if wider in {None, self.type}:
+            return False
+        self.type = wider
+        return True
 
 
 @dataclass

@@ -10,40 +10,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from target_dlt.decoding import decode_exactly, is_exact_double
-from target_dlt.messages.digits import digits_of, is_decimal, joined
+from target_dlt.messages.digits import OF_BIGINT, digits_of, is_decimal
 from target_dlt.rows.arrays import ARROW_TYPES, whole
+from target_dlt.rows.values import plain_text
 
 if TYPE_CHECKING:
-    from decimal import Decimal
-
     from target_dlt.dlt_internals import TableColumn
     from target_dlt.messages.digits import Digits
     from target_dlt.messages.schema import DataType
     from target_dlt.rows.chunks import Column
 
 EXACT_IN_DOUBLE = 2**53
-_ARROW_INTEGERS = pa.decimal128(19, 0)
+_ARROW_INTEGERS = pa.decimal128(*OF_BIGINT)
 #: Decimal numbers of so many digits are exact in a double.
 _DOUBLE_DIGITS = 15
-#: Digits of Arrow's widest decimals, in which rows wait for a column without a bound.
-_MOST_FILLED = 76
-
-
-def fill(target: TableColumn, kind: DataType) -> bool:
-    """Let a column of decimals without a bound take decimals of any digits.
-
-    Args:
-        target: The column; its type, by which dlt stages rows for it, is made to hold them.
-        kind: The type of the values.
-
-    Returns:
-        Whether it takes them, and is of another type now.
-    """
-    wider = joined((target.type, kind), most=_MOST_FILLED) if target.is_unbound else None
-    if wider in {None, target.type}:
-        return False
-    target.type = wider
-    return True
 
 
 def takes_all(column: Column, target: TableColumn) -> bool:
@@ -115,18 +95,12 @@ def cast(values: pa.ChunkedArray, kind: DataType, wanted: DataType) -> pa.Chunke
         return values.cast(_ARROW_INTEGERS).cast(ARROW_TYPES[wanted])
     if is_decimal(kind) and wanted in {"text", "double"}:
         # Neither does Arrow write all of them plainly, nor read them as the nearest double.
-        texts = [None if number is None else _plain_text(number) for number in values.to_pylist()]
+        texts = [None if number is None else plain_text(number) for number in values.to_pylist()]
         written = pa.chunked_array([pa.array(texts, pa.string())])
         return written.cast(ARROW_TYPES[wanted])
     if (kind, wanted) == ("timestamp", "text"):
         return pc.strftime(values, format="%Y-%m-%dT%H:%M:%SZ")
     return values.cast(ARROW_TYPES[wanted])
-
-
-def _plain_text(number: Decimal) -> str:
-    """Write a number without an exponent, and without zeros at its end."""
-    text = format(number, "f")
-    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _plain_strings(values: pa.ChunkedArray) -> pa.ChunkedArray:

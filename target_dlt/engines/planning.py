@@ -15,7 +15,7 @@ from target_dlt.dlt_internals import (
     TableColumn,
 )
 from target_dlt.engines.base import StreamLoad
-from target_dlt.engines.casting import fill, fitting, takes_all
+from target_dlt.engines.casting import fitting, takes_all
 from target_dlt.engines.descriptions import describe, schema_of_list
 from target_dlt.engines.owned import OWN_PREFIX, has_column, own_columns
 from target_dlt.engines.placing import Placing
@@ -161,13 +161,21 @@ class StreamPlan:
         self._make_declared(self.load.schema.columns)
         for name, kind in self._own.items():
             self._column_for(Column(name, kind, own=True))
+        self._make_variants()
+
+    def _make_variants(self) -> None:
+        """Make columns for what those that hold nearly all values of a type do not hold."""
+        partly = {column for column, target in self._found.items() if not takes_all(column, target)}
         for chunk in self.load.chunks:
+            if partly.isdisjoint(chunk.columns):
+                continue
+            table = chunk.table  # it may have to be read from the disk
             for index, column in enumerate(chunk.columns):
-                target = self._column_for(column)
-                if takes_all(column, target):  # chunks may have to be read from the disk
+                if column not in partly:
                     continue
-                if fitting(column, target, chunk.table.column(index)) is not None:
+                if fitting(column, self._column_for(column), table.column(index)) is not None:
                     self._column_for(replace(column, variant=True))
+                    partly.remove(column)
 
     def _make_declared(self, columns: Mapping[str, DataType]) -> None:
         for name, kind in columns.items():
@@ -229,7 +237,7 @@ class StreamPlan:
 
     def _takes(self, existing: TableColumn, column: Column, *, is_key: bool) -> bool:
         """Tell whether a property's column takes a chunk's; it is widened if that is needed."""
-        if fill(existing, column.type):
+        if existing.make_room(column.type):
             self._database.drop_staging(self.table)
         if _holds(existing, column) and not existing.narrow:
             existing.held.add(plain_type(column.type))

@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from target_dlt.decoding import decode_exactly, to_json
-from target_dlt.rows.values import MisfitError, parse_time, parse_timestamp
+from target_dlt.rows.values import MisfitError, parse_time, parse_timestamp, plain_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -68,8 +68,7 @@ def _plain(number: Decimal) -> str:
         return "0"
     if abs(number.adjusted()) > _MOST_DIGITS:
         return str(number)
-    text = format(number, "f")
-    return text.rstrip("0").rstrip(".") if "." in text else text
+    return plain_text(number)
 
 
 def _moment(text: str, *, dates: bool) -> str:

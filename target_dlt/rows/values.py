@@ -14,15 +14,11 @@ from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
 from target_dlt.decoding import BIGINT, as_utf8, decode_exactly, is_exact_double, to_json
-from target_dlt.messages.digits import DECIMALS, Digits, plain_type
+from target_dlt.messages.digits import DECIMALS, DEFAULT, MOST_DIGITS, OF_BIGINT, Digits, plain_type
 
 if TYPE_CHECKING:
     from target_dlt.messages.schema import DataType
 
-DECIMAL_SCALE = 9
-DECIMAL_PRECISION = 38
-_DEFAULT = Digits(DECIMAL_PRECISION, DECIMAL_SCALE)
-BIGINT_DIGITS = 19
 _MICROSECOND_DIGITS = 6
 #: The space before an offset, as in `2026-01-31 10:42:16 +00:00`.
 _GAP = re.compile(r"(?<=\d) (?=[Zz]$|[+-]\d\d(?::?\d\d)?$)")
@@ -49,15 +45,17 @@ def _infer_number(value: int | Decimal) -> DataType:
     if isinstance(value, int):
         if value in BIGINT:
             return "bigint"
-        return "wei" if abs(value) < 10**DECIMAL_PRECISION else "text"
+        return "wei" if abs(value) < 10**MOST_DIGITS else "text"
     if is_exact_double(value):
         return "double"
-    return "decimal" if _is_exact_decimal(value, _DEFAULT) else "text"
+    return "decimal" if _is_exact_decimal(value, DEFAULT) else "text"
 
 
 def _is_exact_decimal(number: Decimal, column: Digits) -> bool:
-    if not number or not number.is_finite():
-        return not number
+    if not number.is_finite():
+        return False
+    if not number:
+        return True
     _, digits, exponent = number.as_tuple()
     significant = "".join(map(str, digits)).rstrip("0")
     exponent = int(exponent) + len(digits) - len(significant)
@@ -102,7 +100,7 @@ def _to_bigint(value: float | Decimal) -> int:
     if isinstance(value, int):
         whole = value
     # The exponent first: 1e999999999 is a short text and a long integer.
-    elif isinstance(value, Decimal) and value.adjusted() < BIGINT_DIGITS and value % 1 == 0:
+    elif isinstance(value, Decimal) and value.adjusted() < OF_BIGINT.precision and value % 1 == 0:
         whole = int(value)
     else:
         raise MisfitError
@@ -149,6 +147,12 @@ def _finer(kind: DataType, text: str) -> str:
         return f"{parse_time(shorter):%H:%M:%S}.{digits}"
     moment = parse_timestamp(shorter).astimezone(UTC).replace(tzinfo=None)
     return f"{moment.isoformat(timespec='seconds')}.{digits}Z"
+
+
+def plain_text(number: Decimal) -> str:
+    """Write a number without an exponent, and without zeros at its end."""
+    text = format(number, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def parse_double(text: bytes) -> float:
