@@ -66,10 +66,9 @@ class DatasetSchema:
         has_case: Whether the database tells upper from lower case in names.
         file_format: In which format files are loaded, where that decides about columns.
         table_format: Format of the tables, where the destination has several.
-        longest_description: How many characters a description may have.
     """
 
-    def __init__(  # noqa: PLR0913
+    def __init__(
         self,
         schema: Schema,
         *,
@@ -77,11 +76,9 @@ class DatasetSchema:
         has_case: bool = False,
         file_format: str | None = None,
         table_format: str | None = None,
-        longest_description: int = 10_000,
     ) -> None:
         self._schema = schema
         self._as_text = as_text
-        self.longest_description = longest_description
         hints = {"file_format": file_format, "table_format": table_format}
         self._hints = {name: value for name, value in hints.items() if value}
         self.spelling = Spelling(schema.naming, has_case=has_case)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from target_dlt.dlt_internals import DatabaseException, drop_staging_twin
 from target_dlt.engines.casting import EXACT_IN_DOUBLE
+from target_dlt.engines.descriptions import LONGEST
 from target_dlt.engines.stored import READABLE, StoredTable, fold_of, read_tables
 from target_dlt.messages.digits import digits_of, is_decimal
 
@@ -103,6 +104,8 @@ class SqlColumns:
         kind: dlt's name of the database.
         open_client: Opens dlt's client of the dataset.
     """
+
+    longest_description = LONGEST
 
     def __init__(self, kind: str, open_client: Callable[[], AbstractContextManager[Any]]) -> None:
         self._kind = kind

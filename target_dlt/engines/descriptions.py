@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from target_dlt.names import Path
 
 LOGGER = logging.getLogger("target_dlt")
+#: How many characters a description may have where it is written as a comment here.
+LONGEST = 10_000
 _UNIONS = ("allOf", "anyOf", "oneOf")
 #: The key under which an array has its items, if these are arrays.
 _LIST = "list"

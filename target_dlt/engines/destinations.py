@@ -22,7 +22,7 @@ from target_dlt.dlt_internals import (
     types_not_taken,
 )
 from target_dlt.engines.columns import SqlColumns
-from target_dlt.engines.descriptions import Comments
+from target_dlt.engines.descriptions import LONGEST, Comments
 from target_dlt.engines.stored import StoredTable, read_arrow
 from target_dlt.errors import LoaderError
 from target_dlt.rows.arrays import ARROW_TYPES
@@ -163,7 +163,7 @@ class _Sql(Storage):
         self._columns = SqlColumns(kind, self._client)
         self._comments = Comments(kind)
         if self._comments.are_known:
-            self.longest_description = 10_000
+            self.longest_description = LONGEST
         as_text = types_not_taken(pipeline.destination, ARROW_TYPES, "parquet")
         if kind == "sqlalchemy":  # it would encode JSON given as text a second time
             as_text.add("json")

@@ -185,7 +185,6 @@ class PackageEngine:
             has_case=self._storage.has_case,
             file_format=_FILE_FORMAT,
             table_format=self._table_format,
-            longest_description=self._storage.longest_description,
         )
         self._storage.forget()
         self._tables.know(loads)
@@ -299,11 +298,9 @@ class PackageEngine:
         known = (column for column in plan.table.columns.values() if not column.other)
         columns = [(column.name, ARROW_TYPES[column.type]) for column in known]
         schema = pa.schema([*columns, (LOAD_ID, pa.string()), (ROW_ID, pa.string())])
-        done = count = 0
+        count = 0
         with pq.ParquetWriter(path, schema) as writer:
-            for batch in plan.rows.batches(plan.load.chunks):
-                rows = batch if last is None else batch.filter(last.slice(done, len(batch)))
-                done += len(batch)
+            for rows in plan.rows.batches(plan.load.chunks, last):
                 count += len(rows)
                 present = {name: rows[name] for name in rows.column_names}
                 present[LOAD_ID] = pa.repeat(pa.scalar(load_id), len(rows))
@@ -383,7 +380,7 @@ def _state_resource(state: Any) -> Any:
     return dlt.resource(keep, name="_singer_state")
 
 
-def _last_of_each_key(rows: pa.Table) -> pa.Array | None:
+def _last_of_each_key(rows: pa.Table) -> pa.BooleanArray | None:
     """Tell which rows are the last of their key; None if all are.
 
     Args:

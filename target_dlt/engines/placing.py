@@ -49,27 +49,37 @@ class Placing:
         self._spelled = spelled
         self._ids = ids
 
-    def batches(self, chunks: Iterable[Chunk]) -> Iterator[pa.Table]:
+    def batches(
+        self, chunks: Iterable[Chunk], taken: pa.BooleanArray | None = None
+    ) -> Iterator[pa.Table]:
         """Lay out rows, each with an id.
 
         Args:
             chunks: Some of the load's chunks.
+            taken: Which of their rows to take; None for all.
 
         Yields:
-            Their rows, in order, in the columns that have a value in one of them.
+            The rows, in order, in the columns that have a value in one of them.
         """
+        done = 0
+        for rows in self._batches(chunks):
+            yield rows if taken is None else rows.filter(taken.slice(done, len(rows)))
+            done += len(rows)
+
+    def _batches(self, chunks: Iterable[Chunk]) -> Iterator[pa.Table]:
         waiting: list[pa.Table] = []
         names: set[str] = set()
         count = size = 0
         for piece in self._pieces(chunks):
             cells = (count + len(piece)) * len(names.union(piece.column_names))
-            if waiting and (cells > _MOST_CELLS or size + piece.nbytes > _MOST_BYTES):
+            added = piece.nbytes
+            if waiting and (cells > _MOST_CELLS or size + added > _MOST_BYTES):
                 yield pa.concat_tables(waiting, promote_options="default")
                 waiting, names, count, size = [], set(), 0, 0
             waiting.append(piece)
             names.update(piece.column_names)
             count += len(piece)
-            size += piece.nbytes
+            size += added
         if waiting:
             yield pa.concat_tables(waiting, promote_options="default")
 

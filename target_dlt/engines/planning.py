@@ -40,7 +40,13 @@ LOGGER = logging.getLogger("target_dlt")
 
 
 class Database(Protocol):
-    """Changes columns that the database has already; before the commit's rows are written."""
+    """Changes columns that the database has already; before the commit's rows are written.
+
+    Attributes:
+        longest_description: How many characters a description may have.
+    """
+
+    longest_description: int
 
     def stored(self, table: str) -> StoredTable | None:
         """Read what the database has of a table; None if only dlt's schema tells."""
@@ -130,7 +136,7 @@ class StreamPlan:
             found = (column for column in sources if column is not None)
             spelled.update(self._spelled(column) for column in found)
         self.rows = Placing(self._column_for, self.keys, spelled, load.schema.ids)
-        describe(self.table, load.schema, dataset.longest_description)
+        describe(self.table, load.schema, database.longest_description)
         dataset.stage(self.table)
 
     def _spelled(self, column: TableColumn) -> tuple[str, set[DataType]]:

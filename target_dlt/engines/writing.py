@@ -147,10 +147,7 @@ class StreamWriter:
         last = None
         if self._plan.keys and self._rules.load_method != "append-only":
             last = self._delete_older(self._plan.rows.key_rows(chunks))
-        done = 0
-        for batch in self._plan.rows.batches(chunks):
-            rows = batch if last is None else batch.filter(last.slice(done, len(batch)))
-            done += len(batch)
+        for rows in self._plan.rows.batches(chunks, last):
             columns = ", ".join(map(quote, rows.column_names))
             unset = _unset(self._plan, rows.column_names)
             with self._registered(_BATCH, _read_once(rows)):
@@ -167,7 +164,7 @@ class StreamWriter:
         yield
         self._connection.unregister(name)
 
-    def _delete_older(self, rows: pa.Table) -> pa.Array | None:
+    def _delete_older(self, rows: pa.Table) -> pa.BooleanArray | None:
         """Delete what rows replace.
 
         Args:
@@ -204,6 +201,7 @@ def _unset(plan: StreamPlan, present: Sequence[str]) -> list[str]:
 def _read_once(rows: pa.Table) -> pa.RecordBatchReader:
     """Let one statement read rows; what it has read is no longer kept.
 
-    DuckDB keeps what was registered until the transaction is over.
+    DuckDB keeps what was registered until the transaction is over; `Table.to_reader` would keep it
+    as well.
     """
     return pa.RecordBatchReader.from_batches(rows.schema, iter(rows.to_batches()))
