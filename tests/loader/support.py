@@ -169,6 +169,13 @@ def query(path: Path, sql: str) -> list[tuple[Any, ...]]:
         return connection.execute(sql).fetchall()
 
 
+def execute(path: Path, *statements: str) -> None:
+    """Run statements on a file, as somebody beside the loader would."""
+    with duckdb.connect(str(path)) as connection:
+        for statement in statements:
+            connection.execute(statement)
+
+
 def column_types(path: Path, table: str) -> dict[str, str]:
     rows = query(
         path,

@@ -15,6 +15,7 @@ from target_dlt.errors import LoaderError
 from tests.loader.support import (
     DATE,
     DECIMAL,
+    ENGINES,
     INTEGER,
     MOMENT,
     NUMBER,
@@ -157,7 +158,7 @@ def test_the_first_bytes_tell_gzip_and_a_byte_order_mark(tmp_path, mark, pack, s
     assert query(path, "SELECT id, s FROM t ORDER BY id") == [(1, "x"), (2, None)]
 
 
-@pytest.mark.parametrize("engine", ["duckdb", "package"])
+@pytest.mark.parametrize("engine", ENGINES)
 def test_lines_that_only_python_writes_are_read_with_their_version(tmp_path, engine):
     path, file = tmp_path / "db.duckdb", tmp_path / "1"
     file.write_text('{"id": 1, "n": NaN}\n{"id": 2, "n": 1.5}\n')

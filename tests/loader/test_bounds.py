@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import subprocess
 import sys
@@ -17,11 +18,12 @@ from hypothesis import strategies as st
 from target_dlt.engines import placing
 from target_dlt.errors import BadRecordError
 from target_dlt.messages.schema import parse_schema
-from target_dlt.rows import arrow, quarantine
+from target_dlt.rows import arrow
 from target_dlt.rows.arrays import whole
 from target_dlt.rows.arrow import RecordBuffer
 from target_dlt.rows.spool import Spool
 from tests.loader.support import (
+    ENGINES,
     INTEGER,
     NUMBER,
     SCRIPT,
@@ -32,13 +34,13 @@ from tests.loader.support import (
     record,
     schema,
     state,
+    without_end_of_life,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from target_dlt.rows.chunks import Chunk
 
 MEASURE = """
 import resource, subprocess, sys
@@ -56,7 +58,15 @@ def measured(folder: Path, messages: Iterable[str], **config: Any) -> tuple[int,
     with lines.open() as source:
         # A process that is started by a large one is said to have been as large.
         command = [sys.executable, "-c", MEASURE, SCRIPT, "--config", str(file)]
-        done = subprocess.run(command, stdin=source, capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            command,
+            stdin=source,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=120,
+            env=without_end_of_life(os.environ),
+        )
     code, size = map(int, done.stdout.splitlines()[-1].split())
     return code, size, done.stderr
 
@@ -209,7 +219,7 @@ def test_rows_without_any_value_are_rows() -> None:
     assert buffer.chunks[0].columns == ()
 
 
-@pytest.mark.parametrize("engine", ["duckdb", "package"])
+@pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("properties", [{}, {"a": STRING}])
 def test_empty_records_are_loaded(tmp_path: Path, engine: str, properties: dict[str, Any]) -> None:
     path = tmp_path / "db.duckdb"
@@ -218,7 +228,7 @@ def test_empty_records_are_loaded(tmp_path: Path, engine: str, properties: dict[
     assert query(path, "SELECT count(*) FROM raw.t") == [(2,)]
 
 
-@pytest.mark.parametrize("engine", ["duckdb", "package"])
+@pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("memory", [0, 1 << 27])
 def test_a_commit_in_many_batches_is_as_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: str, memory: int
@@ -289,7 +299,7 @@ def test_a_commit_holds_no_more_than_a_batch_however_long_its_rows_are(
         pa.set_memory_pool(usual)
     found = query(path, "SELECT count(*), sum(length(s)), min(s[1]) FROM t")
     assert found == [(40, 40 << 19, "1")]
-    assert pool.max_memory() < 10 << 20
+    assert 1 << 20 < pool.max_memory() < 10 << 20
 
 
 def test_chunks_are_opened_few_times_however_many_names_are_alike(
@@ -322,6 +332,7 @@ def test_chunks_on_disk_are_opened_only_when_they_are_read(tmp_path: Path) -> No
     (kept,) = spool.chunks("t")
     assert kept.table is not kept.table
     assert kept.table.equals(chunk.table)
+    assert list(tmp_path.iterdir()) != []
     spool.clear()
     assert list(tmp_path.iterdir()) == []
 
@@ -370,16 +381,3 @@ def test_many_bad_records_wait_on_disk_and_are_told_of_in_few_lines(tmp_path: Pa
         "FROM _singer_quarantine",
     )
     assert kept == [(150_000, 2, 150_001, 1)]
-
-
-def test_refused_records_become_chunks_as_they_come() -> None:
-    chunks: list[Chunk] = []
-    kept = quarantine.Quarantine(chunks.append)
-    error = BadRecordError("no key")
-    for n in range(25_000):
-        kept.add("t", n, error, {"n": n})
-    assert [chunk.size for chunk in chunks] == [10_000, 10_000]
-    kept.seal()
-    kept.seal()
-    assert [chunk.size for chunk in chunks] == [10_000, 10_000, 5000]
-    assert chunks[2].table["line"].to_pylist() == list(range(20_000, 25_000))

@@ -17,6 +17,7 @@ from target_dlt.engines import connecting
 from target_dlt.errors import LoaderError
 from target_dlt.target import TargetDlt, TargetDuckDB
 from tests.loader.support import (
+    ENGINES,
     INTEGER,
     MOMENT,
     SCRIPT,
@@ -128,7 +129,7 @@ def test_a_wrong_value_is_told_in_words(setting, value, expected):
     assert caught.value.errors == [f"'{setting}' must be {expected}"]
 
 
-@pytest.mark.parametrize("engine", ["duckdb", "package"])
+@pytest.mark.parametrize("engine", ENGINES)
 def test_null_is_the_default_of_every_setting(tmp_path, engine):
     path = tmp_path / "db.duckdb"
     names = TargetDuckDB.config_jsonschema["properties"].keys() - {"path"}

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from target_dlt.errors import LoaderError
 from tests.loader.postgres import needs_postgres
 from tests.loader.support import (
+    ENGINES,
     INTEGER,
     STRING,
     column_types,
@@ -180,7 +181,7 @@ def test_the_key_and_its_property_may_be_spelled_in_two_ways(place):
     assert place.rows("t") == [{"user_id": 7, "n": 3}, {"user_id": 8, "n": 2}]
 
 
-@pytest.mark.parametrize("engine", ["duckdb", "package"])
+@pytest.mark.parametrize("engine", ENGINES)
 def test_a_table_of_dlt_goes_on(tmp_path, engine):
     path = tmp_path / "db.duckdb"
     rows = [{"userId": 1, "n": 1, "home": {"City": "x"}}, {"userId": 2, "n": "two"}]

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING
 
+from target_dlt.errors import BadRecordError
+from target_dlt.rows.quarantine import Quarantine
 from tests.loader.support import (
     INTEGER,
     MOMENT,
@@ -18,6 +21,9 @@ from tests.loader.support import (
     schema,
     state,
 )
+
+if TYPE_CHECKING:
+    from target_dlt.rows.chunks import Chunk
 
 T = schema("t", {"id": INTEGER, "n": NUMBER, "s": STRING}, ["id"])
 U = schema("u", {"at": MOMENT, "price": {"type": "number"}, "tree": {}}, ["at", "price", "tree"])
@@ -91,3 +97,16 @@ def test_without_a_bad_record_there_is_no_quarantine(tmp_path):
     path = tmp_path / "db.duckdb"
     load(path, [T, record("t", id=1)], on_bad_record="quarantine")
     assert query(path, "FROM duckdb_tables() WHERE table_name = '_singer_quarantine'") == []
+
+
+def test_refused_records_become_chunks_as_they_come() -> None:
+    chunks: list[Chunk] = []
+    kept = Quarantine(chunks.append)
+    error = BadRecordError("no key")
+    for n in range(25_000):
+        kept.add("t", n, error, {"n": n})
+    assert [chunk.size for chunk in chunks] == [10_000, 10_000]
+    kept.seal()
+    kept.seal()
+    assert [chunk.size for chunk in chunks] == [10_000, 10_000, 5000]
+    assert chunks[2].table["line"].to_pylist() == list(range(20_000, 25_000))

@@ -25,6 +25,7 @@ from tests.loader.support import (
     STRING,
     TIME,
     dlt_pipeline,
+    execute,
     load,
     load_dlt,
     query,
@@ -106,12 +107,6 @@ def pairs(side: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     declared = {name: VALUES[kind][0] for name, kind in kinds.items()}
     rows = [{name: value_of(kind, n) for name, kind in kinds.items()} for n in range(4)]
     return declared, rows
-
-
-def execute(path: Path, *statements: str) -> None:
-    with duckdb.connect(str(path)) as connection:
-        for statement in statements:
-            connection.execute(statement)
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
@@ -11,7 +10,7 @@ from target_dlt.dlt_internals import KnownTables
 from target_dlt.messages.schema import parse_schema
 from target_dlt.shaping.declared import REPEATED_COLUMNS
 from target_dlt.shaping.unnesting import Unnester
-from tests.loader.support import MOMENT, SCRIPT, STRING, column_types, load, query, record, run
+from tests.loader.support import MOMENT, STRING, column_types, load, query, record, run, schema
 
 
 class Counted(dict[str, Any]):
@@ -73,10 +72,12 @@ def mutual(count: int) -> dict[str, Any]:
 
 def test_objects_that_have_each_other_are_laid_out_once(tmp_path):
     path = tmp_path / "db.duckdb"
-    head = {"type": "SCHEMA", "stream": "t", "schema": mutual(8), "key_properties": ["id"]}
-    messages = [json.dumps(head), record("t", id=1, r={"at": "2026-01-02T03:04:05Z"})]
+    messages = [
+        schema("t", **mutual(8), keys=["id"]),
+        record("t", id=1, r={"at": "2026-01-02T03:04:05Z"}),
+    ]
     config = {"path": str(path), "nesting": "tables"}
-    outcome = run(messages=messages, config=config, folder=tmp_path, script=SCRIPT)
+    outcome = run(messages=messages, config=config, folder=tmp_path)
     assert outcome.returncode == 0, outcome.stderr
     inner = [f"r__d{number}__at" for number in range(1, 8)]
     assert set(column_types(path, "t")) == {"id", "r__at", *inner}
@@ -89,7 +90,7 @@ def test_what_is_not_laid_out_has_its_declared_type_once_it_comes(tmp_path):
         "type": "array",
         "items": {"anyOf": [reference("d1"), {"type": "array", "items": reference("d2")}]},
     }
-    head = json.dumps({"type": "SCHEMA", "stream": "t", "schema": document})
+    head = schema("t", **document)
     moment: dict[str, Any] = {"at": "2026-01-02T03:04:05Z"}
     deep = {"d1": {"d2": {"d0": {**moment, "list": [{**moment, "d2": moment}, [moment]]}}}}
     plain = {"d1": moment, "list": [moment]}
@@ -105,7 +106,7 @@ def test_what_is_not_laid_out_has_its_declared_type_once_it_comes(tmp_path):
 
 def test_a_value_that_the_late_column_cannot_hold_is_beside_it(tmp_path):
     path = tmp_path / "db.duckdb"
-    head = json.dumps({"type": "SCHEMA", "stream": "t", "schema": mutual(3)})
+    head = schema("t", **mutual(3))
     deep = {"d1": {"d2": {"d1": {"at": "noon"}}}}
     load(path, [head, record("t", r=deep)], nesting="tables", add_metadata_columns=True)
     assert column_types(path, "t")["r__d1__d2__d1__at"] == "TIMESTAMP WITH TIME ZONE"
@@ -114,8 +115,8 @@ def test_a_value_that_the_late_column_cannot_hold_is_beside_it(tmp_path):
 
 def columns_of(document: dict[str, Any]) -> list[str]:
     """Lay out a schema in advance; answer what the names of its columns are made of."""
-    schema = Unnester(parse_schema("t", document, []), KnownTables("t")).schema
-    return [schema.spelled.get(name, name) for name in schema.columns]
+    made = Unnester(parse_schema("t", document, []), KnownTables("t")).schema
+    return [made.spelled.get(name, name) for name in made.columns]
 
 
 def test_a_schema_in_two_places_is_laid_out_in_both():
@@ -165,7 +166,7 @@ def test_what_branches_again_and_again_is_laid_out_to_a_number_of_columns():
 def test_what_is_odd_far_within_is_named_by_its_way(tmp_path):
     document = mutual(3)
     document["definitions"]["d2"]["properties"]["x"] = {"type": 1}
-    head = json.dumps({"type": "SCHEMA", "stream": "t", "schema": document})
+    head = schema("t", **document)
     config = {"path": str(tmp_path / "db.duckdb"), "nesting": "tables"}
     outcome = run(messages=[head], config=config, folder=tmp_path)
     assert outcome.returncode == 1

@@ -8,7 +8,17 @@ import pytest
 
 from target_dlt.errors import LoaderError
 from target_dlt.target import TargetDlt, TargetDuckDB
-from tests.loader.support import INTEGER, dlt_attach, load, load_dlt, query, record, schema, state
+from tests.loader.support import (
+    ENGINES,
+    INTEGER,
+    dlt_attach,
+    load,
+    load_dlt,
+    query,
+    record,
+    schema,
+    state,
+)
 
 
 def messages(number):
@@ -67,7 +77,7 @@ def test_either_target_goes_on_whatever_the_schema_is_called(tmp_path, settings,
     check(path, dataset, pipeline, 3)
 
 
-@pytest.mark.parametrize("engine", ["duckdb", "package"])
+@pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize(
     ("settings", "named"),
     [

@@ -11,6 +11,7 @@ import duckdb
 import pytest
 
 from tests.loader.support import (
+    ENGINES,
     INTEGER,
     STRING,
     load,
@@ -96,7 +97,7 @@ def _watched(commit, folder, seen):
     return watched
 
 
-@pytest.mark.parametrize("engine", ["duckdb", "package"])
+@pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":[', "]}")])
 def test_a_state_may_be_two_hundred_levels_deep(tmp_path, capsys, engine, opening, closing):
     times = 200 // len([c for c in opening if c in "[{"])
@@ -107,7 +108,7 @@ def test_a_state_may_be_two_hundred_levels_deep(tmp_path, capsys, engine, openin
         assert capsys.readouterr().out == value + "\n"
 
 
-@pytest.mark.parametrize("engine", ["duckdb", "package"])
+@pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("damage", ["newer", "damaged", "settings"])
 def test_what_dlt_cannot_go_on_with_is_told_in_one_line(tmp_path, engine, damage):
     path = tmp_path / "db.duckdb"

@@ -13,10 +13,12 @@ from tests.loader.support import (
     BOOLEAN,
     DATE,
     DECIMAL,
+    ENGINES,
     INTEGER,
     MOMENT,
     NUMBER,
     STRING,
+    TIME,
     column_types,
     load,
     query,
@@ -34,7 +36,7 @@ PROPERTIES = {
     "flag": BOOLEAN,
     "at": MOMENT,
     "day": DATE,
-    "clock": typed("string", format="time"),
+    "clock": TIME,
     "price": DECIMAL,
     "huge": typed("integer", maximum=10**30),
     "tree": typed("object"),
@@ -150,8 +152,8 @@ MISFITS = [
     (MOMENT, '"2026-01-02T03:04:05.1234567Z"', "v_text", "2026-01-02T03:04:05.1234567Z"),
     (MOMENT, "1767322800", "v_bigint", 1767322800),
     (DATE, '"2026-01-02T03:04:05Z"', "v_text", "2026-01-02T03:04:05Z"),
-    (typed("string", format="time"), '"24:00:36"', "v_text", "24:00:36"),
-    (typed("string", format="time"), '"24:00:00"', "v_text", "24:00:00"),
+    (TIME, '"24:00:36"', "v_text", "24:00:36"),
+    (TIME, '"24:00:00"', "v_text", "24:00:00"),
     (MOMENT, '"0000-01-01T00:00:00Z"', "v_text", "0000-01-01T00:00:00Z"),
     (DATE, '"0000-01-01"', "v_text", "0000-01-01"),
     (DECIMAL, '"1.0000000001"', "v_text", "1.0000000001"),
@@ -239,7 +241,7 @@ def test_unknown_keys_become_columns(tmp_path):
     ]
 
 
-@pytest.mark.parametrize("engine", ["duckdb", "package"])
+@pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("shape", [{}, {"add_metadata_columns": True}])
 def test_exponents_beyond_what_can_be_computed_stay_the_text_that_came(tmp_path, engine, shape):
     path = tmp_path / "db.duckdb"

@@ -31,6 +31,7 @@ from tests.loader.support import (
     BOOLEAN,
     DATE,
     DECIMAL,
+    ENGINES,
     INTEGER,
     MOMENT,
     NUMBER,
@@ -254,7 +255,7 @@ def test_what_is_taken_quickly_is_json(text):
     assert repr(decode_exactly(text)) == repr(quick)
 
 
-@pytest.mark.parametrize("engine", ["duckdb", "package"])
+@pytest.mark.parametrize("engine", ENGINES)
 def test_one_key_has_one_row_whatever_stands_beside_it(tmp_path, engine):
     """Keys of JSON are compared by their value."""
     path = tmp_path / "db.duckdb"
