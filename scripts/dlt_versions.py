@@ -8,13 +8,11 @@ DuckDB between them the newest.
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
-from pathlib import Path
 from tempfile import TemporaryDirectory
 
-ROOT = Path(__file__).parents[1]
+import environments
+
 DUCKDB = ("1.4.3", "<2", ">=2")
 DLT = ("1.31.0", "<2")
 TESTS = (
@@ -50,39 +48,19 @@ def _ends() -> list[tuple[str, str]]:
 def _try(dlt: str, duckdb: str, tried: dict[str, bool]) -> None:
     """Run the tests, unless they have run with the releases that the pair stands for."""
     with TemporaryDirectory() as folder:
-        python = str(Path(folder, "bin", "python"))
-        _call("uv", "venv", "--quiet", "--python", sys.executable, folder)
         # Without the project's own limits, which may exclude the release that is to be tried.
-        needed = [
+        python = environments.make(
+            folder,
             f"dlt[duckdb,parquet,postgres,deltalake,pyiceberg]{_exactly(dlt)}",
             f"duckdb{_exactly(duckdb or DUCKDB[-1])}",
-            "sqlglot<30.21",
-            *("adbc-driver-postgresql", "deltalake", "pyiceberg<1", "sqlalchemy<3"),
-            "singer-sdk~=0.54.5",
-            "msgspec",
-            "jsonschema",
-            "hypothesis",
-            "pytest",
-            "pytest-xdist",
-            "requests",
-            "python-dotenv",
-        ]
-        install = ("uv", "pip", "install", "--quiet", "--python", python)
-        _call(*install, *needed, cwd=folder)
-        _call(*install, "--no-deps", str(ROOT), cwd=folder)  # for its commands
-        frozen = _call("uv", "pip", "freeze", "--python", python)
+            "adbc-driver-postgresql",
+        )
+        frozen = environments.call("uv", "pip", "freeze", "--python", python)
         found = [line for line in frozen.splitlines() if line.startswith(("dlt=", "duckdb="))]
         names = ", ".join(found)
         if names in tried:
             return
-        result = subprocess.run(
-            [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *TESTS],
-            cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        result = environments.run_tests(python, *TESTS, quiet=True)
         lines = result.stdout.splitlines()
         print(names, "-", lines[-1] if lines else result.stderr, flush=True)
         print("\n".join(line for line in lines if line.startswith(("FAILED", "ERROR"))), flush=True)
@@ -91,11 +69,6 @@ def _try(dlt: str, duckdb: str, tried: dict[str, bool]) -> None:
 
 def _exactly(version: str) -> str:
     return version if version[0] in "<>=" else f"=={version}"
-
-
-def _call(*command: str, cwd: str | None = None) -> str:
-    """Run uv; outside of the project, whose constraints it would heed."""
-    return subprocess.run(command, cwd=cwd, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
 if __name__ == "__main__":
