@@ -14,11 +14,11 @@ from singer_sdk import metrics
 from singer_sdk.helpers._util import utc_now
 from singer_sdk.mapper import SameRecordTransform
 from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE
-from singer_sdk.streams import RESTStream, Stream
+from singer_sdk.streams import Stream
 
 from tap_cloudapis.core.bookmarks import Bookmark
+from tap_cloudapis.core.describing import DescribedStream
 from tap_cloudapis.core.output import BufferedSingerWriter, encode
-from tap_cloudapis.core.paging import Params, Row
 from tap_cloudapis.core.projection import compile_projection
 from tap_cloudapis.core.schemas import load_schema
 
@@ -28,11 +28,12 @@ if TYPE_CHECKING:
     from singer_sdk import Tap
     from singer_sdk.helpers.types import Context
 
+    from tap_cloudapis.core.paging import Row
     from tap_cloudapis.core.ports import StreamTap
     from tap_cloudapis.core.report import StreamReport
 
 
-class EmittingStream(RESTStream[Params]):
+class EmittingStream(DescribedStream):
     """A stream that writes its messages fast; what it reads is the business of its subclasses."""
 
     name: str

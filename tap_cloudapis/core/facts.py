@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 
 class Unselected(StrEnum):
@@ -17,6 +18,34 @@ class Unselected(StrEnum):
     SECURITY = "details of security or configuration that few need"
     TEXT = "long text, which may quote secrets"
     OPTIONAL = "another API or a setting of its own"
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Columns whose values are those of other rows: a foreign key.
+
+    Attributes:
+        columns: The columns, as many as of the other stream. ``a.b`` is a field of an object,
+            ``ids[]`` an array of values, ``things[].id`` a field of the objects in an array.
+        stream: The other stream.
+        to: The columns that have the values there.
+        weak: Whether the other row may be missing: deleted, older than what is kept, or of another
+            account.
+    """
+
+    columns: tuple[str, ...]
+    stream: str
+    to: tuple[str, ...]
+    weak: bool = False
+
+    def as_data(self) -> dict[str, Any]:
+        """The reference as the catalog has it."""
+        return {
+            "columns": list(self.columns),
+            "stream": self.stream,
+            "to": list(self.to),
+            "weak": self.weak,
+        }
 
 
 @dataclass(frozen=True, kw_only=True)
