@@ -8,7 +8,7 @@ that costs requests, and no row, as rows are replaced by key.
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from typing import (
     Annotated,
@@ -28,6 +28,7 @@ RowId = Annotated[int, msgspec.Meta(gt=0, le=2**63 - 1)]
 #: A number that is counted up.
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{6})?Z")
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 #: How far a clock may be ahead of another one.
 _CLOCKS_DIFFER = timedelta(days=1)
 
@@ -57,6 +58,28 @@ class Moment(Start):
         if not "1970" < value < f"{datetime.now(UTC) + _CLOCKS_DIFFER:%Y-%m-%dT%H:%M:%S}":
             msg = "Expected a time that has been"
             raise ValueError(msg)
+
+
+class Day:
+    """A day in a bookmark that has been, or is: all before it was read.
+
+    Raises:
+        ValueError: When it is something else.
+    """
+
+    def __init__(self, value: Any) -> None:
+        soon = (datetime.now(UTC) + _CLOCKS_DIFFER).date()
+        if not isinstance(value, str) or not _DAY.fullmatch(value) or not is_day(value, soon):
+            msg = "Expected a day that has been, like `2026-01-31`"
+            raise ValueError(msg)
+
+
+def is_day(value: str, last: date) -> bool:
+    """Whether a text in the form of a day is one, and no later than another."""
+    try:
+        return date(1970, 1, 2) < date.fromisoformat(value) <= last
+    except ValueError:
+        return False
 
 
 def is_time(value: Any) -> bool:

@@ -32,6 +32,8 @@ class OffsetPages:
         keyset: The parameter that asks for rows with a greater key (``id__gt``), if there is
             one. A server that ignores it is noticed and costs pages, never rows.
         after: Give only rows with a greater key; ``None`` for all. Needs ``ordered``.
+        newest_first: Whether rows that appear come first, and none goes. They push others to later
+            pages, and need not be given themselves: who reads them asks again later.
         closed: Set by the reader to end the walk before the list does.
     """
 
@@ -41,6 +43,7 @@ class OffsetPages:
     ordered: bool = True
     keyset: str | None = None
     after: int | None = None
+    newest_first: bool = False
     closed: bool = field(default=False, init=False)
     _seen: set[Any] = field(default_factory=set, init=False, repr=False)
     _odd: int = field(default=0, init=False, repr=False)
@@ -88,7 +91,7 @@ class OffsetPages:
             return total <= 0
         if total is not None and size < total:
             whole, page, end = yield from self._pass_in_parallel(submit, base, page, total, ahead)
-            if not whole or len(page.rows) < size:
+            if self.closed or not whole or len(page.rows) < size:
                 return whole
         elif page.total is None or self._is_full(size):
             end = size
@@ -105,7 +108,7 @@ class OffsetPages:
         Returns:
             Whether there was no gap, the last page, and the offset behind it.
         """
-        size = len(page.rows)
+        size, announced = len(page.rows), total
         overlap = 1 if size > 1 else 0
         last_key = page.rows[-1].get(self.key)
         pending: deque[tuple[int, PendingPage]] = deque()
@@ -116,14 +119,17 @@ class OffsetPages:
                     pending.append((offset, submit({**base, "offset": offset})))
                     offset += size - overlap
                 if not pending:
-                    whole = self.ordered or len(self._seen) + self._odd >= total
+                    due = announced if self.newest_first else total
+                    whole = self.ordered or len(self._seen) + self._odd >= due
                     return whole, page, offset + overlap
                 asked, handle = pending.popleft()
                 page = later_page(handle, self.what)
-                joined = bool(page.rows) and (not overlap or page.rows[0].get(self.key) == last_key)
-                if self.ordered and not joined:
+                joined = bool(page.rows) and (not overlap or self._joins(page.rows[0], last_key))
+                if (self.ordered or self.newest_first) and not joined:
                     return False, page, offset
                 yield self._fresh(page.rows)
+                if self.closed:
+                    return True, page, offset
                 known, total = total, total if page.total is None else page.total
                 self._note_due(total, asked + len(page.rows))
                 # Where rows have gone and no overlap tells whether others took their places.
@@ -134,6 +140,14 @@ class OffsetPages:
         finally:
             for _, handle in pending:
                 handle.cancel()
+
+    def _joins(self, row: Row, last_key: Any) -> bool:
+        """Whether the first row of a page, which overlaps the page before, was in that.
+
+        Where rows appear on top, it may be an earlier one of those that were given.
+        """
+        key = row.get(self.key)
+        return bool(key == last_key) or (self.newest_first and key in self._seen)
 
     def _note_due(self, total: int | None, end: int) -> None:
         """Remember how many rows there are where the next pass would begin.

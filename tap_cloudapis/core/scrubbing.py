@@ -26,6 +26,8 @@ _ABOUT_A_SECRET = re.compile(
     r"_(?:ids?|at|count|name|type|used|failure|enabled|expires|changed|rotation|scope|source|arn)$"
     r"|(?:token|authorization)_url$|^(?:max|min|num|total)_(?:\w+_)?tokens$|tokens_per_\w+$"
 )
+#: Names of texts that tell which secret it is about.
+_TELLS_WHICH = re.compile(r"(?:^|_)(?:u?u?id|name|label|type|kind|state|status|at)$")
 #: Where a word begins behind another, as in apiKey, DBPass and api.key; not in IDs.
 _NEXT_WORD = re.compile(r"[\W_]+|(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z]{2})")
 #: Names of secrets that people make up, or read, and that may be short numbers.
@@ -112,6 +114,35 @@ class Scrubber:
                 del record[name]
             elif len(self._harmless) < _REMEMBERED_NAMES and not looks_secret(name):
                 self._harmless.add(name)
+
+
+class EnteringScrubber(Scrubber):
+    """Removes the same, but enters an object under the name of a secret: it may tell which one.
+
+    Of what lies there, numbers and flags stay, and texts whose names say that they are no secret.
+    """
+
+    def _remove_secrets(self, record: dict[str, Any]) -> None:
+        entered = {
+            name: _about(record[name])
+            for name in record.keys() - self._harmless
+            if isinstance(record[name], (dict, list)) and looks_secret(name)
+        }
+        # In their places, so that the order of the names stays.
+        record.update(dict.fromkeys(entered))
+        super()._remove_secrets(record)
+        record.update(entered)
+
+
+def _about(value: Any) -> Any:
+    """What of an object or a list under the name of a secret only tells about it."""
+    if isinstance(value, list):
+        return [_about(each) for each in value if isinstance(each, (dict, list))]
+    return {
+        name: _about(inner) if isinstance(inner, (dict, list)) else inner
+        for name, inner in value.items()
+        if not isinstance(inner, str) or _TELLS_WHICH.search(_words(name))
+    }
 
 
 def _remove_named_value(entry: dict[str, Any]) -> None:

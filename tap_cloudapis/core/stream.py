@@ -25,6 +25,7 @@ from tap_cloudapis.core.paging import (
     PendingPage,
     Row,
     SinglePage,
+    as_object,
     as_total,
 )
 from tap_cloudapis.core.rows import RowStream
@@ -133,6 +134,10 @@ class CloudStream(RowStream):
             msg = "not a list"
             raise TypeError(msg)
         return Page(rows=body)
+
+    def read_detail(self, body: Any) -> Row:
+        """The object in an answer about one row; an empty one where there is none."""
+        return as_object(body)
 
     def total_of(self, value: Any) -> int | None:
         """Read how many rows an answer announces; where that cannot be, no row may be dropped."""
