@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from tap_cloudapis.core.details import DetailedStream
 from tap_cloudapis.core.errors import ClosedError, RefusedError, TapError
 from tap_cloudapis.core.exchange import Read
 from tap_cloudapis.core.facts import Facts
-from tap_cloudapis.core.offset_pages import OffsetPages
 from tap_cloudapis.core.owners import OwnerStream
-from tap_cloudapis.core.paging import as_object
-from tap_cloudapis.dbt.client import DbtStream, has_id, is_one_of
+from tap_cloudapis.dbt.client import DbtStream, Paging, has_id, host_alone, is_one_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from singer_sdk.helpers.types import Context
 
-    from tap_cloudapis.core.paging import Paginator, Row
+    from tap_cloudapis.core.paging import Row
 
 #: The value of ``state`` for what was deleted.
 DELETED = 2
@@ -31,15 +30,12 @@ class Accounts(OwnerStream, DbtStream):
     primary_keys = ("id",)
     scope = ""
     context_columns: ClassVar[Mapping[str, str]] = {}
+    paging = Paging.TOTAL
     dropped_fields = frozenset({"docs_job", "freshness_job"})
     facts = Facts(
         row="an account",
         requests="one, and one for each account that only the settings name",
     )
-
-    def new_paginator(self, context: Context | None) -> Paginator:  # noqa: ARG002
-        """The list declares no paging, but says how many accounts there are."""
-        return OffsetPages(limit=None, what="accounts", ordered=False)
 
     def lists(self, context: Context | None) -> Iterator[list[Row]]:
         """The accounts of the list, then those that only their own address shows."""
@@ -67,7 +63,7 @@ class Accounts(OwnerStream, DbtStream):
         answers = [self.answer(exchange) for exchange in exchanges]
         self.check_token(answers)
         for account_id, answer in zip(ids, answers, strict=True):
-            account = as_object(as_object(answer).get("data"))
+            account = self.read_detail(answer)
             if account:
                 yield [account]
                 continue
@@ -87,12 +83,17 @@ class Accounts(OwnerStream, DbtStream):
         return {"account_id": record["id"]}
 
 
-class Projects(DbtStream):
+class AccountList(DbtStream):
+    """A list that each account has."""
+
+    parent_stream_type = Accounts
+
+
+class Projects(AccountList):
     """Projects, deleted ones too (``state`` 2)."""
 
     name = "dbt_projects"
     path = "/v3/accounts/{account_id}/projects/"
-    parent_stream_type = Accounts
     keyset = "pk__gt"
     params: ClassVar[Mapping[str, Any]] = {"state": "all"}
     dropped_fields = frozenset(
@@ -139,6 +140,14 @@ class ProjectList(DbtStream):
             super().refused(exc, context, rows)
 
 
+class LiveProjectList(ProjectList):
+    """A list of which nothing is asked for a deleted project."""
+
+    def wants(self, context: Context) -> bool:
+        """Whether the project is in use."""
+        return bool(context["project_state"] != DELETED)
+
+
 class Environments(ProjectList):
     """Environments of each project, deleted ones too."""
 
@@ -163,31 +172,54 @@ class Environments(ProjectList):
         permission="the permission to read environments",
     )
 
+    def child_context(self, record: Row, context: Context) -> dict[str, Any]:
+        """What lies below an environment so far is its extended attributes, each set once."""
+        return {
+            "account_id": context["account_id"],
+            "project_id": context["project_id"],
+            "extended_attributes_id": record.get("extended_attributes_id"),
+        }
 
-class Connections(DbtStream):
-    """Connections of an account to warehouses, without their configuration.
+
+class Connections(DetailedStream, AccountList):
+    """Connections of an account to warehouses; their configuration only by a setting.
 
     The list declares no order, so rows are told apart by their ids alone.
     """
 
     name = "dbt_connections"
     path = "/v3/accounts/{account_id}/connections/"
-    parent_stream_type = Accounts
-    ordered = False
-    dropped_fields = frozenset({"config"})
+    paging = Paging.UNORDERED
+    details_setting = "dbt_connection_details"
+    detail_fields = frozenset({"config", "oauth_redirect_uri", "is_configured_for_native_oauth"})
     facts = Facts(
         row="a connection to a warehouse",
-        requests="per account, one per 100 connections",
+        requests=(
+            "per account, one per 100 connections, and with dbt_connection_details one per "
+            "connection"
+        ),
         permission="the permission to read connections (Account Viewer does not have it)",
     )
 
+    #: Fields of a configuration that tell who signs in, beside those that look secret.
+    _IDENTIFYING = frozenset(
+        {"oauth_client_id", "private_key_id", "client_email", "client_x509_cert_url"}
+    )
 
-class Jobs(DbtStream):
+    def to_record(self, row: Row, context: Context) -> Row:  # noqa: ARG002
+        """Leave out the configuration, which a list has as null, or what of it identifies."""
+        if not self.with_details:
+            row.pop("config", None)
+        elif isinstance(row.get("config"), dict):
+            row["config"] = {k: v for k, v in row["config"].items() if k not in self._IDENTIFYING}
+        return row
+
+
+class Jobs(AccountList):
     """Jobs, deleted ones and system jobs too, so that every run finds its job."""
 
     name = "dbt_jobs"
     path = "/v2/accounts/{account_id}/jobs/"
-    parent_stream_type = Accounts
     params: ClassVar[Mapping[str, Any]] = {"state": "all"}
     dropped_fields = frozenset(
         {
@@ -197,6 +229,8 @@ class Jobs(DbtStream):
             "fusion_readiness",
             "next_run_humanized",
             "custom_environment_variables",
+            "most_recent_run",
+            "most_recent_completed_run",
         }
     )
     facts = Facts(
@@ -206,6 +240,21 @@ class Jobs(DbtStream):
         ),
         permission="the permission to read jobs",
     )
+
+    def to_record(self, row: Row, context: Context) -> Row:  # noqa: ARG002
+        """Cut the address of a webhook, whose path often is the secret."""
+        if row.get("lifecycle_webhooks_url"):
+            row["lifecycle_webhooks_url"] = host_alone(row["lifecycle_webhooks_url"])
+        return row
+
+    def child_context(self, record: Row, context: Context) -> dict[str, Any]:
+        """What lies below a job needs its ids; a deleted one has nothing that still counts."""
+        return {
+            "account_id": context["account_id"],
+            "project_id": record.get("project_id"),
+            "job_definition_id": record["id"],
+            "job_state": record.get("state"),
+        }
 
     def reads(self, context: Context | None) -> Iterable[Read]:
         """Two lists: the API leaves system jobs out unless they are asked for."""

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import urlsplit
 
 from tap_cloudapis.core.answers import complaint, is_failing, shortened
 from tap_cloudapis.core.errors import TapError
 from tap_cloudapis.core.offset_pages import OffsetPages
-from tap_cloudapis.core.paging import Page, PageLimit, Paginator, as_object
+from tap_cloudapis.core.paging import NO_ROW, Page, PageLimit, Paginator, SinglePage, as_object
+from tap_cloudapis.core.scalars import to_integer
 from tap_cloudapis.core.stream import CloudStream
 from tap_cloudapis.dbt.filters import DbtFilters
+from tap_cloudapis.dbt.references import references_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -18,6 +22,7 @@ if TYPE_CHECKING:
     import requests
     from singer_sdk.helpers.types import Context
 
+    from tap_cloudapis.core.facts import Reference
     from tap_cloudapis.core.paging import Row
 
 #: The most rows the API gives in a page.
@@ -41,6 +46,52 @@ def is_one_of(row: Row, ids: Collection[int]) -> bool:
     return has_id(row) and row["id"] in ids
 
 
+def host_alone(url: Any) -> str | None:
+    """The scheme and the host of a URL, without a user; ``None`` for what is no URL."""
+    try:
+        parts = urlsplit(url if isinstance(url, str) else "")
+    except ValueError:
+        return None
+    host = parts.netloc.rpartition("@")[2]
+    return f"{parts.scheme}://{host}" if parts.scheme and host else None
+
+
+def entries(value: Any) -> list[Row]:
+    """The objects of an array inside a row; null is an empty one, and what is none is told of."""
+    if value is None:
+        return []
+    listed = value if isinstance(value, list) else [NO_ROW]
+    return [entry if isinstance(entry, dict) else NO_ROW for entry in listed]
+
+
+def ids_of(value: Any) -> list[Any] | None:
+    """The ids in an array of objects or of ids; ``None`` where there is no array."""
+    if not isinstance(value, list):
+        return None
+    return [entry.get("id") if isinstance(entry, dict) else entry for entry in value]
+
+
+def as_integers(value: Any) -> Any:
+    """An array whose numbers may have come as texts; anything else stays."""
+    if not isinstance(value, list):
+        return value
+    numbers = [to_integer(each) if isinstance(each, str) else None for each in value]
+    return [each if found is None else found for each, found in zip(value, numbers, strict=True)]
+
+
+class Paging(Enum):
+    """How the API gives a list out."""
+
+    #: By limit and offset, in the order of the ids; behind a keyset where the list has one.
+    ORDERED = "ordered"
+    #: By limit and offset, in no order that could be asked for.
+    UNORDERED = "unordered"
+    #: Without any parameter that is declared; but the answer says how many rows there are.
+    TOTAL = "total"
+    #: In one answer.
+    WHOLE = "whole"
+
+
 class DbtStream(CloudStream):
     """A list of the Administrative API.
 
@@ -60,14 +111,19 @@ class DbtStream(CloudStream):
 
     #: The parameter that asks for rows with a greater id, where the list has one.
     keyset: ClassVar[str | None] = None
-    #: Whether the list can be ordered by id.
-    ordered: ClassVar[bool] = True
-    #: The parameters of every page.
+    #: How the list is given out.
+    paging: ClassVar[Paging] = Paging.ORDERED
+    #: The parameters of every page; ``state`` where the list knows it.
     params: ClassVar[Mapping[str, Any]] = {}
 
     def __init__(self, tap: Any) -> None:
         super().__init__(tap)
         self.limit = PageLimit("limit", PAGE_SIZE)
+
+    @property
+    def references(self) -> Sequence[Reference]:
+        """What the columns refer to."""
+        return references_of(self.name, self.schema)
 
     @cached_property
     def filters(self) -> DbtFilters:
@@ -79,17 +135,35 @@ class DbtStream(CloudStream):
         return {"dbt_host": self.connection.hostname}
 
     def base_params(self, context: Context | None) -> dict[str, Any]:  # noqa: ARG002
-        """The declared parameters."""
-        return dict(self.params)
+        """The declared parameters; deleted rows are asked for unless the settings say no."""
+        if self.config.get("dbt_include_deleted", True):
+            return dict(self.params)
+        return {name: value for name, value in self.params.items() if name != "state"}
 
     def new_paginator(self, context: Context | None) -> Paginator:
-        """Limit and offset; behind a keyset where the list has one."""
+        """The way of :attr:`paging`."""
+        if self.paging is Paging.WHOLE:
+            return SinglePage()
         return OffsetPages(
-            limit=self.limit,
-            what=self.place(context),
-            ordered=self.ordered,
+            limit=None if self.paging is Paging.TOTAL else self.limit,
+            what=self.place(context) or "accounts",
+            ordered=self.paging is Paging.ORDERED,
             keyset=self.keyset,
         )
+
+    def rows_of(self, data: Any) -> list[Row]:
+        """The rows in what an envelope holds.
+
+        Args:
+            data: Never null.
+
+        Raises:
+            TypeError: When it has another shape; by default it is the list.
+        """
+        if not isinstance(data, list):
+            msg = "data is not a list"
+            raise TypeError(msg)
+        return data
 
     def read_page(self, body: Any) -> Page:
         """Read the envelope of a list; ``data: null`` is an empty list.
@@ -104,14 +178,16 @@ class DbtStream(CloudStream):
             msg = f"{self.connection.host} answered an error in the place of the list: {told}"
             raise TapError(msg)
         pagination = as_object(as_object(body.get("extra")).get("pagination"))
-        rows, total = body["data"], self.total_of(pagination.get("total_count"))
-        if rows is not None and not isinstance(rows, list):
-            msg = "data is not a list"
-            raise TypeError(msg)
-        if rows is None or (not rows and total is None):
+        data, total = body["data"], self.total_of(pagination.get("total_count"))
+        rows = [] if data is None else self.rows_of(data)
+        if data is None or (not rows and total is None and self.paging is not Paging.WHOLE):
             # Empty perhaps, but nothing says so: no reason to drop any row.
             self.report.unlisted = True
-        return Page(rows=rows or [], total=total, listed=rows is not None)
+        return Page(rows=rows, total=total, listed=data is not None)
+
+    def read_detail(self, body: Any) -> Row:
+        """The object in an envelope about one row."""
+        return as_object(as_object(body).get("data"))
 
     def advice(self, response: requests.Response, reason: str) -> tuple[bool, str]:
         """Tell a refusal of this machine's address from one of the token."""

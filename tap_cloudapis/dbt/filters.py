@@ -1,4 +1,4 @@
-"""What of dbt Cloud the settings ask for: accounts, and runs by project and job."""
+"""What of dbt Cloud the settings ask for: accounts, and runs by project, environment and job."""
 
 from __future__ import annotations
 
@@ -14,19 +14,30 @@ if TYPE_CHECKING:
     from tap_cloudapis.core.paging import Row
 
 
+#: The words of the settings for the ends of a run, and the API's numbers for them.
+ENDS = {"success": 10, "error": 20, "cancelled": 30}
+#: The word for all other runs, which can still change.
+OPEN = "open"
+RUN_STATUSES = (*ENDS, OPEN)
+
+
 @dataclass(frozen=True)
 class DbtFilters:
-    """The ids in the settings; an empty set means all.
+    """What the settings ask for; an empty set means all.
 
     Attributes:
         accounts: Ids of accounts.
         projects: Ids of projects, for runs.
         jobs: Ids of jobs, for runs.
+        environments: Ids of environments, for runs.
+        statuses: Statuses of runs in words. They narrow what is emitted alone.
     """
 
     accounts: frozenset[int]
     projects: frozenset[int]
     jobs: frozenset[int]
+    environments: frozenset[int]
+    statuses: frozenset[str] = frozenset()
 
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any]) -> DbtFilters:
@@ -35,14 +46,35 @@ class DbtFilters:
         Raises:
             TapError: When one of them is no whole number.
         """
-        names = ("dbt_account_ids", "dbt_project_ids", "dbt_job_ids")
-        return cls(*(_ids(settings, name) for name in names))
+        names = ("dbt_account_ids", "dbt_project_ids", "dbt_job_ids", "dbt_environment_ids")
+        accounts, projects, jobs, environments = (_ids(settings, name) for name in names)
+        statuses = frozenset(settings.get("dbt_run_statuses") or ())
+        return cls(accounts, projects, jobs, environments, statuses)
 
     @property
     def of_runs(self) -> list[RunFilter]:
-        """The lists of runs that the settings ask for: one per job, else one for all."""
-        jobs: list[int | None] = [*sorted(self.jobs)] or [None]
-        return [RunFilter(job, self.projects) for job in jobs]
+        """The lists of runs that the settings ask for: one per job, else per environment."""
+        if self.jobs:
+            return [RunFilter(job, self.projects, self.environments) for job in sorted(self.jobs)]
+        if self.environments:
+            return [
+                RunFilter(None, self.projects, frozenset({environment}))
+                for environment in sorted(self.environments)
+            ]
+        return [RunFilter(None, self.projects)]
+
+    def emits(self, row: Row, *, is_open: bool) -> bool:
+        """Whether a run has one of the statuses that are asked for.
+
+        Args:
+            row: The run.
+            is_open: Whether it can still change.
+        """
+        if not self.statuses:
+            return True
+        if is_open:
+            return OPEN in self.statuses
+        return any(row.get("status") == ENDS.get(status) for status in self.statuses)
 
 
 def _ids(settings: Mapping[str, Any], name: str) -> frozenset[int]:
@@ -57,69 +89,88 @@ def _ids(settings: Mapping[str, Any], name: str) -> frozenset[int]:
 
 
 #: The form of a filter's name in the state.
-FILTER_KEY = r"^(job=-?[0-9]+)?((^|;)projects=-?[0-9]+(,-?[0-9]+)*)?$"
+FILTER_KEY = (
+    r"^(job=-?[0-9]+)?((^|;)projects=-?[0-9]+(,-?[0-9]+)*)?"
+    r"((^|;)environments=-?[0-9]+(,-?[0-9]+)*)?$"
+)
 
 
 @dataclass(frozen=True)
 class RunFilter:
-    """Which runs of an account are asked for; the API takes one job at a time.
+    """Which runs of an account are asked for; the API takes one job and one environment at a time.
 
     Attributes:
         job: A job's id; ``None`` for all jobs.
         projects: Ids of projects; empty for all.
+        environments: Ids of environments; empty for all.
     """
 
     job: int | None = None
     projects: frozenset[int] = frozenset()
+    environments: frozenset[int] = frozenset()
 
     @cached_property
     def key(self) -> str:
         """The name of the filter in the state; empty for the one that every run passes."""
         parts = [f"job={self.job}"] if self.job is not None else []
-        if self.projects:
-            parts.append(f"projects={','.join(map(str, sorted(self.projects)))}")
+        for name, ids in (("projects", self.projects), ("environments", self.environments)):
+            if ids:
+                parts.append(f"{name}={','.join(map(str, sorted(ids)))}")
         return ";".join(parts)
 
     @property
     def words(self) -> str:
         """What the settings name, in the words of an error message; empty for all runs."""
         parts = [f"job {self.job} of dbt_job_ids"] if self.job is not None else []
-        if self.projects:
-            ids = ", ".join(map(str, sorted(self.projects)))
-            word = "project" if len(self.projects) == 1 else "projects"
-            parts.append(f"{word} {ids} of dbt_project_ids")
+        for word, ids in (("project", self.projects), ("environment", self.environments)):
+            if ids:
+                listed = ", ".join(map(str, sorted(ids)))
+                plural = "" if len(ids) == 1 else "s"
+                parts.append(f"{word}{plural} {listed} of dbt_{word}_ids")
         return ", ".join(parts)
 
     @classmethod
     def from_key(cls, key: str) -> RunFilter:
         """Read a filter's name in the state."""
         parts = dict(part.split("=", 1) for part in key.split(";") if part)
-        return cls(
-            job=int(parts["job"]) if "job" in parts else None,
-            projects=frozenset(map(int, parts.get("projects", "").split(",")))
-            if "projects" in parts
-            else frozenset(),
+        projects, environments = (
+            frozenset(map(int, parts[name].split(","))) if name in parts else frozenset()
+            for name in ("projects", "environments")
         )
+        return cls(int(parts["job"]) if "job" in parts else None, projects, environments)
 
     @property
     def params(self) -> dict[str, Any]:
-        """The filter as query parameters."""
+        """The filter as query parameters, as far as the API has them."""
         params: dict[str, Any] = {}
         if self.job is not None:
             params["job_definition_id"] = self.job
         if self.projects:
             params["project_id__in"] = sorted(self.projects)
+        if len(self.environments) == 1:
+            (params["environment_id"],) = self.environments
         return params
 
     def covers(self, other: RunFilter) -> bool:
         """Whether every run of the other filter is one of this."""
-        return (self.job is None or self.job == other.job) and (
-            not self.projects or (bool(other.projects) and other.projects <= self.projects)
+        return (
+            (self.job is None or self.job == other.job)
+            and _covers(self.projects, other.projects)
+            and _covers(self.environments, other.environments)
         )
 
     def matches(self, row: Row) -> bool:
         """Whether a run passes; asked again here in case a server ignores a parameter."""
         if self.job is not None and row.get("job_definition_id") != self.job:
             return False
-        project = row.get("project_id")
-        return not self.projects or (isinstance(project, int) and project in self.projects)
+        return _is_in(self.projects, row.get("project_id")) and _is_in(
+            self.environments, row.get("environment_id")
+        )
+
+
+def _covers(ids: frozenset[int], others: frozenset[int]) -> bool:
+    return not ids or (bool(others) and others <= ids)
+
+
+def _is_in(ids: frozenset[int], value: Any) -> bool:
+    return not ids or (isinstance(value, int) and value in ids)

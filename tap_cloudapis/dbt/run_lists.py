@@ -12,7 +12,6 @@ from tap_cloudapis.core.errors import RefusedError
 from tap_cloudapis.core.exchange import Read
 from tap_cloudapis.core.normalizing import to_timestamp
 from tap_cloudapis.core.offset_pages import OffsetPages
-from tap_cloudapis.core.paging import as_object
 from tap_cloudapis.dbt.client import PAGE_SIZE, DbtStream, has_id
 
 if TYPE_CHECKING:
@@ -176,7 +175,7 @@ class RunListStream(DbtStream):
         refused: set[int] = set()
         for run_id, exchange in pending:
             try:
-                row = as_object(as_object(exchange.body()).get("data"))
+                row = self.read_detail(exchange.body())
             except RefusedError as exc:
                 if not exc.is_not_found:
                     refused.add(run_id)

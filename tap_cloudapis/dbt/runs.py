@@ -12,7 +12,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from enum import Enum
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -22,10 +22,10 @@ from tap_cloudapis.core.normalizing import to_seconds
 from tap_cloudapis.core.redaction import redact
 from tap_cloudapis.dbt.account import Accounts
 from tap_cloudapis.dbt.client import has_id
+from tap_cloudapis.dbt.run_audit import AuditedRuns
 from tap_cloudapis.dbt.run_lists import (
     FOREVER,
     OPEN_STATUSES,
-    RunListStream,
     RunsByIds,
     is_open,
     moment,
@@ -44,7 +44,7 @@ from tap_cloudapis.dbt.run_marks import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from singer_sdk.helpers.types import Context
 
@@ -60,7 +60,15 @@ STATUSES_WITHOUT_END = [*OPEN_STATUSES, 30]
 #: hardly a row, as few runs have no end.
 LAG, LONG_LAG = timedelta(seconds=30), timedelta(hours=1)
 #: What the marks need to know of a run, whether its columns are selected or not.
-NOTED = ("job_definition_id", "project_id", "status", "is_complete", "created_at", "finished_at")
+NOTED = (
+    "job_definition_id",
+    "project_id",
+    "environment_id",
+    "status",
+    "is_complete",
+    "created_at",
+    "finished_at",
+)
 
 
 class Purpose(Enum):
@@ -73,7 +81,7 @@ class Purpose(Enum):
     WITHOUT_END = "runs created within the look-back that have no end"
 
 
-class Runs(MarkedStream, RunListStream):
+class Runs(MarkedStream, AuditedRuns):
     """Runs of an account, incremental; see the module for the four lists.
 
     The state of an account has a mark per filter: ``last_id`` (the newest run seen),
@@ -85,13 +93,11 @@ class Runs(MarkedStream, RunListStream):
     replication_key = "finished_at"
     bookmark_form = RunsBookmark
     parent_stream_type = Accounts
-    params: ClassVar[Mapping[str, Any]] = {"include_related": "trigger"}
     dropped_fields = frozenset(
         {
             "job",
             "environment",
             "run_steps",
-            "audit",
             "created_at_humanized",
             "finished_at_humanized",
             "duration_humanized",
@@ -114,6 +120,11 @@ class Runs(MarkedStream, RunListStream):
         self._accounts: dict[int, AccountProgress] = {}
         self._noted: Row = {}
         self._odd_durations: set[str] = set()
+
+    @cached_property
+    def _pages(self) -> str:
+        """Where the pages of runs are, for people."""
+        return f"{self.url_base.removesuffix('/api')}/deploy"
 
     def sift(self, read: Read, rows: list[Row], context: Context | None) -> list[Row]:
         """Keep of a batch what its list was read for."""
@@ -206,8 +217,10 @@ class Runs(MarkedStream, RunListStream):
         _, run_filter, _ = read.purpose
         self._progress(context).refused.add(run_filter.key)
 
-    def to_record(self, row: Row, context: Context) -> Row:  # noqa: ARG002
-        """Add the durations in seconds next to their text."""
+    def to_record(self, row: Row, context: Context) -> Row:
+        """Add the durations in seconds next to their text, and where the run's page is."""
+        pages, account, project = self._pages, context["account_id"], row.get("project_id")
+        row["run_url"] = f"{pages}/{account}/projects/{project}/runs/{row.get('id')}/"
         for name, column in DURATIONS:
             value = row.get(name)
             row[column] = seconds = to_seconds(value)
@@ -257,7 +270,11 @@ class Runs(MarkedStream, RunListStream):
             self._noted = record
         else:
             self._noted = {name: record.get(name) for name in NOTED}
-        super()._write_record_message(record)
+        if not self.filters.statuses or self.filters.emits(record, is_open=is_open(record)):
+            super()._write_record_message(record)
+        else:
+            # The marks move all the same; it is counted as soon as this returns.
+            self.report.rows -= 1
 
     @cached_property
     def _noted_columns_selected(self) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from singer_sdk import typing as th
 
+from tap_cloudapis.dbt.filters import RUN_STATUSES
+
 #: The address asked where none is set.
 DEFAULT_URL = "https://cloud.getdbt.com"
 
@@ -17,7 +19,8 @@ SETTINGS = (
         title="dbt Cloud token",
         description=(
             "Service token or personal access token of dbt Cloud, for one account. Account "
-            "Viewer (Enterprise) or Read-Only (Team) reads all streams but connections. "
+            "Viewer (Enterprise) or Read-Only (Team) reads all streams but connections, SSH "
+            "tunnels, private endpoints, OAuth configurations and webhooks. "
             "Leave it out to skip dbt Cloud."
         ),
     ),
@@ -50,6 +53,73 @@ SETTINGS = (
         description=(
             "Read runs of these jobs only, with one list per job. Adding a job later reads "
             "its history too. Other streams stay whole."
+        ),
+    ),
+    th.Property(
+        "dbt_environment_ids",
+        _IDS,
+        title="dbt Cloud environment IDs",
+        description=(
+            "Read runs in these environments only, with one list per environment. Other streams "
+            "stay whole."
+        ),
+    ),
+    th.Property(
+        "dbt_run_statuses",
+        th.ArrayType(th.StringType(allowed_values=[*RUN_STATUSES])),
+        title="dbt Cloud run statuses",
+        description=(
+            "Emit runs with these statuses only: success, error, cancelled, open. All runs are "
+            "asked for all the same, so that a run which has left the status it had is known. "
+            "Default: all."
+        ),
+    ),
+    th.Property(
+        "dbt_include_deleted",
+        th.BooleanType,
+        default=True,
+        title="Include what was deleted in dbt Cloud",
+        description=(
+            "Read deleted projects, environments, jobs and the like as well (state 2), where "
+            "lists have them, so that old runs find what they refer to."
+        ),
+    ),
+    th.Property(
+        "dbt_connection_details",
+        th.BooleanType,
+        default=False,
+        title="Details of dbt Cloud connections",
+        description=(
+            "Read the configuration of each connection, without what looks secret, for one "
+            "request per connection."
+        ),
+    ),
+    th.Property(
+        "dbt_user_details",
+        th.BooleanType,
+        default=False,
+        title="Details of dbt Cloud users",
+        description=(
+            "Read fullname, scim_managed and updated_at of each person, for one request per person."
+        ),
+    ),
+    th.Property(
+        "dbt_include_config_values",
+        th.BooleanType,
+        default=False,
+        title="Values of dbt Cloud variables and attributes",
+        description=(
+            "Emit the values of environment variables and extended attributes, but for those "
+            "whose names look secret. Without it, their names are emitted."
+        ),
+    ),
+    th.Property(
+        "dbt_audit_log_days",
+        th.IntegerType(minimum=1, maximum=3650),
+        default=365,
+        title="Days of the dbt Cloud audit log",
+        description=(
+            "How far the first sync of dbt_audit_logs goes back where no start_date is set."
         ),
     ),
     th.Property(

@@ -12,6 +12,7 @@ from jsonschema import Draft7Validator
 from tap_cloudapis.core.ledger import LedgerParent, LedgerStream
 from tap_cloudapis.core.marks import MarkedStream
 from tap_cloudapis.dbt import DBT_CLOUD
+from tap_cloudapis.dbt.client import DbtStream, Paging
 from tests.core.syncing import KEYS, KINDS, NAMES, Outcome, assert_true, settings, sync
 from tests.simulator_process import SECRET_MARKER
 
@@ -147,7 +148,9 @@ def test_requests_are_made_as_the_documents_ask(still: Simulator) -> None:
     assert lists
     assert all(int(r["query"]["limit"]) <= 100 for r in lists)
     unordered = {
-        stream.name for stream in DBT_CLOUD.streams if not getattr(stream, "ordered", True)
+        stream.name
+        for stream in DBT_CLOUD.streams
+        if issubclass(stream, DbtStream) and stream.paging is not Paging.ORDERED
     }
     assert all(r["query"]["order_by"] == "id" for r in lists if r["stream"] not in unordered)
     updates = [r for r in requests if r["stream"] == "pulumi_stack_updates"]
