@@ -124,15 +124,16 @@ class OffsetPages:
                     return whole, page, offset + overlap
                 asked, handle = pending.popleft()
                 page = later_page(handle, self.what)
-                joined = bool(page.rows) and (not overlap or self._joins(page.rows[0], last_key))
-                if (self.ordered or self.newest_first) and not joined:
+                joined = bool(page.rows) and (not overlap or page.rows[0].get(self.key) == last_key)
+                if self.ordered and not joined:
                     return False, page, offset
                 yield self._fresh(page.rows)
                 if self.closed:
                     return True, page, offset
                 known, total = total, total if page.total is None else page.total
                 self._note_due(total, asked + len(page.rows))
-                # Where rows have gone and no overlap tells whether others took their places.
+                # Where rows have gone and no overlap tells whether others took their places; or
+                # where a page was answered before an earlier one, and rows came on top meanwhile.
                 shrunk = total < known and not (self.ordered and overlap)
                 if shrunk or len(page.rows) < min(size, total - asked):
                     return False, page, offset
@@ -140,14 +141,6 @@ class OffsetPages:
         finally:
             for _, handle in pending:
                 handle.cancel()
-
-    def _joins(self, row: Row, last_key: Any) -> bool:
-        """Whether the first row of a page, which overlaps the page before, was in that.
-
-        Where rows appear on top, it may be an earlier one of those that were given.
-        """
-        key = row.get(self.key)
-        return bool(key == last_key) or (self.newest_first and key in self._seen)
 
     def _note_due(self, total: int | None, end: int) -> None:
         """Remember how many rows there are where the next pass would begin.

@@ -79,6 +79,13 @@ def test_rows_that_are_pushed_to_later_pages_come_once() -> None:
     assert set(found) >= set(known)
 
 
+def test_rows_that_never_stop_coming_do_not_make_it_begin_anew() -> None:
+    known = [*range(1, 1001)]
+    server = List([*known], arrivals=dict.fromkeys(range(1, 1000), 1))
+    assert set(server.walk()) >= set(known)
+    assert len(server.offsets) <= 12
+
+
 @pytest.mark.parametrize("arrivals", [2, 50, 300])
 def test_a_page_that_was_answered_before_an_earlier_one_leaves_no_gap(arrivals: int) -> None:
     """Rows move between the two, from behind the one to where nobody looks any more."""
