@@ -9,7 +9,7 @@ from cloudapis_simulator.chance import Dice, uuid
 from cloudapis_simulator.world.dbt import Account
 from cloudapis_simulator.world.pulumi import Organization
 from cloudapis_simulator.world.stacks import Stack
-from cloudapis_simulator.world.things import Thing
+from cloudapis_simulator.world.things import ACTIVE, Thing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -103,6 +103,11 @@ class Item:
         """When it was last changed, in microseconds."""
         return self.thing.updated_at(self.now)
 
+    def named(self, name: str) -> str:
+        """Return its name: another one from the moment on in which it is renamed."""
+        at = self.thing.renamed_at
+        return name if at is None or at > self.now else f"{name} (renamed)"
+
     def dice(self, kind: str) -> Dice:
         """Return the dice for all things of a kind in its account, organization or stack."""
         subject = self.subject
@@ -180,4 +185,31 @@ class _Stacks:
         }
 
 
+class _Jobs:
+    """The jobs that are in use, in projects that are."""
+
+    def every(self, world: World) -> Iterator[Item]:
+        now = world.clock.now
+        for account in world.accounts:
+            above = Item(world, account)
+            for job in account.listed_jobs(now):
+                if job.state(now) == ACTIVE == job.project.state(now):
+                    yield Item(world, job, Item(world, job.project, above))
+
+    def find(self, world: World, names: Mapping[str, str]) -> Item | None:
+        wanted = [names[name] for name in ("account", "project", "job")]
+        for item in self.every(world):
+            if [str(n) for n in (item.account.id, item.parent.id, item.id)] == wanted:
+                return item
+        return None
+
+    def columns(self, item: Item) -> Row:
+        return {
+            "account_id": item.account.id,
+            "project_id": item.parent.id,
+            "job_definition_id": item.id,
+        }
+
+
 ACCOUNTS, ORGANIZATIONS, STACKS = _Accounts(), _Organizations(), _Stacks()
+JOBS = _Jobs()

@@ -6,21 +6,24 @@ key of the truth, and the names that `--stream` and `--forbid` know.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from cloudapis_simulator.items import Item
+from cloudapis_simulator.values import NOT_TRUE, Secret, Time, Told, Untold, answered, true
 from cloudapis_simulator.world.things import DELETED, Thing, make_thing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from collections.abc import Set as AbstractSet
 
     from cloudapis_simulator.items import Level
     from cloudapis_simulator.world import World
 
     Of = Callable[[Item], Any]
-    Field = Of | bool | int | float | str | list[Any] | dict[str, Any] | None
+    Plain = bool | int | float | str | list[Any] | dict[str, Any] | None
+    Field = Of | Plain | Time | Told | Untold | Secret
 
 Row = dict[str, Any]
 _ROOM = 1000  # numbers for the things of one parent where their count varies
@@ -35,19 +38,29 @@ class Offsets:
         orders: What `order_by` may name; without any it is ignored.
         filters: Declared filters of integers, in Django's notation; `pk` is the id.
         limit: Whether `limit` is heeded; it is not where the document declares no parameters.
+        size: Rows in a page where nothing else is asked for.
+        terse: Whether the envelope is the short one of webhooks.
     """
 
     state: bool = True
     orders: tuple[str, ...] = ("id", "name", "created_at", "updated_at", "state")
     filters: tuple[str, ...] = ()
     limit: bool = True
+    size: int = 100
+    terse: bool = False
 
 
 @dataclass(frozen=True)
 class Whole:
-    """Everything in one answer; with `single` the only row itself, 404 where there is none."""
+    """Everything in one answer.
+
+    Attributes:
+        single: The only row itself, 404 where there is none.
+        shape: dbt: what the answer makes of the rows, where it is no list of them.
+    """
 
     single: bool = False
+    shape: Callable[[Item, list[Row]], Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -92,6 +105,8 @@ class Table:
         fields: The row: names with constants, or functions of the `Item`.
         truth: The columns of the truth: names of fields and of columns of what is above, or
             names with such a name (`user.login` looks into objects) or a function of the item.
+            Without it the truth has all that is above and all fields, but what they do not tell.
+        more_truth: Columns that are true beside these, or otherwise than a field says.
         path: The path of the list; none where another list carries the rows.
         key: The columns that tell rows apart.
         many: How many there are in each list; may be a function of what is above, and grow.
@@ -99,6 +114,9 @@ class Table:
         step: From one id to the next.
         deleted: Which numbers are deleted in the course of the history. Without a field `state`
             such rows disappear.
+        late: Which numbers are made, or deleted if they are that, around the end of history.
+        renamed: Which numbers get another name around the end of history; see `Item.named`.
+        live: Whether there is such a list only for what is not deleted.
         things: The things themselves, where they are not simply made.
         paging: How the list is given out.
         texts: Fields that can be asked for by their text.
@@ -109,18 +127,24 @@ class Table:
         detail_fields: What only the detail has, or has otherwise.
         carried: The field of the rows above in which the rows are carried.
         related: Whether they are only there when `include_related` names that field.
+        strangers: Items that are carried as well, though they belong to others.
+        asks_for: A parameter without which there is no answer, and what it names in `under`.
     """
 
     stream: str
     under: Level
     fields: Mapping[str, Field]
-    truth: Sequence[str] | Mapping[str, str | Of]
+    truth: Sequence[str] | Mapping[str, str | Of] | None = None
+    more_truth: Mapping[str, str | Of] = field(default_factory=dict)
     path: str = ""
     key: tuple[str, ...] = ("account_id", "id")
     many: int | Callable[[Item], int] = 3
     first_id: int = 1
     step: int = 1
     deleted: Callable[[int], bool] = lambda _: False
+    late: Callable[[int], bool] = lambda _: False
+    renamed: Callable[[int], bool] = lambda _: False
+    live: bool = False
     things: Callable[[Item], Iterable[Thing]] | None = None
     paging: Paging = OFFSETS
     texts: tuple[str, ...] = ()
@@ -131,6 +155,8 @@ class Table:
     detail_fields: Mapping[str, Field] = field(default_factory=dict)
     carried: str = ""
     related: bool = False
+    strangers: Callable[[Item], Iterable[Item]] = lambda _: ()
+    asks_for: tuple[str, str] | None = None
     carries: list[Table] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
@@ -142,52 +168,76 @@ class Table:
 
     def items(self, above: Item) -> Iterator[Item]:
         """Yield what is listed under `above`; deleted things only where they have a state."""
-        keeps = "state" in self.fields
+        lists = bool(self.path) and isinstance(self.paging, Offsets) and self.paging.state
+        keeps = lists or "state" in self.fields
         for thing in self._made(above) if self.things is None else self.things(above):
-            if keeps or thing.state(above.now) != DELETED:
+            if thing.created_at <= above.now and (keeps or thing.state(above.now) != DELETED):
                 yield Item(above.world, thing, above)
 
     def row(self, item: Item, related: AbstractSet[str] = frozenset()) -> Row:
         """Return the row as the list has it."""
-        row = {name: _value(what, item) for name, what in self.fields.items()}
+        row = {name: answered(what, item) for name, what in self.fields.items()}
         for table in self.carries:
             if not table.related or table.carried in related:
-                row[table.carried] = [table.row(one, related) for one in table.items(item)]
+                carried = [*table.items(item), *table.strangers(item)]
+                row[table.carried] = [table.row(one, related) for one in carried]
         return row
 
     def detail_row(self, item: Item, related: AbstractSet[str] = frozenset()) -> Row:
         """Return the row as the detail has it."""
-        more = {name: _value(what, item) for name, what in self.detail_fields.items()}
+        more = {name: answered(what, item) for name, what in self.detail_fields.items()}
         return {**self.row(item, related), **more}
 
     def every(self, world: World) -> Iterator[Item]:
         """Yield the items of all its lists."""
-        for above in self.under.every(world):
+        for above in self.aboves(world):
             yield from self.items(above)
+
+    def aboves(self, world: World) -> Iterator[Item]:
+        """Yield what there is such a list for."""
+        every = self.under.every(world)
+        return (above for above in every if self._has_list(above))
+
+    def above(self, world: World, names: Mapping[str, str]) -> Item | None:
+        """Return that of `aboves` which the parts of a path name."""
+        above = self.under.find(world, names)
+        return above if above is not None and self._has_list(above) else None
+
+    def _has_list(self, above: Item) -> bool:
+        return not self.live or above.state != DELETED
 
     def find(self, world: World, names: Mapping[str, str]) -> Item | None:
         """Return the item that the parts of a path name."""
-        above = self.under.find(world, names)
+        above = self.above(world, names)
         if above is None:
             return None
         name, by = names[self.part], self.fields[self.named_by]
-        return next((item for item in self.items(above) if str(_value(by, item)) == name), None)
+        return next((item for item in self.items(above) if str(answered(by, item)) == name), None)
 
     def columns(self, item: Item) -> Row:
         """Return what rows under the item tell of it."""
         above = self.under.columns(item.parent)
         if not self.part:
             return above
-        return {**above, f"{self.part}_{self.named_by}": _value(self.fields[self.named_by], item)}
+        return {**above, f"{self.part}_{self.named_by}": true(self.fields[self.named_by], item)}
 
     def true_rows(self, world: World) -> Iterator[Row]:
         """Yield the rows of the truth."""
-        truth = self.truth
-        columns = truth if isinstance(truth, dict) else {name: name for name in truth}
-        for above in self.under.every(world):
+        for above in self.aboves(world):
             known = self.under.columns(above)
+            columns = self._columns(known)
             for item in self.items(above):
                 yield {name: self._true(what, item, known) for name, what in columns.items()}
+
+    def _columns(self, known: Row) -> Mapping[str, str | Of]:
+        """Return the columns of the truth, where so much is known of what is above."""
+        truth = self.truth
+        if truth is None:
+            inside = {table.carried for table in self.carries}
+            told = [n for n, what in self.fields.items() if not isinstance(what, NOT_TRUE)]
+            truth = [*known, *(name for name in told if name not in inside)]
+        columns = dict(truth) if isinstance(truth, Mapping) else {name: name for name in truth}
+        return {**columns, **self.more_truth}
 
     def _true(self, what: str | Of, item: Item, known: Row) -> Any:
         if not isinstance(what, str):
@@ -195,7 +245,7 @@ class Table:
         if what in known:
             return known[what]
         name, *inside = what.split(".")
-        value = _value(self.fields[name], item)
+        value = true(self.fields[name], item)
         for key in inside:
             value = value[key]
         return value
@@ -209,9 +259,11 @@ class Table:
         dice = above.dice(self.stream.partition("_")[2])
         start = self.first_id + (above.account.offset if self.stream.startswith("dbt_") else 0)
         for number in range(above.number * room, above.number * room + count):
-            thing_id = start + self.step * number
-            yield make_thing(dice, number, thing_id, deleted=self.deleted(number))
-
-
-def _value(what: Field, item: Item) -> Any:
-    return what(item) if callable(what) else what
+            yield make_thing(
+                dice,
+                number,
+                start + self.step * number,
+                deleted=self.deleted(number),
+                late=self.late(number),
+                renamed=self.renamed(number),
+            )

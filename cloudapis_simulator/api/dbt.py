@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from cloudapis_simulator.api.errors import NotFoundError
 from cloudapis_simulator.api.lists import containing, success, whole
-from cloudapis_simulator.api.paging import by_offset, window
+from cloudapis_simulator.api.paging import by_offset, by_state, window
 from cloudapis_simulator.api.runs import RunList
 from cloudapis_simulator.table import Offsets
 
@@ -67,7 +67,8 @@ class DbtApi:
         now = self._world.clock.now
         system = bool(query.boolean("is_system"))
         jobs = [job for job in account.listed_jobs(now) if job.is_system == system]
-        rows = [account.job_row(job, now) for job in jobs]
+        _, states = by_state(query)
+        rows = [account.job_row(job, now) for job in jobs if job.state(now) in states]
         scheduled = query.boolean("triggers_schedule")
         if scheduled is not None:
             rows = [row for row in rows if row["triggers"]["schedule"] == scheduled]

@@ -5,12 +5,13 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from cloudapis_simulator.api.errors import NotFoundError
-from cloudapis_simulator.api.paging import by_number, by_offset, by_token
+from cloudapis_simulator.api.errors import BadRequestError, NotFoundError
+from cloudapis_simulator.api.paging import by_number, by_offset, by_state, by_token
 from cloudapis_simulator.table import Offsets, Pages, Tokens, Whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     from starlette.datastructures import Headers
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     Handler = Callable[[Mapping[str, str], Query, Headers], Any]
 
 Row = dict[str, Any]
+
+_MOST_KEPT = 32  # lists
 
 
 def success(data: Any, **more: object) -> Row:
@@ -42,6 +45,13 @@ def whole(rows: Sequence[Row]) -> Row:
     return success(rows, extra={"filters": {}, "order_by": None, "pagination": pagination})
 
 
+def terse(rows: Sequence[Row], extra: Row) -> Row:
+    """Return the envelope of webhooks, which says less."""
+    filters = {name: extra["filters"][name] for name in ("limit", "offset")}
+    more = {"filters": filters, "pagination": extra["pagination"]}
+    return {"data": rows, "status": {"code": 200}, "extra": more}
+
+
 def containing(rows: Sequence[Row], query: Query) -> list[Row]:
     """Apply dbt's `name__icontains`."""
     text = (query.text("name__icontains") or "").lower()
@@ -54,6 +64,8 @@ class ListApi:
     def __init__(self, world: World, behaviour: Behaviour) -> None:
         self._world = world
         self._behaviour = behaviour
+        self._version = -1
+        self._kept: dict[object, list[Row]] = {}
 
     def handlers(self, table: Table) -> dict[str, Handler]:
         """Return the handlers of a table by path: of the list, of the detail."""
@@ -61,30 +73,65 @@ class ListApi:
         answers = {table.path: self._dbt if of_dbt else self._pulumi, table.detail: self._detail}
         return {path: partial(answer, table) for path, answer in answers.items() if path}
 
-    def _rows(self, table: Table, names: Mapping[str, str], query: Query) -> tuple[Item, list[Row]]:
-        """Return what the list is under, and its rows, those of other texts left out."""
-        above = table.under.find(self._world, names)
+    def _above(self, table: Table, names: Mapping[str, str], query: Query) -> Item:
+        """Return what the list is under, by the path and the parameter that is asked for."""
+        if table.asks_for is not None:
+            parameter, part = table.asks_for
+            named = query.integer(parameter)
+            if named is None:
+                raise BadRequestError(f"{parameter} is required.")
+            names = {**names, part: str(named)}
+        above = table.above(self._world, names)
         if above is None:
             raise NotFoundError
-        related = query.related()
-        rows = [table.row(item, related) for item in table.items(above)]
+        return above
+
+    def _rows(self, table: Table, above: Item, query: Query) -> list[Row]:
+        """Return the rows of the list, those of other states and texts left out."""
+        related, states = query.related(), None
+        if isinstance(table.paging, Offsets) and table.paging.state:
+            _, states = by_state(query)
+        rows = self._made(table, above, related, states)
         for name in table.texts:
             text = query.text(name)
-            rows = [row for row in rows if text is None or row[name] == text]
-        return above, rows
+            if text is not None:
+                rows = [row for row in rows if row[name] == text]
+        return rows
+
+    def _made(
+        self,
+        table: Table,
+        above: Item,
+        related: AbstractSet[str],
+        states: AbstractSet[int] | None,
+    ) -> list[Row]:
+        """Return the rows of a list; they are kept for the pages that follow."""
+        if self._version != self._world.clock.version or len(self._kept) > _MOST_KEPT:
+            self._version = self._world.clock.version
+            self._kept.clear()
+        kinds = None if states is None else frozenset(states)
+        key = (table.stream, above.subject, related, kinds)
+        rows = self._kept.get(key)
+        if rows is None:
+            items = (item for item in table.items(above) if states is None or item.state in states)
+            rows = self._kept[key] = [table.row(item, related) for item in items]
+        return rows
 
     def _dbt(self, table: Table, names: Mapping[str, str], query: Query, _: Headers) -> Row:
-        above, rows = self._rows(table, names, query)
+        above = self._above(table, names, query)
+        rows = self._rows(table, above, query)
         style = table.paging
+        if isinstance(style, Whole) and (style.single or style.shape):
+            return success(style.shape(above, rows) if style.shape else _only(rows))
         if not isinstance(style, Offsets):
-            return success(_only(rows)) if style == Whole(single=True) else whole(rows)
+            return whole(rows)
         if style.limit and "name" in table.fields:
             rows = containing(rows, query)
         page, extra = by_offset(rows, query, self._behaviour, style, above.account.id)
-        return success(page, extra=extra)
+        return terse(page, extra) if style.terse else success(page, extra=extra)
 
     def _pulumi(self, table: Table, names: Mapping[str, str], query: Query, _: Headers) -> Any:
-        _above, rows = self._rows(table, names, query)
+        rows = self._rows(table, self._above(table, names, query), query)
         style = table.paging
         shown: Sequence[Row] = rows
         more: Row = {}

@@ -29,30 +29,46 @@ _CAP = 100
 _COLUMNS = {"pk": "id"}
 
 
-def window(query: Query, behaviour: Behaviour, *, limited: bool = True) -> tuple[int, int]:
-    """Return limit and offset of a request to dbt; `limited`: whether it has a say in both."""
+def window(
+    query: Query, behaviour: Behaviour, *, limited: bool = True, size: int = _CAP
+) -> tuple[int, int]:
+    """Return limit and offset of a request to dbt.
+
+    Args:
+        query: The request's parameters.
+        behaviour: How the service answers a request for more than it gives.
+        limited: Whether the request has a say in the limit.
+        size: The limit where it says nothing.
+    """
     asked = query.integer("limit") if limited else None
-    limit = page_size(asked, _CAP, _CAP, behaviour, "limit")
+    limit = page_size(asked, size, _CAP, behaviour, "limit")
     offset = query.integer("offset") or 0
     if offset < 0:
         raise BadRequestError("Invalid 'offset' value.")
     return limit, offset
 
 
+def by_state(query: Query) -> tuple[str, set[int]]:
+    """Return the filter by state as it was asked for, and the states that it lets through."""
+    state = query.text("state") or "active"
+    if state not in _STATES:
+        raise BadRequestError("Invalid 'state' value.")
+    return state, _STATES[state]
+
+
 def by_offset(
     rows: Sequence[Row], query: Query, behaviour: Behaviour, style: Offsets, account_id: int
 ) -> tuple[list[Row], Row]:
-    """Apply state, the declared filters, order and page; other filters are ignored.
+    """Apply the declared filters, order and page to rows of the right state.
+
+    Other filters are ignored.
 
     Returns:
         The page, and the `extra` of the answer.
     """
     kept, told = list(rows), Row(account_id=account_id)
     if style.state:
-        told["state"] = state = query.text("state") or "active"
-        if state not in _STATES:
-            raise BadRequestError("Invalid 'state' value.")
-        kept = [row for row in kept if row["state"] in _STATES[state]]
+        told["state"], _ = by_state(query)
     for name in style.filters:
         text = query.text(name)
         if text is not None:
@@ -66,7 +82,7 @@ def by_offset(
         if column not in style.orders or (rows and column not in rows[0]):
             raise BadRequestError(f"Invalid order_by: {order}")
         kept.sort(key=lambda row: _rank(row, column), reverse=order[0] == "-")
-    limit, offset = window(query, behaviour, limited=style.limit)
+    limit, offset = window(query, behaviour, limited=style.limit, size=style.size)
     page = kept[offset : offset + limit]
     return page, {
         "filters": {"limit": limit, "offset": offset, **told},
