@@ -60,7 +60,7 @@ def _behaviour(args: argparse.Namespace) -> Behaviour:
 
 
 def _print_truth(world: World, args: argparse.Namespace) -> None:
-    told = tell(world, args.stream or (), with_rows=not args.counts)
+    told = tell(world, args.stream or (), with_rows=not args.counts, details=args.details)
     json.dump(told, sys.stdout, ensure_ascii=False)
     sys.stdout.write("\n")
 
@@ -99,6 +99,7 @@ def _parser() -> argparse.ArgumentParser:
     truth = commands.add_parser("truth", parents=[world], help="print what is true of the world")
     truth.add_argument("--stream", action="append", choices=STREAMS, help="only this stream")
     truth.add_argument("--counts", action="store_true", help="leave out the rows")
+    truth.add_argument("--details", action="store_true", help="with what only details tell")
     return parser
 
 

@@ -50,3 +50,18 @@ def uuid(bits: int) -> str:
     """Return a roll in the form of a random UUID."""
     text = f"{bits:064x}"[:32]
     return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-a{text[17:20]}-{text[20:]}"
+
+
+_BASE_62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_KSUID_EPOCH = 1_400_000_000
+_KSUID_LENGTH = 27
+
+
+def ksuid(seconds: int, bits: int) -> str:
+    """Return a roll in the form of a KSUID: 27 characters that sort by their second."""
+    number = (seconds - _KSUID_EPOCH) << 128 | bits & (1 << 128) - 1
+    digits = []
+    for _ in range(_KSUID_LENGTH):
+        number, digit = divmod(number, len(_BASE_62))
+        digits.append(_BASE_62[digit])
+    return "".join(reversed(digits))

@@ -57,8 +57,14 @@ class Door:
         return {"now": rfc3339(self._world.clock.now)}
 
     async def _truth(self, request: Request) -> Any:
-        names = request.query_params.getlist("stream")
-        return truth.tell(self._world, names, with_rows=not request.query_params.get("counts"))
+        """`?stream=NAME&...`, `counts=1` (without rows), `details=1` (what only details tell)."""
+        params = request.query_params
+        return truth.tell(
+            self._world,
+            params.getlist("stream"),
+            with_rows=not params.get("counts"),
+            details=bool(params.get("details")),
+        )
 
     async def _requests(self, _request: Request) -> Any:
         return self._open_gate().journal.told()

@@ -103,6 +103,7 @@ class Table:
         stream: The name of the stream.
         under: What there is such a list for: `ACCOUNTS`, `ORGANIZATIONS`, `STACKS`, a table.
         fields: The row: names with constants, or functions of the `Item`.
+        spread: Fields of which there are others from row to row, and that are not in the truth.
         truth: The columns of the truth: names of fields and of columns of what is above, or
             names with such a name (`user.login` looks into objects) or a function of the item.
             Without it the truth has all that is above and all fields, but what they do not tell.
@@ -125,6 +126,7 @@ class Table:
         named_by: The field that does so; rows below it have it as `<part>_<field>`.
         detail: The path of one row, with a `{part}`.
         detail_fields: What only the detail has, or has otherwise.
+        detail_alone: Whether that is all that the detail has.
         carried: The field of the rows above in which the rows are carried.
         related: Whether they are only there when `include_related` names that field.
         strangers: Items that are carried as well, though they belong to others.
@@ -136,6 +138,7 @@ class Table:
     fields: Mapping[str, Field]
     truth: Sequence[str] | Mapping[str, str | Of] | None = None
     more_truth: Mapping[str, str | Of] = field(default_factory=dict)
+    spread: Callable[[Item], Row] | None = None
     path: str = ""
     key: tuple[str, ...] = ("account_id", "id")
     many: int | Callable[[Item], int] = 3
@@ -153,6 +156,7 @@ class Table:
     named_by: str = "id"
     detail: str = ""
     detail_fields: Mapping[str, Field] = field(default_factory=dict)
+    detail_alone: bool = False
     carried: str = ""
     related: bool = False
     strangers: Callable[[Item], Iterable[Item]] = lambda _: ()
@@ -177,6 +181,8 @@ class Table:
     def row(self, item: Item, related: AbstractSet[str] = frozenset()) -> Row:
         """Return the row as the list has it."""
         row = {name: answered(what, item) for name, what in self.fields.items()}
+        if self.spread:
+            row |= answered(self.spread(item), item)
         for table in self.carries:
             if not table.related or table.carried in related:
                 carried = [*table.items(item), *table.strangers(item)]
@@ -186,7 +192,7 @@ class Table:
     def detail_row(self, item: Item, related: AbstractSet[str] = frozenset()) -> Row:
         """Return the row as the detail has it."""
         more = {name: answered(what, item) for name, what in self.detail_fields.items()}
-        return {**self.row(item, related), **more}
+        return more if self.detail_alone else {**self.row(item, related), **more}
 
     def every(self, world: World) -> Iterator[Item]:
         """Yield the items of all its lists."""
@@ -221,13 +227,17 @@ class Table:
             return above
         return {**above, f"{self.part}_{self.named_by}": true(self.fields[self.named_by], item)}
 
-    def true_rows(self, world: World) -> Iterator[Row]:
-        """Yield the rows of the truth."""
+    def true_rows(self, world: World, *, details: bool = False) -> Iterator[Row]:
+        """Yield the rows of the truth; with what only `details` tell."""
         for above in self.aboves(world):
             known = self.under.columns(above)
             columns = self._columns(known)
             for item in self.items(above):
-                yield {name: self._true(what, item, known) for name, what in columns.items()}
+                row = {name: self._true(what, item, known) for name, what in columns.items()}
+                if details:
+                    more = self.detail_fields.items()
+                    row |= {n: true(w, item) for n, w in more if not isinstance(w, NOT_TRUE)}
+                yield row
 
     def _columns(self, known: Row) -> Mapping[str, str | Of]:
         """Return the columns of the truth, where so much is known of what is above."""

@@ -19,13 +19,16 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 
 
-def tell(world: World, streams: Iterable[str] = (), *, with_rows: bool = True) -> Row:
+def tell(
+    world: World, streams: Iterable[str] = (), *, with_rows: bool = True, details: bool = False
+) -> Row:
     """Return `{"seed", "now", "sizes", "streams": {name: {"key", "count", "rows"}}}`.
 
     Args:
         world: The world, at its clock's time.
         streams: Names of streams; without any it is all of them.
         with_rows: False leaves out the rows, and counts without building them.
+        details: Whether the rows have what only the detail of a thing tells.
 
     Raises:
         ValueError: A name is unknown.
@@ -35,7 +38,8 @@ def tell(world: World, streams: Iterable[str] = (), *, with_rows: bool = True) -
         stream = _STREAMS[name]
         entry: Row = {"key": KEYS[name]}
         if with_rows:
-            entry["rows"] = list(stream.rows(world))
+            rows = stream.detailed if details and stream.detailed else stream.rows
+            entry["rows"] = list(rows(world))
             entry["count"] = len(entry["rows"])
         elif stream.number:
             entry["count"] = stream.number(world)
@@ -153,15 +157,24 @@ def _members(world: World) -> Iterator[Row]:
 
 
 class _Stream(NamedTuple):
-    """Key, rows and number of rows of a stream; without a number its rows are counted."""
+    """Key, rows and number of rows of a stream; without a number its rows are counted.
+
+    `detailed` gives the rows with what only the detail of each tells, where there is more.
+    """
 
     key: tuple[str, ...]
     rows: Callable[[World], Iterable[Row]]
     number: Callable[[World], int] | None = None
+    detailed: Callable[[World], Iterable[Row]] | None = None
 
 
 def _declared(table: Table) -> _Stream:
-    return _Stream(table.key, table.true_rows, lambda world: sum(1 for _ in table.every(world)))
+    return _Stream(
+        table.key,
+        table.true_rows,
+        lambda world: sum(1 for _ in table.every(world)),
+        lambda world: table.true_rows(world, details=True),
+    )
 
 
 _STACK = ("org_name", "project_name", "stack_name")

@@ -63,11 +63,25 @@ class Simulator:
                 pipe.close()
         return self._process.wait(timeout=20)
 
-    def truth(self, stream: str | None = None, *, counts: bool = False) -> dict[str, Any]:
-        """Return what is true now: of one stream its entry, else the whole answer."""
-        query = {**({"stream": stream} if stream else {}), **({"counts": 1} if counts else {})}
-        answer = self._door("GET", f"truth?{urlencode(query)}")
-        return answer["streams"][stream] if stream else answer
+    def truth(
+        self,
+        stream: str | None = None,
+        *,
+        counts: bool = False,
+        details: bool = False,
+        whole: bool = False,
+    ) -> dict[str, Any]:
+        """Return what is true now: of one stream its entry, else the whole answer.
+
+        Args:
+            stream: Only this stream.
+            counts: Whether to leave out the rows.
+            details: Whether the rows have what only the detail of a thing tells.
+            whole: Whether the answer comes whole for one stream, too.
+        """
+        query = {name: 1 for name, on in (("counts", counts), ("details", details)) if on}
+        answer = self._door("GET", f"truth?{urlencode({**query, 'stream': stream or ()}, True)}")
+        return answer["streams"][stream] if stream and not whole else answer
 
     def rows(self, stream: str) -> list[dict[str, Any]]:
         """Return the true rows of a stream."""

@@ -1,18 +1,19 @@
-"""dbt Cloud: projects, environments and connections."""
+"""dbt Cloud: projects and environments."""
 
 from __future__ import annotations
 
-from cloudapis_simulator.chance import pick, uuid
+from cloudapis_simulator.chance import pick
 from cloudapis_simulator.clock import spaced, with_t
 from cloudapis_simulator.items import ACCOUNTS, Item
-from cloudapis_simulator.table import UNORDERED, Offsets, Table
+from cloudapis_simulator.table import Offsets, Table
 from cloudapis_simulator.world import words
 
 _VERSIONS = ("latest", "compatible", "1.9.4", "versionless")
-_ADAPTERS = ("snowflake_v0", "bigquery_v1", "postgres_v0")
+ATTRIBUTES_FIRST = 2_600
+PROFILES_FIRST = 2_800
 
 
-def _kind(environment: Item) -> int:
+def kind_of(environment: Item) -> int:
     """Return 0 (development), 1 (production) or 2 (staging)."""
     return environment.number % 3
 
@@ -57,44 +58,6 @@ PROJECTS = Table(
     },
 )
 
-CONNECTIONS = Table(
-    stream="dbt_connections",
-    path="/api/v3/accounts/{account}/connections/",
-    under=ACCOUNTS,
-    many=len(words.CONNECTIONS),
-    first_id=900,
-    paging=UNORDERED,
-    texts=("adapter_version",),
-    truth=("id", "account_id", "name"),
-    fields={
-        "id": lambda it: it.id,
-        "account_id": lambda it: it.account.id,
-        "name": lambda it: words.CONNECTIONS[it.number],
-        "type": lambda it: _ADAPTERS[it.number].partition("_")[0],
-        "adapter_version": lambda it: _ADAPTERS[it.number],
-        "created_at": lambda it: with_t(it.created_at),
-        "updated_at": lambda it: with_t(it.updated_at),
-        "private_link_endpoint_id": None,
-        "is_ssh_tunnel_enabled": False,
-        "oauth_configuration_id": None,
-        "environment__count": lambda it: sum(
-            project.number % 3 == it.number for project, _ in it.account.environments
-        ),
-        "platform_metadata_credentials_id": None,
-        "analytics_credentials_id": None,
-        "config": None,
-        # Not in the document: what a careless release of the server might send.
-        "catalog_ingestion": lambda it: {
-            "enabled": True,
-            "session": {
-                "region": "eu-west-1",
-                "token_string": f"{words.SECRET_MARKER}-{uuid(it.bits)}",
-                "private_key": f"-----BEGIN {words.SECRET_MARKER}-----",
-            },
-        },
-    },
-)
-
 ENVIRONMENTS = Table(
     stream="dbt_environments",
     path="/api/v3/accounts/{account}/projects/{project}/environments/",
@@ -114,18 +77,25 @@ ENVIRONMENTS = Table(
         "project_id": lambda it: it.parent.id,
         "connection_id": lambda it: it.account.offset + 900 + it.parent.number % 3,
         "repository_id": lambda it: it.account.offset + 1500 + it.parent.number,
-        "credentials_id": lambda it: it.account.offset + 1700 + it.number if _kind(it) else None,
+        "credentials_id": lambda it: it.account.offset + 1700 + it.number if kind_of(it) else None,
         "created_by_id": None,
-        "extended_attributes_id": None,
-        "primary_profile_id": None,
-        "name": lambda it: words.ENVIRONMENTS[_kind(it)],
+        # Shared by the environments of a project; of every second project they are gone.
+        "extended_attributes_id": lambda it: (
+            it.account.offset + ATTRIBUTES_FIRST + it.parent.number
+            if kind_of(it) and it.parent.number % 4 != 3  # noqa: PLR2004
+            else None
+        ),
+        "primary_profile_id": lambda it: (
+            it.account.offset + PROFILES_FIRST + it.number if kind_of(it) else None
+        ),
+        "name": lambda it: words.ENVIRONMENTS[kind_of(it)],
         "dbt_version": lambda it: pick(_VERSIONS, it.bits, 4),
         "raw_dbt_version": lambda it: pick(_VERSIONS, it.bits, 4),
-        "type": lambda it: "deployment" if _kind(it) else "development",
-        "deployment_type": lambda it: (None, "production", "staging")[_kind(it)],
-        "use_custom_branch": lambda it: words.ENVIRONMENTS[_kind(it)] == "Staging",
-        "custom_branch": lambda it: (None, None, "stäging")[_kind(it)],
-        "supports_docs": lambda it: bool(_kind(it)),
+        "type": lambda it: "deployment" if kind_of(it) else "development",
+        "deployment_type": lambda it: (None, "production", "staging")[kind_of(it)],
+        "use_custom_branch": lambda it: words.ENVIRONMENTS[kind_of(it)] == "Staging",
+        "custom_branch": lambda it: (None, None, "stäging")[kind_of(it)],
+        "supports_docs": lambda it: bool(kind_of(it)),
         "is_deferrable": None,
         "enable_model_query_history": False,
         "enable_dbt_state": False,

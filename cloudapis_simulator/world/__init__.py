@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cloudapis_simulator.world.dbt import Account
+from cloudapis_simulator.world.people import People
 from cloudapis_simulator.world.pulumi import Organization
 from cloudapis_simulator.world.runs import Runs
 from cloudapis_simulator.world.stacks import StackName
@@ -28,6 +29,7 @@ class World:
         self.sizes = sizes
         self.clock = clock
         self.accounts = [Account(seed, number, sizes) for number in range(sizes.dbt_accounts)]
+        self.people = People(seed, sizes.dbt_accounts)
         self.runs = {account.id: Runs(account, seed, sizes) for account in self.accounts}
         self.organizations = [
             Organization(seed, number, sizes) for number in range(sizes.pulumi_orgs)

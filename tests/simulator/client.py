@@ -43,7 +43,7 @@ class Client:
         rows: list[Row] = []
         while True:
             answer = self.dbt(path, **{"limit": 100, **params, "offset": len(rows)}).json()
-            assert answer["status"]["is_success"] is True, answer
+            assert answer["status"]["code"] == 200, answer
             rows += answer["data"]
             page = answer["extra"]["pagination"]
             assert page["count"] == len(answer["data"])

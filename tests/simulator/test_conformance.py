@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import json
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jsonschema
 import pytest
@@ -17,6 +18,9 @@ from tests.simulator.client import stack_path
 from tests.simulator.test_tables import places
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from cloudapis_simulator.table import Table
     from tests.simulator.client import Client
 
 SPECS = Path(__file__).parents[2].parent / "shared" / "openapi"
@@ -25,14 +29,47 @@ pytestmark = pytest.mark.skipif(
     not SPECS.is_dir(), reason=f"the published OpenAPI documents are not at {SPECS}"
 )
 
-# Where the services are known to differ from their documents: document, place, what, why.
-CORRECTIONS: list[tuple[str, str, str, str]] = [
-    ("dbt", "*", "any property but id may be null", "the document hardly ever says nullable"),
-    ("dbt", "date-time", "a space may stand for the T", "seen on runs, projects, environments"),
-    ("dbt", "AccountConnectionListResponse.data", "is a list", "documented as one object"),
-    ("pulumi", "OrganizationMember.created", "may be absent", "older rows lack it"),
-    ("pulumi", "OrganizationMember.fgaRole", "may be absent", "older rows lack it"),
-    ("pulumi", "updates", "are GetStackUpdatesResponse", "documented as any object"),
+
+class Deviation(NamedTuple):
+    """Where a service is known to differ from its document.
+
+    Attributes:
+        service: The service.
+        place: A schema, or a property of one.
+        what: What is changed in the schema.
+        fact: How it is known.
+    """
+
+    service: str
+    place: str
+    what: str
+    fact: str
+
+
+NAMES = {"v2": "dbt-cloud-v2.yaml", "v3": "dbt-cloud-v3.yaml", "pulumi": "pulumi-cloud.json"}
+
+# One that no answer needs fails a test.
+DEVIATIONS = [
+    Deviation("dbt", "*", "any property but id may be null", "the document hardly says nullable"),
+    Deviation("dbt", "date-time", "a space may stand for the T", "seen on runs and projects"),
+    Deviation(
+        "dbt", "AccountConnectionListResponse.data", "is a list", "clients read a list of it"
+    ),
+    Deviation("dbt", "ProfileListResponse.data", "is a list", "clients read a list of it"),
+    Deviation(
+        "dbt", "LicenseAllocationListEnveloped.data", "is one of them", "a map by type for clients"
+    ),
+    Deviation("dbt", "LicenseAllocationListEnveloped.extra", "may be absent", "a map is not paged"),
+    Deviation("dbt", "Subscription.job_ids", "is a list of text", "the vendor's own example"),
+    Deviation("dbt", "Subscription.account_id", "is text", "the vendor's own example"),
+    Deviation(
+        "dbt",
+        "CredentialsResponseList",
+        "may be of several kinds",
+        "one is like another",
+    ),
+    Deviation("pulumi", "OrganizationMember.created", "may be absent", "older rows lack it"),
+    Deviation("pulumi", "OrganizationMember.fgaRole", "may be absent", "older rows lack it"),
 ]
 
 
@@ -63,37 +100,33 @@ def as_json_schema(node: Any, *, all_nullable: bool) -> Any:
 
 
 class Document:
-    """One OpenAPI document, corrected, and translated to JSON Schema."""
+    """One OpenAPI document with some deviations, translated to JSON Schema."""
 
-    def __init__(self, name: str) -> None:
-        self.raw = load(name)
+    def __init__(self, name: str, raw: Any, deviations: Sequence[Deviation] = DEVIATIONS) -> None:
+        self.raw = raw
         service = name.partition("-")[0]
-        corrections = {place: what for where, place, what, _ in CORRECTIONS if where == service}
-        self.components = as_json_schema(self.raw["components"], all_nullable="*" in corrections)
-        for place, what in corrections.items():
-            self.correct(place, what)
+        places = {one.place: one.what for one in deviations if one.service == service}
+        components = copy.deepcopy(raw["components"])
+        for place, what in places.items():
+            correct(components["schemas"], place, what)
+        self.components = as_json_schema(components, all_nullable="*" in places)
         self.formats = jsonschema.FormatChecker(formats=())
-        separator = "[T ]" if "date-time" in corrections else "T"
+        separator = "[T ]" if "date-time" in places else "T"
         pattern = re.compile(rf"\d{{4}}-\d\d-\d\d{separator}\d\d:\d\d:\d\d(\.\d+)?(Z|[+]00:00)")
         self.formats.checks("date-time")(
             lambda value: not isinstance(value, str) or bool(pattern.fullmatch(value))
         )
 
-    def correct(self, place: str, what: str) -> None:
-        name, _, key = place.partition(".")
-        schema = self.components["schemas"].get(name)
-        if schema is None:
-            return
-        if what == "may be absent":
-            schema["required"].remove(key)
-        elif what == "is a list":
-            schema["properties"][key] = {"type": "array", "items": schema["properties"][key]}
-
-    def check(self, schema: dict[str, Any], answer: Any) -> None:
+    def wrong(self, schema: dict[str, Any], answer: Any) -> str | None:
+        """Return what is wrong with an answer."""
         whole = {**schema, "components": self.components}
         validator = jsonschema.Draft202012Validator(whole, format_checker=self.formats)
         error = jsonschema.exceptions.best_match(validator.iter_errors(answer))
-        assert error is None, f"{error.json_path}: {error.message[:200]}"
+        return None if error is None else f"{error.json_path}: {error.message[:200]}"
+
+    def check(self, schema: dict[str, Any], answer: Any) -> None:
+        wrong = self.wrong(schema, answer)
+        assert wrong is None, wrong
 
     def answer_schema(self, path: str) -> dict[str, Any]:
         content = self.raw["paths"][path]["get"]["responses"]["200"]["content"]
@@ -101,10 +134,30 @@ class Document:
         return schema
 
 
+def correct(schemas: dict[str, Any], place: str, what: str) -> None:
+    """Change a schema as a deviation says."""
+    name, _, key = place.partition(".")
+    schema = schemas.get(name)
+    if schema is None:
+        return
+    properties = schema.get("properties", {})
+    if what == "may be absent":
+        schema["required"].remove(key)
+    elif what == "is a list":
+        properties[key] = {"type": "array", "items": properties[key]}
+    elif what == "is one of them":
+        properties[key] = properties[key]["items"]
+    elif what == "is text":
+        properties[key] = {"type": "string"}
+    elif what == "is a list of text":
+        properties[key] = {"type": "array", "items": {"type": "string"}}
+    elif what == "may be of several kinds":
+        schema["anyOf"] = schema.pop("oneOf")
+
+
 @pytest.fixture(scope="module")
 def documents() -> dict[str, Document]:
-    names = {"v2": "dbt-cloud-v2.yaml", "v3": "dbt-cloud-v3.yaml", "pulumi": "pulumi-cloud.json"}
-    return {key: Document(name) for key, name in names.items()}
+    return {key: Document(name, load(name)) for key, name in NAMES.items()}
 
 
 A2, A3 = "/api/v2/accounts/{account_id}/", "/api/v3/accounts/{account_id}/"
@@ -133,43 +186,105 @@ PULUMI_ROUTES = [
 ]
 
 
+#: Of declared lists, so many are looked at.
+LISTS = 5
+
+Answer = tuple[str, str, Any]
+"""Which document, which of its paths, what came."""
+
+
+def dbt_answers(
+    client: Client, document: str, path: str, params: dict[str, str]
+) -> Iterator[Answer]:
+    for account in client.accounts():
+        a = account["id"]
+        run = client.dbt(f"v2/accounts/{a}/runs/", limit=1, order_by="-created_at").json()
+        projects = client.dbt(f"v3/accounts/{a}/projects/").json()["data"]
+        known = {"account_id": a, "project_id": projects[0]["id"], "id": run["data"][0]["id"]}
+        response = client.dbt(path.format(**known).removeprefix("/api/"), **params)
+        assert response.status_code == 200
+        assert response.json()["data"]
+        yield document, path, response.json()
+
+
+def pulumi_answers(client: Client, path: str, params: dict[str, str]) -> Iterator[Answer]:
+    for org in client.organizations():
+        response = client.pulumi(path.format(orgName=org).removeprefix("/api/"), **params)
+        assert response.status_code == 200
+        yield "pulumi", path, response.json()
+
+
+def declared_answers(client: Client, table: Table, *, details: bool) -> Iterator[Answer]:
+    """Read some of the lists, or of the details, of a table."""
+    declared = table.detail if details else table.path
+    if not declared:
+        return
+    of_dbt = table.stream.startswith("dbt_")
+    related = {"include_related": ",".join(child.carried for child in table.carries)}
+    for path, columns in itertools.islice(places(table, client, details=details), LISTS):
+        params = {"limit": 50, **related} if of_dbt and not details else {}
+        if table.asks_for:
+            params[table.asks_for[0]] = columns[table.asks_for[0]]
+        response = client.dbt(path, **params) if of_dbt else client.pulumi(path)
+        assert response.status_code == 200, path
+        yield declared.split("/")[2] if of_dbt else "pulumi", declared, response.json()
+
+
+def documented(document: Document, declared: str) -> str:
+    """Return a path as the document writes it."""
+    shapes = {re.sub(r"\{\w+\}", "{}", path): path for path in document.raw["paths"]}
+    path: str = shapes[re.sub(r"\{\w+\}", "{}", declared)]
+    return path
+
+
+def check_all(documents: dict[str, Document], answers: Iterable[Answer]) -> None:
+    for key, path, answer in answers:
+        document = documents[key]
+        document.check(document.answer_schema(documented(document, path)), answer)
+
+
 @pytest.mark.parametrize(("document", "path", "params"), DBT_ROUTES)
 def test_dbt_answers_conform(
     still: Client, documents: dict[str, Document], document: str, path: str, params: dict[str, str]
 ) -> None:
-    for account in still.accounts():
-        a = account["id"]
-        run = still.dbt(f"v2/accounts/{a}/runs/", limit=1, order_by="-created_at").json()
-        projects = still.dbt(f"v3/accounts/{a}/projects/").json()["data"]
-        known = {"account_id": a, "project_id": projects[0]["id"], "id": run["data"][0]["id"]}
-        response = still.dbt(path.format(**known).removeprefix("/api/"), **params)
-        assert response.status_code == 200
-        assert response.json()["data"]
-        documents[document].check(documents[document].answer_schema(path), response.json())
+    check_all(documents, dbt_answers(still, document, path, params))
 
 
 @pytest.mark.parametrize(("path", "params"), PULUMI_ROUTES)
 def test_pulumi_answers_conform(
     still: Client, documents: dict[str, Document], path: str, params: dict[str, str]
 ) -> None:
-    document = documents["pulumi"]
-    for org in still.organizations():
-        response = still.pulumi(path.format(orgName=org).removeprefix("/api/"), **params)
-        assert response.status_code == 200
-        document.check(document.answer_schema(path), response.json())
+    check_all(documents, pulumi_answers(still, path, params))
 
 
-@pytest.mark.parametrize("stream", [name for name, table in TABLES.items() if table.path])
-def test_declared_lists_conform(still: Client, documents: dict[str, Document], stream: str) -> None:
-    table = TABLES[stream]
-    of_dbt = stream.startswith("dbt_")
-    document = documents[table.path.split("/")[2] if of_dbt else "pulumi"]
-    shapes = {re.sub(r"\{\w+\}", "{}", path): path for path in document.raw["paths"]}
-    path = shapes[re.sub(r"\{\w+\}", "{}", table.path)]
-    for place, _ in itertools.islice(places(table, still), 5):
-        response = still.dbt(place, limit=50) if of_dbt else still.pulumi(place)
-        assert response.status_code == 200
-        document.check(document.answer_schema(path), response.json())
+@pytest.mark.parametrize("stream", TABLES)
+def test_declared_lists_and_details_conform(
+    still: Client, documents: dict[str, Document], stream: str
+) -> None:
+    for details in (False, True):
+        check_all(documents, declared_answers(still, TABLES[stream], details=details))
+
+
+def test_every_deviation_is_needed(still: Client, documents: dict[str, Document]) -> None:
+    answers = [
+        *(answer for route in DBT_ROUTES for answer in dbt_answers(still, *route)),
+        *(answer for route in PULUMI_ROUTES for answer in pulumi_answers(still, *route)),
+        *(
+            answer
+            for table in TABLES.values()
+            for details in (False, True)
+            for answer in declared_answers(still, table, details=details)
+        ),
+    ]
+    for deviation in DEVIATIONS:
+        others = [one for one in DEVIATIONS if one is not deviation]
+        names = {key: NAMES[key] for key in documents if NAMES[key].startswith(deviation.service)}
+        without = {key: Document(name, documents[key].raw, others) for key, name in names.items()}
+        assert any(
+            without[key].wrong(without[key].answer_schema(documented(without[key], path)), answer)
+            for key, path, answer in answers
+            if key in without
+        ), f"nothing needs that {deviation.place} {deviation.what}"
 
 
 def test_pulumi_stacks_and_their_updates_conform(
@@ -178,6 +293,7 @@ def test_pulumi_stacks_and_their_updates_conform(
     document = documents["pulumi"]
     address = "/api/stacks/{orgName}/{projectName}/{stackName}"
     detail = document.answer_schema(address)
+    # Documented as any object.
     service = {"$ref": "#/components/schemas/GetStackUpdatesResponse"}
     flat = {
         "type": "object",

@@ -126,7 +126,8 @@ def test_api_tells_the_truth(now: str) -> None:
         found = read(client)
     assert found.keys() <= truth.keys()
     for stream, rows in found.items():
-        assert in_order(rows) == in_order(truth[stream]["rows"]), stream
+        told = [{column: row[column] for column in rows[0]} for row in truth[stream]["rows"]]
+        assert in_order(rows) == in_order(told), stream
         assert counts[stream] == {"key": truth[stream]["key"], "count": len(rows)}
         keys = [tuple(row[key] for key in truth[stream]["key"]) for row in rows]
         assert len(set(keys)) == len(keys), stream
@@ -137,7 +138,8 @@ def test_keys_hold_in_a_warehouse_of_all_accounts_and_lives(still: Client) -> No
     keys = {stream: entry["key"] for stream, entry in streams.items()}
     of_accounts = [name for name in keys if name.startswith("dbt_") and name != "dbt_accounts"]
     assert keys.pop("dbt_accounts") == ["id"]
-    assert all(keys[name] == ["account_id", "id"] for name in of_accounts)
+    assert all(keys[name][0] == "account_id" for name in of_accounts)
+    assert {len(keys[name]) for name in of_accounts} == {1, 2, 3, 4}
     stack = ["org_name", "project_name", "stack_name"]
     assert keys["pulumi_stacks"] == stack
     assert keys["pulumi_stack_updates"] == [*stack, "stack_id", "version"]
