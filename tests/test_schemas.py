@@ -23,7 +23,14 @@ if TYPE_CHECKING:
 KEYS = {name.replace("_", "/", 1): list(key) for name, key in truth.KEYS.items()}
 
 # Reviewed: they label a secret, and cannot carry it. Numbers and flags never can.
-NOT_SECRET = {"requested_by_token"}
+NOT_SECRET = {
+    "apitoken_last_used",
+    "requested_by_token",
+    "semantic_layer_credential_ids",
+    "service_token_ids",
+    "token_name",
+    "token_url",
+}
 SECRET_LOOKING = re.compile(
     r"token|secret|passw|credential|hmac|cipher|(private|api|access|deploy|encrypted)_?key",
     re.IGNORECASE,
@@ -36,6 +43,10 @@ STABLE_HUMANIZED = {"status_humanized", "cron_humanized", "cause_humanized"}
 INSTANTS = {
     "dbt/accounts": {"run_locked_until", "copilot_locked_until", "trial_end_date"},
     "dbt/jobs": {"next_run"},
+    "dbt/scim_tokens": {"last_used"},
+    "dbt/service_tokens": {"last_used"},
+    "dbt/users": {"apitoken_last_used", "last_login"},
+    "dbt/webhook_events": {"event_time"},
     "pulumi/organization_members": {"created"},
     "pulumi/organizations": {
         "created",
@@ -171,11 +182,47 @@ SPECS = Path(__file__).resolve().parents[2] / "shared" / "openapi"
 DBT_V2, DBT_V3, PULUMI = "dbt-cloud-v2.yaml", "dbt-cloud-v3.yaml", "pulumi-cloud.json"
 ITEMS = {
     "dbt/accounts": (DBT_V3, ["AccountResponse"]),
-    "dbt/connections": (DBT_V3, ["AccountConnectionList"]),
+    "dbt/audit_logs": (DBT_V3, ["PublicAuditLogResponse"]),
+    "dbt/connections": (DBT_V3, ["AccountConnectionDetail", "AccountConnectionList"]),
+    "dbt/credentials": (
+        DBT_V3,
+        [
+            "PostgresCredentials",
+            "RedshiftCredentials",
+            "SnowflakeCredentials",
+            "BigqueryCredentials",
+            "DbtAdapterCredentials",
+        ],
+    ),
+    "dbt/environment_variables": (DBT_V3, ["EnvVarValue"]),
     "dbt/environments": (DBT_V3, ["EnvironmentV3Response"]),
+    "dbt/extended_attributes": (DBT_V3, ["ExtendedAttributes"]),
+    "dbt/group_permissions": (DBT_V3, ["GroupPermissionResponse", "GroupPermission"]),
+    "dbt/groups": (DBT_V3, ["GroupResponse"]),
+    "dbt/invites": (DBT_V2, ["InviteResponse"]),
+    "dbt/ip_restrictions": (DBT_V3, ["IPRestrictionRuleResponse"]),
+    "dbt/job_environment_variables": (DBT_V3, ["EnvVarValue"]),
     "dbt/jobs": (DBT_V2, ["HumanReadableJobDefinitionResponse"]),
+    "dbt/license_maps": (DBT_V3, ["LicenseMapResponse"]),
+    "dbt/licenses": (DBT_V2, ["LicenseDetail"]),
+    "dbt/lineage_integrations": (DBT_V3, ["LineageIntegration"]),
+    "dbt/notifications": (DBT_V2, ["JobNotificationSettingsResponse"]),
+    "dbt/oauth_configurations": (DBT_V3, ["OAuthConfigurationResponse"]),
+    "dbt/private_endpoints": (DBT_V3, ["PrivateEndpointList"]),
+    "dbt/profiles": (DBT_V3, ["ProfileList"]),
     "dbt/projects": (DBT_V3, ["ProjectResponse"]),
+    "dbt/repositories": (DBT_V3, ["RepositoryV3Response"]),
     "dbt/runs": (DBT_V2, ["RunResponse"]),
+    "dbt/scim_config": (DBT_V3, ["SCIMConfig"]),
+    "dbt/scim_tokens": (DBT_V3, ["SCIMToken"]),
+    "dbt/semantic_layer_credentials": (DBT_V3, ["SemanticLayerCredentialsResponse"]),
+    "dbt/service_token_grants": (DBT_V3, ["ServiceTokenPermissionGrant"]),
+    "dbt/service_tokens": (DBT_V3, ["ServiceToken"]),
+    "dbt/ssh_tunnels": (DBT_V2, ["ConnectionEncryptionResponse"]),
+    "dbt/user_licenses": (DBT_V3, ["UserLicense"]),
+    "dbt/users": (DBT_V3, ["UserResponse"]),
+    "dbt/webhook_events": (DBT_V3, ["Event"]),
+    "dbt/webhooks": (DBT_V3, ["Subscription"]),
     "pulumi/organization_members": (PULUMI, ["OrganizationMember", "UserInfo"]),
     "pulumi/organization_teams": (PULUMI, ["Team"]),
     "pulumi/organizations": (PULUMI, ["OrganizationMetadata", "Organization"]),
