@@ -30,6 +30,21 @@ _ROOM = 1000  # numbers for the things of one parent where their count varies
 
 
 @dataclass(frozen=True)
+class Days:
+    """A filter by days (`2026-01-31`), each of which begins at midnight in UTC.
+
+    Attributes:
+        first: The parameter for the first day.
+        end: The parameter for the day before which the last one is.
+        recent: How long it reaches back where no first day is asked for, in microseconds.
+    """
+
+    first: str
+    end: str
+    recent: int
+
+
+@dataclass(frozen=True)
 class Offsets:
     """dbt: pages by `limit` and `offset`, with the number of all rows in every answer.
 
@@ -40,6 +55,7 @@ class Offsets:
         limit: Whether `limit` is heeded; it is not where the document declares no parameters.
         size: Rows in a page where nothing else is asked for.
         terse: Whether the envelope is the short one of webhooks.
+        days: A filter by the time in which a thing was made.
     """
 
     state: bool = True
@@ -48,6 +64,7 @@ class Offsets:
     limit: bool = True
     size: int = 100
     terse: bool = False
+    days: Days | None = None
 
 
 @dataclass(frozen=True)
@@ -251,7 +268,7 @@ class Table:
 
     def _true(self, what: str | Of, item: Item, known: Row) -> Any:
         if not isinstance(what, str):
-            return what(item)
+            return true(what(item), item)
         if what in known:
             return known[what]
         name, *inside = what.split(".")

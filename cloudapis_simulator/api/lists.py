@@ -18,9 +18,11 @@ if TYPE_CHECKING:
     from cloudapis_simulator.api.query import Query
     from cloudapis_simulator.items import Item
     from cloudapis_simulator.settings import Behaviour
-    from cloudapis_simulator.table import Table
+    from cloudapis_simulator.table import Paging, Table
     from cloudapis_simulator.world import World
 
+    _States = frozenset[int] | None
+    _Times = tuple[int, int] | None
     Handler = Callable[[Mapping[str, str], Query, Headers], Any]
 
 Row = dict[str, Any]
@@ -88,33 +90,46 @@ class ListApi:
 
     def _rows(self, table: Table, above: Item, query: Query) -> list[Row]:
         """Return the rows of the list, those of other states and texts left out."""
-        related, states = query.related(), None
-        if isinstance(table.paging, Offsets) and table.paging.state:
-            _, states = by_state(query)
-        rows = self._made(table, above, related, states)
+        rows = self._made(table, above, query.related(), *self._bounds(table.paging, query))
         for name in table.texts:
             text = query.text(name)
             if text is not None:
                 rows = [row for row in rows if row[name] == text]
         return rows
 
+    def _bounds(self, style: Paging, query: Query) -> tuple[_States, _Times]:
+        """Return the states and the times that the request is for."""
+        states, times = None, None
+        if isinstance(style, Offsets) and style.state:
+            states = frozenset(by_state(query)[1])
+        if isinstance(style, Offsets) and style.days:
+            first, end = query.day(style.days.first), query.day(style.days.end)
+            now = self._world.clock.now
+            begin = first if first is not None else (end or now) - style.days.recent
+            times = (begin, now + 1 if end is None else end)
+        return states, times
+
     def _made(
         self,
         table: Table,
         above: Item,
         related: AbstractSet[str],
-        states: AbstractSet[int] | None,
+        states: _States,
+        times: _Times,
     ) -> list[Row]:
         """Return the rows of a list; they are kept for the pages that follow."""
         if self._version != self._world.clock.version or len(self._kept) > _MOST_KEPT:
             self._version = self._world.clock.version
             self._kept.clear()
-        kinds = None if states is None else frozenset(states)
-        key = (table.stream, above.subject, related, kinds)
+        key = (table.stream, above.subject, related, states, times)
         rows = self._kept.get(key)
         if rows is None:
-            items = (item for item in table.items(above) if states is None or item.state in states)
-            rows = self._kept[key] = [table.row(item, related) for item in items]
+            rows = self._kept[key] = [
+                table.row(item, related)
+                for item in table.items(above)
+                if (states is None or item.state in states)
+                and (times is None or times[0] <= item.created_at < times[1])
+            ]
         return rows
 
     def _dbt(self, table: Table, names: Mapping[str, str], query: Query, _: Headers) -> Row:

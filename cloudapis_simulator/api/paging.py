@@ -69,6 +69,9 @@ def by_offset(
     kept, told = list(rows), Row(account_id=account_id)
     if style.state:
         told["state"], _ = by_state(query)
+    if style.days:
+        asked = (style.days.first, style.days.end)
+        told |= {name: query.text(name) for name in asked if query.text(name)}
     for name in style.filters:
         text = query.text(name)
         if text is not None:

@@ -68,6 +68,17 @@ class Query:
         low, high = (self._moment(name, value) for value in values)
         return low, high
 
+    def day(self, name: str) -> int | None:
+        """Return the beginning of a day (`2026-01-31`) in microseconds."""
+        text = self.text(name)
+        if text is None:
+            return None
+        try:
+            when = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
+        except ValueError:
+            raise BadRequestError(f"Invalid '{name}' value.") from None
+        return micros(when)
+
     def related(self) -> frozenset[str]:
         """Return the names in `include_related`: `a,b`, `["a","b"]` or `['a','b']`."""
         text = self.text("include_related") or ""

@@ -29,7 +29,7 @@ class People:
                 number,
                 _FIRST_ID + _ID_STEP * number,
                 deleted=number % 20 == 13,  # noqa: PLR2004
-                late=number % 5 == 4,  # noqa: PLR2004
+                late=number % 5 == 3,  # noqa: PLR2004
                 renamed=number % 16 == 5,  # noqa: PLR2004
             )
             for number in range(_COUNT)

@@ -68,6 +68,7 @@ DEVIATIONS = [
         "may be of several kinds",
         "one is like another",
     ),
+    Deviation("dbt", "PublicAuditLogResponse.id", "may be a number", "a payload of 2022"),
     Deviation("pulumi", "OrganizationMember.created", "may be absent", "older rows lack it"),
     Deviation("pulumi", "OrganizationMember.fgaRole", "may be absent", "older rows lack it"),
 ]
@@ -149,6 +150,8 @@ def correct(schemas: dict[str, Any], place: str, what: str) -> None:
         properties[key] = properties[key]["items"]
     elif what == "is text":
         properties[key] = {"type": "string"}
+    elif what == "may be a number":
+        properties[key] = {"anyOf": [properties[key], {"type": "integer"}]}
     elif what == "is a list of text":
         properties[key] = {"type": "array", "items": {"type": "string"}}
     elif what == "may be of several kinds":

@@ -94,6 +94,8 @@ def rows_of(table: Table, path: str, client: Client, above: Row) -> list[Row]:
         return SHAPES[table.stream](data) if table.paging.shape else [data]
     if isinstance(table.paging, Offsets) and table.paging.state:
         params["state"] = "all"
+    if isinstance(table.paging, Offsets) and table.paging.days:
+        params[table.paging.days.first] = "2000-01-01"
     return client.dbt_rows(path, **params)
 
 
