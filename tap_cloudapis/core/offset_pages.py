@@ -72,6 +72,9 @@ class OffsetPages:
             if restarts > MAX_RESTARTS:
                 msg = f"{self.what}: the API gives fewer rows than it announces; run the sync again"
                 raise IncompleteListError(msg)
+            if self.newest_first:
+                # One after the other, pages leave no gap: rows only move to those that come.
+                ahead = 1
             first = submit(self.first_params())
 
     def _pass(

@@ -26,8 +26,10 @@ _ABOUT_A_SECRET = re.compile(
     r"_(?:ids?|at|count|name|type|used|failure|enabled|expires|changed|rotation|scope|source|arn)$"
     r"|(?:token|authorization)_url$|^(?:max|min|num|total)_(?:\w+_)?tokens$|tokens_per_\w+$"
 )
-#: Names of texts that tell which secret it is about.
-_TELLS_WHICH = re.compile(r"(?:^|_)(?:u?u?id|name|label|type|kind|state|status|at)$")
+#: Names that say nothing: what a text under them is, the name of the object around them tells.
+_SAYS_NOTHING = re.compile(
+    r"(?:^|_)(?:values?|raw|plain|plaintext|content|data|text|string|body|hash|payload)$"
+)
 #: Where a word begins behind another, as in apiKey, DBPass and api.key; not in IDs.
 _NEXT_WORD = re.compile(r"[\W_]+|(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z]{2})")
 #: Names of secrets that people make up, or read, and that may be short numbers.
@@ -119,7 +121,7 @@ class Scrubber:
 class EnteringScrubber(Scrubber):
     """Removes the same, but enters an object under the name of a secret: it may tell which one.
 
-    Of what lies there, numbers and flags stay, and texts whose names say that they are no secret.
+    Texts in it go where their own names say nothing, or where they have none.
     """
 
     def _remove_secrets(self, record: dict[str, Any]) -> None:
@@ -141,7 +143,7 @@ def _about(value: Any) -> Any:
     return {
         name: _about(inner) if isinstance(inner, (dict, list)) else inner
         for name, inner in value.items()
-        if not isinstance(inner, str) or _TELLS_WHICH.search(_words(name))
+        if not isinstance(inner, str) or not _SAYS_NOTHING.search(_words(name))
     }
 
 

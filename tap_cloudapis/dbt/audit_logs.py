@@ -232,7 +232,7 @@ class AuditLogs(MarkedStream, AccountList):
             end = min(begin + WEEK, last)
             window = WindowPages(
                 limit=self.limit,
-                what=f"{self.place(context)}, {begin} to {end}",
+                what=f"{self.place(context)}: {begin} to {end}",
                 ordered=False,
                 newest_first=True,
                 begin=begin,

@@ -104,8 +104,12 @@ def latest(records: Iterable[Record], stream: str) -> dict[tuple[Any, ...], Reco
 
 
 def settings(simulator: Simulator, service: str | None = None, **more: Any) -> dict[str, Any]:
-    """The settings for a sync from a simulator, of one service or both."""
-    dbt = {"dbt_token": simulator.dbt_token, "dbt_url": simulator.dbt_url}
+    """The settings for a sync of all there is from a simulator, of one service or both."""
+    dbt = {
+        "dbt_token": simulator.dbt_token,
+        "dbt_url": simulator.dbt_url,
+        "dbt_audit_log_days": 600,
+    }
     pulumi = {"pulumi_token": simulator.pulumi_token, "pulumi_url": simulator.pulumi_url}
     chosen = {"dbt": dbt, "pulumi": pulumi, None: {**dbt, **pulumi}}[service]
     return {**chosen, **more}

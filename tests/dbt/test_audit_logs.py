@@ -118,7 +118,8 @@ def test_the_next_sync_reads_a_few_days_and_all_that_is_new() -> None:
     assert {begin for begin, _ in log.windows} == {f"{TODAY - timedelta(days=2)}"}
 
 
-def test_events_that_come_while_pages_are_read_push_no_other_out() -> None:
+@pytest.mark.parametrize("turn", range(5))
+def test_events_that_come_while_pages_are_read_push_no_other_out(turn: int) -> None:
     log = Log(history(3, each=200))
     before = {row["id"] for row in log.events}
 
@@ -227,7 +228,8 @@ def test_which_secret_it_was_is_told_and_the_secret_is_not() -> None:
     now = datetime.now(UTC).replace(tzinfo=None)
     context = {
         "service_token": {"id": 4, "name": "ours", "token_string": SECRET, "value": SECRET},
-        "credentials": [{"id": 9, "user": SECRET, "type": "snowflake"}, SECRET],
+        "credentials": [{"id": 9, "values": [SECRET], "type": "snowflake"}, SECRET],
+        "tokens": {"list": [SECRET, 5, {"rawValue": SECRET, "owner": "me"}]},
         "access_token": SECRET,
         "connection": {"password": SECRET, "host": "db.example.com"},
         "deep": {"list": [{"client_secret": SECRET, "uid": "u1"}]},
@@ -238,7 +240,8 @@ def test_which_secret_it_was_is_told_and_the_secret_is_not() -> None:
     (found,) = Account({PATH: lambda _: [row]}).sync(STREAM, dbt_audit_log_days=1).records(STREAM)
     assert found["event_context"] == {
         "service_token": {"id": 4, "name": "ours"},
-        "credentials": [{"id": 9, "type": "snowflake"}],
+        "credentials": [{"id": 9, "values": [], "type": "snowflake"}],
+        "tokens": {"list": [{"owner": "me"}]},
         "connection": {"host": "db.example.com"},
         "deep": {"list": [{"uid": "u1"}]},
     }
