@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 DOCUMENT = Path(__file__).parents[1] / "docs/streams.md"
 
-_COLUMNS = (
+#: What is told of each stream.
+COLUMNS = (
     "Stream",
     "One row is",
     "Key",
@@ -41,8 +42,8 @@ def with_tables(text: str) -> str:
     for service in tap.services:
         # A stream that only leads to its children is in no catalog, and in no table.
         streams = [stream for stream in service.streams if _is_seen(stream)]
-        rows = [_COLUMNS, (":--",) * len(_COLUMNS)]
-        rows += [_row(stream(tap)) for stream in streams]
+        rows = [COLUMNS, (":--",) * len(COLUMNS)]
+        rows += [row_of(stream(tap), pages="streams/") for stream in streams]
         lines = [f"| {' | '.join(row)} |" for row in rows]
         tables.append("\n".join([f"## {service.title}", "", *lines]))
     return re.sub(
@@ -55,21 +56,34 @@ def with_tables(text: str) -> str:
 
 def selection() -> list[str]:
     """Return the rules for Meltano, which selects all that no rule leaves out."""
-    streams = [stream for stream in TapCloudAPIs(config={}).streams.values() if _is_seen(stream)]
-    left_out = [stream.name for stream in streams if not stream.selected_by_default]
-    return ["*.*", *(f"!{name}.*" for name in left_out)]
+    tap = TapCloudAPIs(config={})
+    streams = [cast("CloudStream", stream) for stream in tap.streams.values() if _is_seen(stream)]
+    left_out = [f"{stream.name}.*" for stream in streams if not stream.selected_by_default]
+    left_out += [
+        f"{stream.name}.{column}"
+        for stream in streams
+        if stream.selected_by_default
+        for column in sorted(stream.unselected_columns)
+    ]
+    return ["*.*", *(f"!{name}" for name in left_out)]
 
 
-def _row(stream: CloudStream) -> tuple[str, ...]:
+def row_of(stream: CloudStream, *, pages: str) -> tuple[str, ...]:
+    """What is told of a stream.
+
+    Args:
+        stream: The stream.
+        pages: Where the pages of streams are, for links.
+    """
     facts = stream.facts
     parent = _parent_of(stream)
     while parent is not None and not _is_seen(parent):
         parent = _parent_of(parent)
     return (
-        f"`{stream.name}`",
+        f"[`{stream.name}`]({pages}{stream.name}.md)",
         facts.row,
         ", ".join(f"`{name}`" for name in stream.primary_keys),
-        f"`{parent.name}`" if parent else "",
+        f"[`{parent.name}`]({pages}{parent.name}.md)" if parent else "",
         _replication(stream),
         facts.requests,
         facts.permission or "nothing more",

@@ -155,7 +155,7 @@ class DbtStream(CloudStream):
         """The rows in what an envelope holds.
 
         Args:
-            data: Never null.
+            data: Never null, nor empty.
 
         Raises:
             TypeError: When it has another shape; by default it is the list.
@@ -179,7 +179,8 @@ class DbtStream(CloudStream):
             raise TapError(msg)
         pagination = as_object(as_object(body.get("extra")).get("pagination"))
         data, total = body["data"], self.total_of(pagination.get("total_count"))
-        rows = [] if data is None else self.rows_of(data)
+        # An empty array may also stand for a map, or an object, that has nothing in it.
+        rows = self.rows_of(data) if data or isinstance(data, (str, int)) else []
         if data is None or (not rows and total is None and self.paging is not Paging.WHOLE):
             # Empty perhaps, but nothing says so: no reason to drop any row.
             self.report.unlisted = True

@@ -140,6 +140,8 @@ class ExtendedAttributes(DbtStream):
     def __init__(self, tap: Any) -> None:
         super().__init__(tap)
         self._met: set[tuple[Any, Any]] = set()
+        #: By account, the first set that was named and is not there.
+        self._gone: dict[Any, tuple[RefusedError, Context | None]] = {}
 
     def wants(self, context: Context) -> bool:
         """Whether there is a set, and it was not read for another environment."""
@@ -166,11 +168,20 @@ class ExtendedAttributes(DbtStream):
 
     def refused(self, exc: RefusedError, context: Context | None, rows: int) -> None:
         """A set that was named and is not there is gone: there is no row, and nothing missing."""
-        if exc.is_not_found:
-            self.outcomes[self.owner_of(context)].gone += 1
+        if exc.is_not_found and not self.was_read(context):
+            owner = self.owner_of(context)
+            self.outcomes[owner].gone += 1
             self.report.unlisted = True
+            self._gone.setdefault(owner, (exc, context))
         else:
             super().refused(exc, context, rows)
+
+    def sync_ended(self) -> None:
+        """Where not one set of an account is there, the token may not read them."""
+        super().sync_ended()
+        for owner, (exc, context) in self._gone.items():
+            if not self.outcomes[owner].read:
+                super().refused(exc, context, 0)
 
     def parent_done(self, context: Context | None) -> None:
         """Read the sets that only profiles name."""
@@ -291,7 +302,7 @@ class JobEnvironmentVariables(VariableStream):
     def wants(self, context: Context) -> bool:
         """Whether the job is in use, and its project has variables as far as is known."""
         project = context["project_id"]
-        if context["job_state"] == DELETED or project is None:
+        if context["job_state"] == DELETED or not isinstance(project, int):
             return False
         variables = self.tap.streams.get(EnvironmentVariables.name)
         return not isinstance(variables, EnvironmentVariables) or project not in variables.without

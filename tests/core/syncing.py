@@ -105,7 +105,7 @@ def latest(records: Iterable[Record], stream: str) -> dict[tuple[Any, ...], Reco
 
 def settings(simulator: Simulator, service: str | None = None, **more: Any) -> dict[str, Any]:
     """The settings for a sync of all there is from a simulator, of one service or both."""
-    dbt = {
+    dbt: dict[str, Any] = {
         "dbt_token": simulator.dbt_token,
         "dbt_url": simulator.dbt_url,
         "dbt_audit_log_days": 600,

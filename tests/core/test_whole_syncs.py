@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -141,9 +140,10 @@ def test_requests_are_made_as_the_documents_ask(still: Simulator) -> None:
     assert sync(settings(still)).code == 0
     requests = still.requests()
     assert {r["method"] for r in requests} == {"GET"}
-    assert {r["status"] for r in requests} == {200}, "no redirect, nothing refused"
+    refused = {r["stream"] for r in requests if r["status"] != 200}
+    assert refused <= {"dbt_extended_attributes"}, "no redirect, nothing refused but what is gone"
     dbt = [r for r in requests if r["service"] == "dbt"]
-    assert all(r["path"].endswith("/") for r in dbt)
+    assert all(r["path"].endswith("/") != ("/webhooks/" in r["path"]) for r in dbt)
     lists = [r for r in dbt if "limit" in r["query"]]
     assert lists
     assert all(int(r["query"]["limit"]) <= 100 for r in lists)
@@ -173,7 +173,12 @@ def test_requests_are_made_as_the_documents_ask(still: Simulator) -> None:
 )
 def test_whatever_the_pages_are(behaviour: dict[str, Any], still: Simulator) -> None:
     still.settings(**behaviour)
-    assert_whole(sync(settings(still, concurrency=4)), still)
+    # Of the longest list, a request for each row or two would show nothing that others do not.
+    names = NAMES if behaviour.get("page_cap", 100) > 2 else set(NAMES) - {"dbt_audit_logs"}
+    outcome = sync(settings(still, concurrency=4), select=names)
+    assert outcome.code == 0, outcome.log
+    assert_true(outcome.latest, still, names)
+    assert_once(outcome)
 
 
 @pytest.mark.usefixtures("impatient")
@@ -199,15 +204,21 @@ def test_a_spoiled_answer_is_asked_for_again(status: int | str, still: Simulator
     assert sum(r["fault"] == status for r in still.requests()) >= 10
 
 
-def _without_times(lines: list[bytes]) -> list[Any]:
-    return [{k: v for k, v in json.loads(line).items() if k != "time_extracted"} for line in lines]
+def _without_times(outcome: Outcome) -> list[Any]:
+    """The messages without what depends on the clock: times, and when a STATE is due."""
+    return [
+        {k: v for k, v in message.items() if k != "time_extracted"}
+        for message in outcome.messages
+        if message["type"] != "STATE"
+    ]
 
 
 def test_concurrency_changes_nothing_but_the_speed(still: Simulator) -> None:
     still.settings(page_cap=20)
     one = sync(settings(still, concurrency=1))
     many = sync(settings(still, concurrency=16))
-    assert _without_times(one.lines) == _without_times(many.lines)
+    assert _without_times(one) == _without_times(many)
+    assert one.state == many.state
 
 
 def test_a_second_sync_emits_what_is_new_or_changed(still: Simulator, whole: Outcome) -> None:

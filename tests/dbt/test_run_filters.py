@@ -150,7 +150,7 @@ def test_environments_are_filtered_by_the_server_each_with_a_mark() -> None:
 def test_jobs_and_environments_together_narrow_both() -> None:
     runs = Runs(*(ran(n, environment=60 + n % 2, job=30 + n % 3) for n in range(1, 13)))
     account = Account({PATH: runs})
-    wanted = {"dbt_job_ids": [30, 31], "dbt_environment_ids": [61]}
+    wanted: dict[str, Any] = {"dbt_job_ids": [30, 31], "dbt_environment_ids": [61]}
     outcome = account.sync(STREAM, **wanted)
     expected = {r["id"] for r in runs.rows if r["environment_id"] == 61}
     expected &= {r["id"] for r in runs.rows if r["job_definition_id"] in (30, 31)}
