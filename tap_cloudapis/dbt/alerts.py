@@ -100,6 +100,7 @@ class WebhookEvents(MarkedStream, DbtStream):
     name = "dbt_webhook_events"
     path = "/v3/accounts/{account_id}/webhooks/subscription/{subscription_id}/events"
     parent_stream_type = Webhooks
+    paging = Paging.TOTAL
     replication_key = "id"
     bookmark_form = EventsBookmark
     scope = "account {account_id}, webhook {subscription_id}"

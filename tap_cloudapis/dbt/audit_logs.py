@@ -22,6 +22,7 @@ from tap_cloudapis.core.offset_pages import OffsetPages
 from tap_cloudapis.core.paging import Page, as_object
 from tap_cloudapis.core.scrubbing import EnteringScrubber
 from tap_cloudapis.dbt.account import AccountList
+from tap_cloudapis.dbt.client import Paging
 from tap_cloudapis.dbt.run_lists import AccountContext, moment
 
 if TYPE_CHECKING:
@@ -181,6 +182,7 @@ class AuditLogs(MarkedStream, AccountList):
 
     name = "dbt_audit_logs"
     path = "/v3/accounts/{account_id}/audit-logs/"
+    paging = Paging.UNORDERED
     replication_key = "created_at"
     bookmark_form = LogBookmark
     unscrubbed_fields = frozenset(OPEN_OBJECTS)
