@@ -27,6 +27,10 @@ _SIZE_HELP = {
     "pulumi_stacks": "stacks per organization at the end of history",
     "pulumi_updates": "updates per stack at the end of history",
     "dbt_retention_days": "days after which runs are gone, 0 for never",
+    "dbt_detail_days": "days after which steps and files of runs are gone, 0 for never",
+    "dbt_nodes": "models, and tests, of a dbt project; also what a build is about",
+    "dbt_steps": "commands with results in each run, 0 for what its job says",
+    "dbt_large_mb": "megabytes of the artifacts of one run in fifty, 0 for their own size",
 }
 
 

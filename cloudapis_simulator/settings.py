@@ -14,7 +14,11 @@ class Sizes:
 
     Jobs and runs are per account, stacks per organization, updates per stack. Runs and
     updates are counted at the end of history; afterwards life goes on. Runs older than
-    `dbt_retention_days` are gone; 0 keeps them for ever.
+    `dbt_retention_days` are gone, and steps and files of those that ended `dbt_detail_days`
+    ago; 0 keeps them for ever. `dbt_nodes` is how many models, and
+    tests, a dbt project has, and how many of both together a build is about; `dbt_steps` how
+    many commands with results each run has, 0 leaves it to the jobs. The artifacts of one run
+    in fifty have `dbt_large_mb` megabytes.
     """
 
     dbt_accounts: int = 2
@@ -24,6 +28,10 @@ class Sizes:
     pulumi_stacks: int = 40
     pulumi_updates: int = 12
     dbt_retention_days: int = 0
+    dbt_detail_days: int = 0
+    dbt_nodes: int = 9
+    dbt_steps: int = 0
+    dbt_large_mb: int = 0
 
     def __post_init__(self) -> None:
         """Refuse negative sizes."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from cloudapis_simulator import truth_runs
 from cloudapis_simulator.clock import SECOND, rfc3339
 from cloudapis_simulator.tables import TABLES
 
@@ -198,6 +199,19 @@ _STREAMS = {
         ),
     ),
     "pulumi_organization_members": _Stream(("org_name", "user_login"), _members),
+    "dbt_run_steps": _Stream(("account_id", "run_id", "index"), truth_runs.steps),
+    "dbt_run_invocations": _Stream(
+        ("account_id", "run_id", "step", "artifact"), truth_runs.invocations
+    ),
+    "dbt_run_results": _Stream(
+        ("account_id", "run_id", "step", "unique_id"),
+        truth_runs.results,
+        truth_runs.count_results,
+    ),
+    "dbt_source_freshness": _Stream(
+        ("account_id", "run_id", "step", "unique_id"), truth_runs.freshness
+    ),
+    "dbt_run_artifacts": _Stream(("account_id", "run_id", "path"), truth_runs.files),
     **{name: _declared(table) for name, table in TABLES.items()},
 }
 STREAMS = tuple(sorted(_STREAMS, key=lambda name: name.partition("_")[0]))

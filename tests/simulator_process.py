@@ -80,8 +80,15 @@ class Simulator:
             whole: Whether the answer comes whole for one stream, too.
         """
         query = {name: 1 for name, on in (("counts", counts), ("details", details)) if on}
-        answer = self._door("GET", f"truth?{urlencode({**query, 'stream': stream or ()}, True)}")
+        answer = self._door(
+            "GET", f"truth?{urlencode({**query, 'stream': stream or ()}, doseq=True)}"
+        )
         return answer["streams"][stream] if stream and not whole else answer
+
+    def truths(self, *streams: str, counts: bool = False) -> dict[str, dict[str, Any]]:
+        """Return what is true now of some streams, by name."""
+        query = urlencode({"stream": streams, **({"counts": 1} if counts else {})}, doseq=True)
+        return self._door("GET", f"truth?{query}")["streams"]  # type: ignore[no-any-return]
 
     def rows(self, stream: str) -> list[dict[str, Any]]:
         """Return the true rows of a stream."""

@@ -101,7 +101,10 @@ class DbtApi:
         """`GET /api/v2/accounts/{account}/runs/{run}/`."""
         del headers
         account = self._account(names)
-        row = self._runs.one(account, names["run"], query.related())
+        related = query.related()
+        if "run_steps" in related and "dbt_run_steps" in self._behaviour.forbid:
+            raise NotFoundError
+        row = self._runs.one(account, names["run"], related)
         if row is None:
             raise NotFoundError
         return success(row)

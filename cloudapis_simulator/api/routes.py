@@ -12,6 +12,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from cloudapis_simulator.api import dbt, pulumi
+from cloudapis_simulator.api.artifacts import ArtifactApi
 from cloudapis_simulator.api.cache import JsonCache
 from cloudapis_simulator.api.errors import BadRequestError, NotFoundError
 from cloudapis_simulator.api.lists import ListApi
@@ -51,11 +52,13 @@ def service_of(path: str) -> str:
 def slashless_paths() -> list[re.Pattern[str]]:
     """Return the few paths of dbt that do not end with a slash."""
     paths = (path for table in TABLES.values() for path in (table.path, table.detail))
-    return [
+    files = re.compile(r"/api/v2/accounts/[^/]+/runs/[^/]+/artifacts/.+")
+    declared = [
         re.compile(re.sub(r"\{\w+\}", "[^/]+", path))
         for path in paths
         if path and service_of(path) == "dbt" and not path.endswith("/")
     ]
+    return [files, *declared]
 
 
 def failure(service: str, status: int, message: str) -> Response:
@@ -100,6 +103,7 @@ class Api:
         self._dbt = dbt.DbtApi(world, behaviour, self._cache)
         self._pulumi = pulumi.PulumiApi(world, behaviour)
         self._lists = ListApi(world, behaviour)
+        self._files = ArtifactApi(world)
 
     def routes(self) -> list[Route]:
         """Return the routes; `scope["path"]` must hold the undecoded path."""
@@ -110,6 +114,7 @@ class Api:
 
     def _endpoints(self) -> list[_Endpoint]:
         v2 = "/api/v2/accounts/{account}/"
+        run = f"{v2}runs/{{run}}"
         org, stack = "/api/orgs/{org}", "/api/stacks/{org}/{project}/{stack}"
         return [
             # Its rows are cached one by one, for pages of any cut.
@@ -118,7 +123,8 @@ class Api:
             _Endpoint(
                 f"{stack}/updates/{{version}}", "pulumi_stack_updates", self._pulumi.one_update
             ),
-            _Endpoint(f"{v2}runs/{{run}}/", "dbt_runs", self._dbt.run),
+            _Endpoint(f"{run}/", "dbt_runs", self._dbt.run),
+            *self._artifacts(f"{run}/artifacts/"),
             _Endpoint(f"{v2}jobs/", "dbt_jobs", self._dbt.jobs),
             _Endpoint(v2, "dbt_accounts", self._dbt.account),
             _Endpoint("/api/v3/accounts/", "dbt_accounts", self._dbt.accounts),
@@ -130,6 +136,16 @@ class Api:
             _Endpoint(f"{org}/members", "pulumi_organization_members", self._pulumi.members),
             _Endpoint(stack, "pulumi_stacks", self._pulumi.stack),
             *self._declared(),
+        ]
+
+    def _artifacts(self, path: str) -> list[_Endpoint]:
+        """Return the routes of the files of a run, each of which is asked for but once."""
+        api = self._files
+        return [
+            _Endpoint(path, "dbt_run_artifacts", api.files, cached=False),
+            _Endpoint(f"{path}run_results.json", "dbt_run_results", api.run_results, cached=False),
+            _Endpoint(f"{path}sources.json", "dbt_source_freshness", api.sources, cached=False),
+            _Endpoint(f"{path}{{file:path}}", None, api.other, cached=False),
         ]
 
     def _declared(self) -> list[_Endpoint]:

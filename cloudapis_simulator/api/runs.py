@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from cloudapis_simulator.api.errors import BadRequestError
-from cloudapis_simulator.world.runs import LONGEST_LIFE, OPEN, STATUS_NAMES
+from cloudapis_simulator.world.plan import OPEN, STATUS_NAMES
+from cloudapis_simulator.world.runs import LONGEST_LIFE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from cloudapis_simulator.settings import Behaviour
     from cloudapis_simulator.world import World
     from cloudapis_simulator.world.dbt import Account
-    from cloudapis_simulator.world.runs import Plan, Runs
+    from cloudapis_simulator.world.plan import Plan
+    from cloudapis_simulator.world.runs import Runs
 
 Row = dict[str, Any]
 
 _ENCODER = msgspec.json.Encoder()
-_ID = re.compile(r"[0-9]{1,19}")
 _ORDERS = ("id", "created_at", "finished_at")
 _STATES = ("active", "1", "all", "deleted", "2")
 _KEPT_SELECTIONS = 16
@@ -100,10 +100,8 @@ class RunList:
     def one(self, account: Account, run_id: str, related: AbstractSet[str]) -> Row | None:
         """Return the run of that id as it is now, or None."""
         now, runs = self._world.clock.now, self._world.runs[account.id]
-        number = runs.number_of(int(run_id)) if _ID.fullmatch(run_id) else None
-        if number is None or number not in runs.kept(now):
-            return None
-        return runs.row(runs.plan(number), now, related)
+        plan = runs.find(run_id, now)
+        return None if plan is None else runs.row(plan, now, related)
 
     def _select(self, runs: Runs, query: Query) -> Sequence[int]:
         """Return the numbers of the matching runs, ascending."""

@@ -10,7 +10,7 @@ from cloudapis_simulator.clock import DAY, SECOND, rfc3339, spaced, with_t
 from cloudapis_simulator.items import ACCOUNTS, Item
 from cloudapis_simulator.table import UNORDERED, Offsets, Table
 from cloudapis_simulator.values import SECRET, Secret, Told, Untold, created, updated
-from cloudapis_simulator.world.runs import STATUS_NAMES, SUCCESS, Plan
+from cloudapis_simulator.world.plan import STATUS_NAMES, SUCCESS, Plan
 from cloudapis_simulator.world.things import Thing
 
 if TYPE_CHECKING:

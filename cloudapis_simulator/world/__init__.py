@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from cloudapis_simulator.world.dbt import Account
 from cloudapis_simulator.world.people import People
 from cloudapis_simulator.world.pulumi import Organization
+from cloudapis_simulator.world.results import Results
 from cloudapis_simulator.world.runs import Runs
 from cloudapis_simulator.world.stacks import StackName
 
@@ -30,7 +31,11 @@ class World:
         self.clock = clock
         self.accounts = [Account(seed, number, sizes) for number in range(sizes.dbt_accounts)]
         self.people = People(seed, sizes.dbt_accounts)
-        self.runs = {account.id: Runs(account, seed, sizes) for account in self.accounts}
+        self.runs = {
+            account.id: Runs(account, seed, sizes, self.people.within(account.number))
+            for account in self.accounts
+        }
+        self.results = {number: Results(runs, seed, sizes) for number, runs in self.runs.items()}
         self.organizations = [
             Organization(seed, number, sizes) for number in range(sizes.pulumi_orgs)
         ]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from cloudapis_simulator.chance import Dice, part, pick, uuid
 from cloudapis_simulator.clock import BEGINNING, DAY, HOUR, SECOND, with_t
 from cloudapis_simulator.world import words
+from cloudapis_simulator.world.commands import of_job, texts
 from cloudapis_simulator.world.humanize import ago
 from cloudapis_simulator.world.things import ACTIVE, DELETED, Thing, make_thing
 
@@ -32,6 +33,7 @@ _JOB_TYPES = ("scheduled", "ci", "other", "merge")
 class Job(Thing):
     """A job; `purged` ones are gone from every list once deleted, though runs name them."""
 
+    account_id: int
     project: Thing
     environment: Thing
     is_system: bool
@@ -56,6 +58,7 @@ class Account:
         self.id = self.offset + 1042
         self.name = f"{words.ACCOUNTS[number % len(words.ACCOUNTS)]} {number}"
         self._job_count = sizes.dbt_jobs
+        self._steps = sizes.dbt_steps
 
     def first_run_id(self) -> int:
         """Return the number below which no run id of this account lies."""
@@ -96,6 +99,7 @@ class Account:
             deleted = True
         return Job(
             **vars(thing),
+            account_id=self.id,
             project=project,
             environment=self.environments[3 * project.number + 1][1],
             is_system=number % 9 == _SYSTEM_OF_NINE and not deleted,
@@ -181,7 +185,7 @@ class Account:
             "raw_dbt_version": None,
             "created_at": with_t(job.created_at),
             "updated_at": with_t(job.updated_at(now)),
-            "execute_steps": list(words.STEPS[1 : 2 + job.number % 3]),
+            "execute_steps": texts(of_job(job.number, self._steps)),
             "state": job.state(now),
             "deactivated": False,
             "run_failure_count": part(job.bits, 6) % 4,

@@ -53,6 +53,11 @@ def names_of(person: Thing, now: int) -> tuple[str, str]:
     return first, f"{last}-Öz" if married else last
 
 
+def name_of(person: Thing, now: int) -> str:
+    """Return the whole name of a person."""
+    return " ".join(names_of(person, now))
+
+
 def address_of(person: Thing) -> str:
     """Return the e-mail address of a person."""
     return f"person.{person.number}@example.com"

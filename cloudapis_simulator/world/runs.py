@@ -6,12 +6,24 @@ is computed from that number, so that a history of any length costs nothing unti
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+import re
+from typing import TYPE_CHECKING, Any
 
 from cloudapis_simulator.chance import Dice, part, pick, sha, share
 from cloudapis_simulator.clock import DAY, HOUR, MINUTE, SECOND, spaced, zulu
-from cloudapis_simulator.world import words
+from cloudapis_simulator.world import commands, words
 from cloudapis_simulator.world.humanize import ago, clock_duration
+from cloudapis_simulator.world.people import name_of
+from cloudapis_simulator.world.plan import (
+    CANCELLED,
+    ERROR,
+    OPEN,
+    STATUS_NAMES,
+    SUCCESS,
+    Plan,
+    known,
+)
+from cloudapis_simulator.world.steps import cause_of, flagged_at, step_rows
 from cloudapis_simulator.world.timeline import Timeline
 
 if TYPE_CHECKING:
@@ -19,23 +31,14 @@ if TYPE_CHECKING:
 
     from cloudapis_simulator.settings import Sizes
     from cloudapis_simulator.world.dbt import Account, Job
+    from cloudapis_simulator.world.things import Thing
 
 Row = dict[str, Any]
-
-QUEUED, STARTING, RUNNING, SUCCESS, ERROR, CANCELLED = 1, 2, 3, 10, 20, 30
-STATUS_NAMES = {
-    QUEUED: "Queued",
-    STARTING: "Starting",
-    RUNNING: "Running",
-    SUCCESS: "Success",
-    ERROR: "Error",
-    CANCELLED: "Cancelled",
-}
-OPEN = frozenset((QUEUED, STARTING, RUNNING))
 
 PACE = 40 * MINUTE
 LONGEST_LIFE = 36 * HOUR
 """From creation to the end of a run, at most."""
+_ID = re.compile(r"[0-9]{1,19}")
 _ID_STRIDE = 3
 _CLOSING = (5 * MINUTE, 20 * MINUTE, 40 * MINUTE)
 """How long before the end of history its last runs are created, at most."""
@@ -44,55 +47,14 @@ _WHOLE_SECOND_EVERY = 40
 _TIMEOUT = 24 * HOUR + 36 * SECOND
 
 
-class Plan(NamedTuple):
-    """The life of one run; times in microseconds, None where it never happens.
-
-    `ended_at` is when the run becomes terminal, `finished_at` what the API tells of it (some
-    runs cancelled in the queue never get one), `settled_at` when the last flag has flipped.
-    """
-
-    id: int
-    number: int
-    job: Job
-    created_at: int
-    dequeued_at: int | None
-    started_at: int | None
-    ended_at: int
-    finished_at: int | None
-    settled_at: int
-    outcome: int
-    retries: int | None
-    bits: int
-
-    def status(self, now: int) -> int:
-        """Return the status at `now`: 1, 2, 3 while open, then 10, 20 or 30."""
-        if now >= self.ended_at:
-            return self.outcome
-        if self.started_at is not None and now >= self.started_at:
-            return RUNNING
-        if self.dequeued_at is not None and now >= self.dequeued_at:
-            return STARTING
-        return QUEUED
-
-    def finished(self, now: int) -> int | None:
-        """Return `finished_at` as known at `now`."""
-        return _known(self.finished_at, now)
-
-    def updated_at(self, now: int) -> int:
-        """Return the last change known at `now`."""
-        times = (self.settled_at, self.ended_at, self.started_at, self.dequeued_at)
-        return next((at for at in times if at is not None and at <= now), self.created_at)
-
-
-def _known(at: int | None, now: int) -> int | None:
-    return at if at is not None and at <= now else None
-
-
 class Runs:
     """The runs of one account, for ever."""
 
-    def __init__(self, account: Account, seed: int, sizes: Sizes) -> None:
+    def __init__(self, account: Account, seed: int, sizes: Sizes, people: list[Thing]) -> None:
         self.account = account
+        self._people = people
+        self._steps = sizes.dbt_steps
+        self._details = sizes.dbt_detail_days * DAY
         self._retention = sizes.dbt_retention_days * DAY
         self._dice = Dice(seed, "run", account.number)
         self._moments = Timeline(
@@ -127,6 +89,15 @@ class Runs:
         """Return the number of the run with that id, or None when there never is one."""
         number = (run_id - self._first_id) // _ID_STRIDE
         return number if number > 0 and self.id_of(number) == run_id else None
+
+    def find(self, run_id: str, now: int) -> Plan | None:
+        """Return the run with that id, if there is such a one at `now`."""
+        number = self.number_of(int(run_id)) if _ID.fullmatch(run_id) else None
+        return None if number is None or number not in self.kept(now) else self.plan(number)
+
+    def has_details(self, plan: Plan, now: int) -> bool:
+        """Whether steps and files of a run are still kept."""
+        return not self._details or plan.ended_at > now - self._details
 
     def first_above(self, run_id: int) -> int:
         """Return the number of the first run whose id is greater than `run_id`."""
@@ -244,8 +215,8 @@ class Runs:
         """
         status = plan.status(now)
         is_open = status in OPEN
-        dequeued = _known(plan.dequeued_at, now)
-        started = _known(plan.started_at, now)
+        dequeued = known(plan.dequeued_at, now)
+        started = known(plan.started_at, now)
         finished = plan.finished(now)
         settled = now >= plan.settled_at
         until = now if is_open else plan.ended_at
@@ -254,7 +225,8 @@ class Runs:
         job, account, bits = plan.job, self.account, plan.bits
         with_docs = settled and status == SUCCESS and job.number % 4 == 0
         created_text = spaced(plan.created_at)
-        failed = status == ERROR
+        failed, detailed = status == ERROR, self.has_details(plan, now)
+        saved = flagged_at(plan) if detailed else None
         return {
             "id": plan.id,
             "trigger_id": plan.id + 33_000_000,
@@ -270,7 +242,7 @@ class Runs:
             "owner_thread_id": None,
             "executed_by_thread_id": f"dbt-run-{plan.id}-{bits & 0xFFFFF:05x}" if started else None,
             "deferring_run_id": None,
-            "artifacts_saved": settled and started is not None and status != CANCELLED,
+            "artifacts_saved": saved is not None and saved <= now,
             "artifact_s3_path": f"artifacts/{plan.id}" if started else None,
             "has_docs_generated": with_docs,
             "has_sources_generated": with_docs and job.number % 6 == 0,
@@ -288,7 +260,9 @@ class Runs:
             "trigger": self._trigger(plan) if "trigger" in related else None,
             "job": self._job_then(plan, now) if "job" in related else None,
             "environment": None,
-            "run_steps": self._steps(plan, now) if "run_steps" in related else [],
+            "run_steps": step_rows(plan, now, self._steps, with_debug="debug_logs" in related)
+            if "run_steps" in related and detailed
+            else [],
             "deprecation": None,
             "status_humanized": STATUS_NAMES[status],
             "in_progress": is_open,
@@ -314,13 +288,11 @@ class Runs:
             "job_id": job.id,
             "is_running": None,
             "used_repo_cache": None,
-            "audit": None,
+            "audit": self._audit(plan, now) if "audit" in related else None,
         }
 
     def _trigger(self, plan: Plan) -> Row:
-        cause, category = pick(words.CAUSES, plan.bits, 13)
-        if plan.retries is not None:
-            cause, category = f"Retry of run {plan.retries}", "rerun"
+        cause, category = cause_of(plan)
         return {
             "id": plan.id + 33_000_000,
             "cause": cause,
@@ -339,9 +311,21 @@ class Runs:
             "target_name_override": None,
             "generate_docs_override": None,
             "timeout_seconds_override": None,
-            "steps_override": list(words.STEPS[2:4]) if category == "api" else None,
+            "steps_override": commands.texts(commands.overridden()) if category == "api" else None,
             "created_at": spaced(plan.created_at - 9_467),
             "job": None,
+        }
+
+    def _audit(self, plan: Plan, now: int) -> Row:
+        """Return who started and who cancelled a run: a person, a token, or nobody."""
+        person = pick(self._people, plan.bits, 14)
+        someone = {"id": str(person.id), "type": "user", "name": name_of(person, plan.created_at)}
+        token = {"id": str(self.account.offset + 5_100), "type": "service_token", "name": "CI"}
+        by = {"ui": someone, "rerun": someone, "api": token}.get(cause_of(plan)[1])
+        cancelled = plan.status(now) == CANCELLED
+        return {
+            "trigger": {"actor": by} if by else None,
+            "cancellation": {"actor": someone} if cancelled else None,
         }
 
     def _job_then(self, plan: Plan, now: int) -> Row:
@@ -353,29 +337,3 @@ class Runs:
         row["updated_at"] = zulu(plan.job.updated_at(now))
         row["schedule"] = {"cron": "0 * * * *", "date": "every_day", "time": "every_hour"}
         return row
-
-    def _steps(self, plan: Plan, now: int) -> list[Row]:
-        started = _known(plan.started_at, now)
-        if started is None:
-            return []
-        names = ["Clone git repository", "Create profile", "Invoke dbt with `dbt build`"]
-        ended = plan.ended_at <= now
-        length = (plan.ended_at - started) // len(names)
-        return [
-            {
-                "id": plan.id * 10 + index,
-                "run_id": plan.id,
-                "account_id": self.account.id,
-                "index": index,
-                "status": plan.outcome if ended else RUNNING,
-                "status_humanized": STATUS_NAMES[plan.outcome if ended else RUNNING],
-                "name": name,
-                "logs": None,
-                "debug_logs": None,
-                "log_path": None,
-                "debug_log_path": None,
-                "started_at": spaced(started + length * (index - 1)),
-                "finished_at": spaced(started + length * index) if ended else None,
-            }
-            for index, name in enumerate(names, start=1)
-        ]

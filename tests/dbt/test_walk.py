@@ -301,7 +301,7 @@ def test_a_member_that_joins_late_takes_nothing_from_the_others(
 def test_a_member_that_is_refused_stops_asking_and_leaves_the_others_alone(
     moving: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Steps, "path", "/v2/accounts/{account_id}/runs/{run_id}/artifacts/")
+    monkeypatch.setattr(Steps, "path", "/v2/accounts/{account_id}/runs/{run_id}/timing/")
     warehouse = Warehouse(moving)
     outcome = warehouse.sync(Details.name, Steps.name)
     assert warehouse.runs(Details.name) == ended(moving)

@@ -146,7 +146,7 @@ def test_wrong_arguments(arguments: list[str], message: str) -> None:
 def test_large_worlds_are_not_built_in_advance() -> None:
     sizes = {"dbt_runs": 300_000, "dbt_jobs": 900, "pulumi_orgs": 1, "pulumi_stacks": 10_000}
     with Simulator(now="2026-07-01T00:00:00Z", **sizes) as simulator:
-        counts = simulator.truth(counts=True)["streams"]
+        counts = simulator.truths("dbt_runs", "pulumi_stacks", counts=True)
         with open(f"/proc/{simulator.pid}/status") as status:  # noqa: PTH123
             (peak,) = [int(line.split()[1]) for line in status if line.startswith("VmHWM")]
     assert counts["dbt_runs"]["count"] == 600_000

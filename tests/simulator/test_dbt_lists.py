@@ -219,7 +219,9 @@ def test_run_detail_is_the_row_of_the_list(
 ) -> None:
     assert still.dbt(f"{runs_path}{all_runs[5]['id']}/").json()["data"] == all_runs[5]
     detail = still.dbt(f"{runs_path}{all_runs[5]['id']}/", include_related="run_steps").json()
-    assert [step["index"] for step in detail["data"]["run_steps"]] == [1, 2, 3]
+    steps = detail["data"]["run_steps"]
+    assert [step["index"] for step in steps] == list(range(1, len(steps) + 1))
+    assert len(steps) > 2
     for nobody in (all_runs[5]["id"] + 1, all_runs[-1]["id"] + 50, "x"):
         assert still.dbt(f"{runs_path}{nobody}/").status_code == (
             200 if nobody in ids(all_runs) else 404

@@ -47,8 +47,9 @@ def seen(client: Client, name: str) -> Row | None:
 
 
 def check_truth(client: Client) -> None:
-    truth = client.simulator.truth()["streams"]
-    for stream, rows in read(client).items():
+    found = read(client)
+    truth = client.simulator.truths(*found)
+    for stream, rows in found.items():
         told = [{column: row[column] for column in rows[0]} for row in truth[stream]["rows"]]
         assert in_order(rows) == in_order(told), stream
         keys = [tuple(row[key] for key in truth[stream]["key"]) for row in truth[stream]["rows"]]

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 SMALL: dict[str, Any] = {"dbt_runs": 150, "dbt_jobs": 9, "pulumi_stacks": 20, "pulumi_updates": 4}
 DAY = 86_400.0
+SIZED = ("dbt_accounts", "dbt_runs", "pulumi_organizations", "pulumi_stacks")
 
 
 def utc(text: str | None) -> str | None:
@@ -121,10 +122,9 @@ def in_order(rows: list[Row]) -> list[str]:
 def test_api_tells_the_truth(now: str) -> None:
     with Simulator(now=now, **SMALL) as simulator:
         client = Client(simulator)
-        truth = simulator.truth()["streams"]
-        counts = simulator.truth(counts=True)["streams"]
         found = read(client)
-    assert found.keys() <= truth.keys()
+        truth = simulator.truths(*found)
+        counts = simulator.truths(*found, counts=True)
     for stream, rows in found.items():
         told = [{column: row[column] for column in rows[0]} for row in truth[stream]["rows"]]
         assert in_order(rows) == in_order(told), stream
@@ -187,7 +187,8 @@ def test_two_processes_agree_byte_for_byte() -> None:
 
 def test_sizes_are_exact_at_the_end_of_history() -> None:
     with Simulator(now=END_OF_HISTORY, **SMALL) as simulator:
-        counts = {k: v["count"] for k, v in simulator.truth(counts=True)["streams"].items()}
+        told = simulator.truths(*SIZED, counts=True)
+        counts = {k: v["count"] for k, v in told.items()}
         updates = simulator.rows("pulumi_stack_updates")
     assert (counts["dbt_accounts"], counts["dbt_runs"]) == (2, 2 * 150)
     assert (counts["pulumi_organizations"], counts["pulumi_stacks"]) == (2, 2 * 20)
