@@ -22,11 +22,11 @@ _MEGABYTE = 1 << 20
 _SIZE_HELP = {
     "dbt_accounts": "accounts of dbt Cloud",
     "dbt_jobs": "jobs per account",
-    "dbt_runs": "runs per account at the end of history",
+    "dbt_runs": "runs per account at the end of history, or in the window of --days",
     "pulumi_orgs": "organizations of Pulumi Cloud",
     "pulumi_stacks": "stacks per organization at the end of history",
     "pulumi_updates": "updates per stack at the end of history",
-    "dbt_retention_days": "days after which runs are gone, 0 for never",
+    "days": "days that the world reaches back from its time, with these sizes; 0: to 2026-01-01",
     "dbt_detail_days": "days after which steps and files of runs are gone, 0 for never",
     "dbt_nodes": "models, and tests, of a dbt project; also what a build is about",
     "dbt_steps": "commands with results in each run, 0 for what its job says",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SECOND = 1_000_000
@@ -43,9 +44,21 @@ def parse_time(text: str) -> int:
     return at
 
 
+@lru_cache(maxsize=1 << 16)
+def _second(second: int) -> str:
+    return moment(second * SECOND).isoformat()[:19]
+
+
+def _written(at: int, end: str) -> str:
+    """Write `at` with the fraction of its second, which is missing when it is zero."""
+    second, fraction = divmod(at, SECOND)
+    return f"{_second(second)}.{fraction:06d}{end}" if fraction else f"{_second(second)}{end}"
+
+
 def rfc3339(at: int) -> str:
     """Write `at` as `2026-01-31T10:42:16.179903Z`, always with six digits."""
-    return moment(at).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    second, fraction = divmod(at, SECOND)
+    return f"{_second(second)}.{fraction:06d}Z"
 
 
 def spaced(at: int) -> str:
@@ -53,17 +66,17 @@ def spaced(at: int) -> str:
 
     The fraction is missing when it is zero, as in Python's and the service's own form.
     """
-    return moment(at).isoformat(" ")
+    return with_t(at).replace("T", " ", 1)
 
 
 def with_t(at: int) -> str:
     """Write `at` as dbt writes accounts and jobs: `2026-01-31T10:42:16.179903+00:00`."""
-    return moment(at).isoformat()
+    return _written(at, "+00:00")
 
 
 def zulu(at: int) -> str:
     """Write `at` as `2026-01-31T10:42:16.179903Z`; the fraction is missing when it is zero."""
-    return moment(at).isoformat()[:-6] + "Z"
+    return _written(at, "Z")
 
 
 class Clock:

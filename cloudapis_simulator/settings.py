@@ -13,12 +13,14 @@ class Sizes:
     """How much there is in the world.
 
     Jobs and runs are per account, stacks per organization, updates per stack. Runs and
-    updates are counted at the end of history; afterwards life goes on. Runs older than
-    `dbt_retention_days` are gone, and steps and files of those that ended `dbt_detail_days`
-    ago; 0 keeps them for ever. `dbt_nodes` is how many models, and
-    tests, a dbt project has, and how many of both together a build is about; `dbt_steps` how
-    many commands with results each run has, 0 leaves it to the jobs. The artifacts of one run
-    in fifty have `dbt_large_mb` megabytes.
+    updates are counted at the end of history; afterwards life goes on, and the world grows.
+    With `days` it is a window instead, which ends now and keeps its size: so many days have
+    that many runs, and what is older is gone; of each stack the newest updates are there.
+    Steps and files of runs that ended `dbt_detail_days` ago are gone; 0 keeps them.
+
+    `dbt_nodes` is how many models, and tests, a dbt project has, and how many of both together
+    a build is about; `dbt_steps` how many commands with results each run has, 0 leaves it to
+    the jobs. The artifacts of one run in fifty have `dbt_large_mb` megabytes.
     """
 
     dbt_accounts: int = 2
@@ -27,7 +29,7 @@ class Sizes:
     pulumi_orgs: int = 2
     pulumi_stacks: int = 40
     pulumi_updates: int = 12
-    dbt_retention_days: int = 0
+    days: int = 0
     dbt_detail_days: int = 0
     dbt_nodes: int = 9
     dbt_steps: int = 0

@@ -129,7 +129,7 @@ def _stack_updates(world: World) -> Iterator[Row]:
     now = world.clock.now
     for organization in world.organizations:
         for stack in organization.stacks.listed(now):
-            for number in range(1, stack.count(now) + 1):
+            for number in stack.numbers(now):
                 update = stack.update(number)
                 ended = None if update.is_open(now) else update.ended_at
                 yield {
@@ -193,7 +193,7 @@ _STREAMS = {
         (*_STACK, "stack_id", "version"),
         _stack_updates,
         lambda world: sum(
-            stack.count(world.clock.now)
+            len(stack.numbers(world.clock.now))
             for organization in world.organizations
             for stack in organization.stacks.listed(world.clock.now)
         ),

@@ -26,6 +26,11 @@ if TYPE_CHECKING:
 #: Options of ``cloudapis-simulator serve``, to choose another world than the usual one.
 OPTIONS_VARIABLE = "CLOUDAPIS_SIMULATOR_OPTIONS"
 
+#: A window of 200 days that ends now, with fewer than 4,000 runs: it is as large in a year.
+WORLD = ("--days", "200", "--dbt-runs", "1900", "--dbt-detail-days", "60")
+#: What a budget of requests would hold up is nobody's but the demo's.
+_REQUESTS_PER_MINUTE = 1_000_000
+
 _NO_SYNC = {"--discover", "--about", "--help", "--version", "--test=schema"}
 
 
@@ -47,6 +52,9 @@ class TapCloudAPIsDemo(TapCloudAPIs):
         if self.simulator:
             names = [f"{service.key}_{name}" for service in SERVICES for name in ("url", "token")]
             simulated = {name: self.simulator[name] for name in names}
+            budgets = (f"{service.key}_requests_per_minute" for service in SERVICES)
+            known = TapCloudAPIs.config_jsonschema["properties"]
+            simulated |= {name: _REQUESTS_PER_MINUTE for name in budgets if name in known}
             ignored = sorted(name for name in given.keys() - kept if _is_set(name, given[name]))
             if ignored:
                 self.logger.info(
@@ -59,8 +67,8 @@ class TapCloudAPIsDemo(TapCloudAPIs):
         if self.simulator:
             self.logger.info(
                 "Simulating seed %s at %s; what is true there: "
-                "uv run cloudapis-simulator truth --seed %s --now %s --stream dbt_jobs",
-                *(self.simulator[name] for name in ("seed", "now") * 2),
+                "uv run cloudapis-simulator truth %s --seed %s --now %s --stream dbt_jobs",
+                *(self.simulator[name] for name in ("seed", "now", "world", "seed", "now")),
             )
         return super().run()
 
@@ -128,8 +136,10 @@ def main() -> None:
         run_command(TapCloudAPIsDemo)
     logger = logging.getLogger(TapCloudAPIsDemo.name)
     try:
-        with running_simulator(shlex.split(os.environ.get(OPTIONS_VARIABLE, ""))) as simulator:
-            TapCloudAPIsDemo.simulator = simulator
+        options = os.environ.get(OPTIONS_VARIABLE)
+        world = WORLD if options is None else shlex.split(options)
+        with running_simulator(list(world)) as simulator:
+            TapCloudAPIsDemo.simulator = {**simulator, "world": shlex.join(world)}
             run_command(TapCloudAPIsDemo)
     except TapError as exc:
         logger.error("%s", exc)  # noqa: TRY400 - a line for a user, no traceback

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tap_cloudapis.demo import WORLD
 from tests.core.syncing import BY_DEFAULT, EXECUTABLE, Outcome
 
 if TYPE_CHECKING:
@@ -94,6 +97,22 @@ def test_how_to_read_is_still_the_users_choice(plain: Outcome, tmp_path: Path) -
     assert not outcome.logged("ignores")
     assert outcome.latest("dbt_runs").keys() == plain.latest("dbt_runs").keys()
     assert all(record.keys() == {"account_id", "id"} for record in outcome.records("dbt_runs"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("now", ["2026-07-01", "2026-11-26T16:00:00", "2027-11-26T16:00:00"])
+def test_the_usual_world_is_as_large_on_any_day(now: str, tmp_path: Path) -> None:
+    world = f"{shlex.join(WORLD)} --now {now}"
+    outcome = run_demo(tmp_path, CLOUDAPIS_SIMULATOR_OPTIONS=world)
+    assert outcome.code == 0, outcome.log
+    assert 3_790 <= len(outcome.latest("dbt_runs")) <= 3_810
+    assert 500 < len(outcome.latest("pulumi_stack_updates")) < 1_200
+    assert not outcome.logged("429")
+    # Small enough to end in seconds, whatever the day: what it costs is counted, not timed.
+    (total,) = re.findall(r"total +([\d,]+) rows +([\d,]+) requests", "\n".join(outcome.log))
+    rows, requests = (int(number.replace(",", "")) for number in total)
+    assert rows < 15_000
+    assert requests < 1_000
 
 
 def test_without_a_simulator_there_is_no_token(tmp_path: Path) -> None:

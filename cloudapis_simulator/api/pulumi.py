@@ -132,9 +132,9 @@ class PulumiApi:
         del headers
         _, stack = self._stack(names)
         now = self._world.clock.now
-        count = stack.count(now)
-        numbers, more = by_number(range(count, 0, -1), query, self._behaviour, Pages())
-        latest = stack.update(count).version if count else 0
+        every = stack.numbers(now)
+        numbers, more = by_number(every[::-1], query, self._behaviour, Pages())
+        latest = stack.update(every[-1]).version if every else 0
         rows = [update_row(stack, stack.update(number), latest, now) for number in numbers]
         if query.text("output-type") in (None, "cli"):
             return {"updates": [row["info"] for row in rows]}
@@ -147,7 +147,7 @@ class PulumiApi:
         if not re.fullmatch(r"[0-9]{1,18}", names["version"]):
             raise BadRequestError("Invalid 'version' value.")
         version, now = int(names["version"]), self._world.clock.now
-        numbers = range(1, stack.count(now) + 1)
+        numbers = stack.numbers(now)
         place = bisect_left(numbers, version, key=lambda number: stack.update(number).version)
         if place == len(numbers) or stack.update(numbers[place]).version != version:
             raise NotFoundError

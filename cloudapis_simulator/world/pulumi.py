@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 
 _FIRST_MEMBERS = 60
+_MOST_JOIN = 10  # where a world keeps its size
 _JOIN_PACE = 20 * DAY
 _CONSOLE = "https://app.pulumi.com"
 _AVATAR = "https://www.gravatar.com/avatar/00000000000000000000000000000000"
@@ -90,7 +91,14 @@ class Organization:
         name = words.ORGANIZATIONS[number % len(words.ORGANIZATIONS)]
         self.login = f"{name}-{turn}" if turn else name
         self.number = number
-        self.stacks = Stacks(seed, self.login, sizes.pulumi_stacks, sizes.pulumi_updates)
+        self._windowed = sizes.days > 0
+        self.stacks = Stacks(
+            seed,
+            self.login,
+            sizes.pulumi_stacks,
+            sizes.pulumi_updates,
+            windowed=self._windowed,
+        )
         self._bits = Dice(seed, "organization").roll(number)
 
     def row(self) -> Row:
@@ -139,7 +147,8 @@ class Organization:
         }
 
     def _member_count(self, now: int) -> int:
-        return _FIRST_MEMBERS + max(0, (now - END_OF_HISTORY) // _JOIN_PACE)
+        joined = max(0, (now - END_OF_HISTORY) // _JOIN_PACE)
+        return _FIRST_MEMBERS + (min(joined, _MOST_JOIN) if self._windowed else joined)
 
     def member_rows(self, now: int) -> list[Row]:
         """Return the identity provider's roster at `now`, with the row for the org itself."""

@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from cloudapis_simulator.chance import Dice, part, pick, sha, share
-from cloudapis_simulator.clock import DAY, HOUR, MINUTE, SECOND, spaced, zulu
+from cloudapis_simulator.clock import BEGINNING, DAY, HOUR, MINUTE, SECOND, spaced, zulu
 from cloudapis_simulator.world import commands, words
 from cloudapis_simulator.world.humanize import ago, clock_duration
 from cloudapis_simulator.world.people import name_of
@@ -44,6 +44,8 @@ _CLOSING = (5 * MINUTE, 20 * MINUTE, 40 * MINUTE)
 """How long before the end of history its last runs are created, at most."""
 _TIES = 29  # of every 29 runs three are created at once
 _WHOLE_SECOND_EVERY = 40
+_DAWN = BEGINNING - 400 * DAY
+"""When the runs of a world begin that is a window."""
 _TIMEOUT = 24 * HOUR + 36 * SECOND
 
 
@@ -55,14 +57,14 @@ class Runs:
         self._people = people
         self._steps = sizes.dbt_steps
         self._details = sizes.dbt_detail_days * DAY
-        self._retention = sizes.dbt_retention_days * DAY
+        self._window = sizes.days * DAY
         self._dice = Dice(seed, "run", account.number)
-        self._moments = Timeline(
-            Dice(seed, "run moments", account.number),
-            sizes.dbt_runs,
-            PACE,
-            closing=_CLOSING,
-        )
+        moments = Dice(seed, "run moments", account.number)
+        if self._window:
+            pace = self._window // max(sizes.dbt_runs, 1)
+            self._moments = Timeline(moments, 0, pace, begin=_DAWN, end=_DAWN)
+        else:
+            self._moments = Timeline(moments, sizes.dbt_runs, PACE, closing=_CLOSING)
         self._first_id = account.first_run_id()
 
     def count(self, now: int) -> int:
@@ -77,7 +79,7 @@ class Runs:
 
     def kept(self, now: int) -> range:
         """Return the numbers of the runs that have been created and are not yet gone."""
-        first = self.first_created_from(now - self._retention) if self._retention else 1
+        first = self.first_created_from(now - self._window) if self._window else 1
         return range(first, self.count(now) + 1)
 
     def id_of(self, number: int) -> int:
@@ -137,7 +139,7 @@ class Runs:
         Where runs are rare it is one of twelve instead.
         """
         start, width = self._moments.slot(number)
-        if width > 2 * HOUR:
+        if width > 4 * HOUR:
             return number % 12 == rest
         return (start - offset) // window != (start - width - offset) // window
 

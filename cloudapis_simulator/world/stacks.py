@@ -19,6 +19,8 @@ UPDATE_PACE = 5 * DAY
 EVENT_PACE = 5 * DAY
 _BUSY_STACKS = 5  # stacks 0 to 4: at any time one of them has an open update
 _STUCK_STACK = 5
+_PREVIEW = 60 * DAY
+"""How long a new stack is there, where a world keeps its size."""
 _KINDS = ("update",) * 9 + ("refresh", "refresh", "destroy", "import", "rename")
 
 
@@ -87,6 +89,7 @@ class Stack:
     ever_updated: bool = True
     stuck_update: int | None = None
     died_at: int | None = None
+    most: int | None = None
 
     def exists(self, now: int) -> bool:
         """Whether the stack is there at `now`."""
@@ -95,6 +98,11 @@ class Stack:
     def count(self, now: int) -> int:
         """Return how many updates have been started by `now`."""
         return self.updates.until(now) if self.ever_updated else 0
+
+    def numbers(self, now: int) -> range:
+        """Return the numbers of the updates that are there: all, or the `most` newest."""
+        count = self.count(now)
+        return range(max(count - self.most, 0) + 1 if self.most else 1, count + 1)
 
     def update(self, number: int) -> Update:
         """Return update `number` (from 1)."""
@@ -130,8 +138,11 @@ class Stack:
 class Stacks:
     """All stacks that one organization ever has."""
 
-    def __init__(self, seed: int, org: str, count: int, updates: int) -> None:
+    def __init__(
+        self, seed: int, org: str, count: int, updates: int, *, windowed: bool = False
+    ) -> None:
         self.org = org
+        self._most = max(updates, 1) if windowed else None
         self._seed = seed
         self._dice = Dice(seed, "stack events", org)
         self._events = Timeline(self._dice, 0, EVENT_PACE)
@@ -224,6 +235,7 @@ class Stacks:
             busy=busy,
             ever_updated=number % 19 != 7,  # noqa: PLR2004
             stuck_update=max(updates // 2, 1) if number == min(_STUCK_STACK, count - 1) else None,
+            most=self._most,
         )
 
     def _born(self, project: str, name: str, number: int, at: int, purpose: str) -> None:
@@ -240,6 +252,8 @@ class Stacks:
             dice=dice,
             updates=Timeline(dice, 0, UPDATE_PACE, begin=at, end=at, phase=0.001),
             ever_updated=purpose == "again" or number % 4 != 0,
+            died_at=at + _PREVIEW if self._most and purpose == "new" else None,
+            most=self._most,
         )
         self._lives.append(stack)
         self._by_name.setdefault((project, name), []).append(stack)
@@ -266,5 +280,5 @@ class Stacks:
         if not victim.exists(at):
             return
         victim.died_at = at
-        if number % 3:
+        if number % 3 or self._most:
             self._born(project, name, number, at + 2 * DAY, "again")

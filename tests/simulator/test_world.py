@@ -41,6 +41,17 @@ def only(*columns: str) -> Callable[[Row], Row]:
     return lambda row: {column: row[column] for column in columns}
 
 
+def of_truth(runs: list[Row]) -> list[Row]:
+    """Return runs in the columns of the truth."""
+    return [
+        {
+            **only("id", "account_id", "job_definition_id", "status")(row),
+            **{key: utc(row[key]) for key in ("created_at", "finished_at", "updated_at")},
+        }
+        for row in runs
+    ]
+
+
 def read(client: Client) -> dict[str, list[Row]]:
     """Read every stream through the API, in the columns of the truth."""
     jobs = client.account_rows("v2/accounts/{a}/jobs/", state="all")
@@ -67,13 +78,7 @@ def read(client: Client) -> dict[str, list[Row]]:
         ],
         "dbt_environments": [only(*state, "project_id")(row) for row in environments],
         "dbt_jobs": [only(*state, "project_id")(row) for row in jobs],
-        "dbt_runs": [
-            {
-                **only("id", "account_id", "job_definition_id", "status")(row),
-                **{key: utc(row[key]) for key in ("created_at", "finished_at", "updated_at")},
-            }
-            for row in runs
-        ],
+        "dbt_runs": of_truth(runs),
         "pulumi_organizations": [{"org_name": name} for name in client.organizations()],
         "pulumi_stacks": [
             {
@@ -295,18 +300,36 @@ def test_stacks_are_born_die_and_come_back() -> None:
         assert min(versions) == 1
 
 
-def test_retention_takes_the_oldest_runs() -> None:
-    with Simulator(now=END_OF_HISTORY, dbt_accounts=1, dbt_retention_days=90) as simulator:
+@pytest.mark.parametrize("now", ["2026-05-15T00:00:00Z", "2026-11-26T15:00:00Z", "2027-11-26"])
+def test_a_window_keeps_its_size_and_loses_the_oldest(now: str) -> None:
+    sizes = {"days": 200, "dbt_runs": 1900, "dbt_detail_days": 60, "dbt_accounts": 1}
+    names = ("dbt_runs", "dbt_run_steps", "dbt_run_results", "pulumi_stacks")
+    with Simulator(now=now, **sizes) as simulator:
         client = Client(simulator)
+        counts = {k: v["count"] for k, v in simulator.truths(*names, counts=True).items()}
+        assert 1895 <= counts["dbt_runs"] <= 1905
+        assert 2300 < counts["dbt_run_steps"] < 3100
+        assert 6500 < counts["dbt_run_results"] < 9000
+        assert 70 <= counts["pulumi_stacks"] <= 110
         before = client.account_rows("v2/accounts/{a}/runs/")
-        assert 200 < len(before) < 400
-        assert in_order(simulator.rows("dbt_runs")) == in_order(read(client)["dbt_runs"])
+        assert in_order(simulator.rows("dbt_runs")) == in_order(of_truth(before))
+        assert {run["in_progress"] for run in before} == {True, False}
+        age = parse(simulator.now) - parse(before[0]["created_at"])
+        assert 199 <= age.days <= 200
+        first = parse(simulator.rows("dbt_run_steps")[0]["run_finished_at"])
+        assert 59 <= (parse(simulator.now) - first).days <= 60
         simulator.advance(10 * DAY)
         after = client.account_rows("v2/accounts/{a}/runs/")
         assert before[0]["id"] < after[0]["id"] < before[-1]["id"] < after[-1]["id"]
-        assert client.dbt(f"v2/accounts/1042/runs/{before[0]['id']}/").status_code == 404
-        assert client.dbt(f"v2/accounts/1042/runs/{after[0]['id']}/").status_code == 200
+        for run, code in ((before[0], 404), (after[0], 200)):
+            assert client.dbt(f"v2/accounts/1042/runs/{run['id']}/").status_code == code
         assert simulator.truth("dbt_runs", counts=True)["count"] == len(after)
+        stacks = client.pulumi_rows("user/stacks", "stacks")[:6]
+        assert max(len(list(client.updates(stack))) for stack in stacks) <= 12
+
+
+def parse(text: str) -> datetime:
+    return datetime.fromisoformat(text.replace(" ", "T"))
 
 
 def test_secrets_are_planted_and_names_are_awkward(still: Client) -> None:
