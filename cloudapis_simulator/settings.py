@@ -56,6 +56,7 @@ class Behaviour:
         cut_rate: Share of answers whose connection is cut in the middle of the body.
         forbid: Streams that the token may not read.
         slash_redirect: Whether dbt answers 308 where the trailing slash is missing.
+        unlisted: Accounts of dbt that the list of accounts leaves out, by id.
         ignore_keyset: Whether dbt runs ignore `id__gt`, like an old server.
     """
 
@@ -67,6 +68,7 @@ class Behaviour:
     error_rate: float = 0
     cut_rate: float = 0
     forbid: set[str] = field(default_factory=set)
+    unlisted: set[int] = field(default_factory=set)
     slash_redirect: bool = True
     ignore_keyset: bool = False
 
@@ -89,7 +91,7 @@ class Behaviour:
         Raises:
             ValueError: A value is out of range.
         """
-        self.forbid = set(self.forbid)
+        self.forbid, self.unlisted = set(self.forbid), set(self.unlisted)
         if self.over_cap not in get_args(OverCap):
             raise ValueError("over_cap must be clamp or reject")
         for name in ("error_rate", "cut_rate"):

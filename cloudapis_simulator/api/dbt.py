@@ -53,7 +53,8 @@ class DbtApi:
     def accounts(self, names: Mapping[str, str], query: Query, headers: Headers) -> Row:
         """`GET /api/v3/accounts/`: no paging."""
         del names, query, headers
-        return whole([account.row(self._world.clock.now) for account in self._world.accounts])
+        now, unlisted = self._world.clock.now, self._behaviour.unlisted
+        return whole([one.row(now) for one in self._world.accounts if one.id not in unlisted])
 
     def account(self, names: Mapping[str, str], query: Query, headers: Headers) -> Row:
         """`GET /api/v2/accounts/{account}/`."""

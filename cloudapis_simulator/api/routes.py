@@ -38,6 +38,8 @@ _PULUMI_SCHEMES = ("token",)
 
 
 class _Endpoint(NamedTuple):
+    """A route; not `cached` where an answer is asked for but once, or heeds other settings."""
+
     path: str
     stream: str | None
     handler: Handler
@@ -123,11 +125,11 @@ class Api:
             _Endpoint(
                 f"{stack}/updates/{{version}}", "pulumi_stack_updates", self._pulumi.one_update
             ),
-            _Endpoint(f"{run}/", "dbt_runs", self._dbt.run),
+            _Endpoint(f"{run}/", "dbt_runs", self._dbt.run, cached=False),
             *self._artifacts(f"{run}/artifacts/"),
             _Endpoint(f"{v2}jobs/", "dbt_jobs", self._dbt.jobs),
             _Endpoint(v2, "dbt_accounts", self._dbt.account),
-            _Endpoint("/api/v3/accounts/", "dbt_accounts", self._dbt.accounts),
+            _Endpoint("/api/v3/accounts/", "dbt_accounts", self._dbt.accounts, cached=False),
             _Endpoint("/api/user", None, self._pulumi.user),
             _Endpoint("/api/user/stacks", "pulumi_stacks", self._pulumi.stacks),
             _Endpoint("/api/capabilities", None, self._pulumi.capabilities),
@@ -139,7 +141,7 @@ class Api:
         ]
 
     def _artifacts(self, path: str) -> list[_Endpoint]:
-        """Return the routes of the files of a run, each of which is asked for but once."""
+        """Return the routes of the files of a run."""
         api = self._files
         return [
             _Endpoint(path, "dbt_run_artifacts", api.files, cached=False),

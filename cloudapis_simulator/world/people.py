@@ -23,6 +23,7 @@ class People:
     def __init__(self, seed: int, accounts: int) -> None:
         dice = Dice(seed, "people")
         self._accounts = max(accounts, 1)
+        self._within: dict[int, list[Thing]] = {}
         self.everybody = [
             make_thing(
                 dice,
@@ -43,7 +44,10 @@ class People:
 
     def within(self, account: int) -> list[Thing]:
         """Return the people of an account."""
-        return [person for person in self.everybody if account in self.accounts_of(person)]
+        if account not in self._within:
+            everybody = self.everybody
+            self._within[account] = [it for it in everybody if account in self.accounts_of(it)]
+        return self._within[account]
 
 
 def names_of(person: Thing, now: int) -> tuple[str, str]:

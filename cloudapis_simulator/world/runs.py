@@ -7,6 +7,7 @@ is computed from that number, so that a history of any length costs nothing unti
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from cloudapis_simulator.chance import Dice, part, pick, sha, share
@@ -38,6 +39,7 @@ Row = dict[str, Any]
 PACE = 40 * MINUTE
 LONGEST_LIFE = 36 * HOUR
 """From creation to the end of a run, at most."""
+_KEPT_PLANS = 1 << 14
 _ID = re.compile(r"[0-9]{1,19}")
 _ID_STRIDE = 3
 _CLOSING = (5 * MINUTE, 20 * MINUTE, 40 * MINUTE)
@@ -66,6 +68,8 @@ class Runs:
         else:
             self._moments = Timeline(moments, sizes.dbt_runs, PACE, closing=_CLOSING)
         self._first_id = account.first_run_id()
+        self.plan = lru_cache(maxsize=_KEPT_PLANS)(self._plan)
+        """Returns the life of a run by its number."""
 
     def count(self, now: int) -> int:
         """Return how many runs have been created by `now`."""
@@ -143,8 +147,7 @@ class Runs:
             return number % 12 == rest
         return (start - offset) // window != (start - width - offset) // window
 
-    def plan(self, number: int) -> Plan:
-        """Return the life of run `number`."""
+    def _plan(self, number: int) -> Plan:
         bits = self._dice.roll(number)
         created, dequeued, started, ended, outcome = self._course(number, bits)
         retries = self._retried(number, bits, created)

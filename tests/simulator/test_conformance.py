@@ -175,7 +175,8 @@ DBT_ROUTES = [
     ("v2", A2 + "jobs/", {"is_system": "true"}),
     ("v2", A2 + "runs/", {}),
     ("v2", A2 + "runs/", {"order_by": "-id", "include_related": "trigger,job"}),
-    ("v2", A2 + "runs/{id}/", {"include_related": "trigger,job,run_steps"}),
+    ("v2", A2 + "runs/{id}/", {"include_related": "trigger,job,run_steps,debug_logs,audit"}),
+    ("v2", A2 + "runs/{run_id}/artifacts/", {}),
 ]
 PULUMI_ROUTES = [
     ("/api/user", {}),
@@ -201,9 +202,10 @@ def dbt_answers(
 ) -> Iterator[Answer]:
     for account in client.accounts():
         a = account["id"]
-        run = client.dbt(f"v2/accounts/{a}/runs/", limit=1, order_by="-created_at").json()
+        runs = client.dbt(f"v2/accounts/{a}/runs/", order_by="-created_at").json()["data"]
+        run = next(run["id"] for run in runs if run["artifacts_saved"])
         projects = client.dbt(f"v3/accounts/{a}/projects/").json()["data"]
-        known = {"account_id": a, "project_id": projects[0]["id"], "id": run["data"][0]["id"]}
+        known = {"account_id": a, "project_id": projects[0]["id"], "id": run, "run_id": run}
         response = client.dbt(path.format(**known).removeprefix("/api/"), **params)
         assert response.status_code == 200
         assert response.json()["data"]
