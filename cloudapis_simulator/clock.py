@@ -79,6 +79,11 @@ def zulu(at: int) -> str:
     return _written(at, "Z")
 
 
+def same_as_rfc3339(text: str | None) -> str | None:
+    """Return a time that was written in any of these forms as `rfc3339` would write it."""
+    return None if text is None else rfc3339(micros(datetime.fromisoformat(text)))
+
+
 class Clock:
     """The frozen clock of one world. `version` counts the changes of the world, for caches."""
 

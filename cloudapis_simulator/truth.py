@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from cloudapis_simulator import truth_runs
+from cloudapis_simulator import truth_dbt, truth_runs
 from cloudapis_simulator.clock import SECOND, rfc3339
 from cloudapis_simulator.tables import TABLES
 
@@ -70,40 +70,6 @@ def known(streams: Iterable[str]) -> list[str]:
 
 def _time(at: int | None) -> str | None:
     return None if at is None else rfc3339(at)
-
-
-def _accounts(world: World) -> Iterator[Row]:
-    for account in world.accounts:
-        yield {"id": account.id, "name": account.name}
-
-
-def _jobs(world: World) -> Iterator[Row]:
-    for account in world.accounts:
-        for job in account.listed_jobs(world.clock.now):
-            yield {
-                "id": job.id,
-                "account_id": account.id,
-                "project_id": job.project.id,
-                "name": job.name,
-                "state": job.state(world.clock.now),
-            }
-
-
-def _runs(world: World) -> Iterator[Row]:
-    now = world.clock.now
-    for account in world.accounts:
-        runs = world.runs[account.id]
-        for number in runs.kept(now):
-            plan = runs.plan(number)
-            yield {
-                "id": plan.id,
-                "account_id": account.id,
-                "job_definition_id": plan.job.id,
-                "status": plan.status(now),
-                "created_at": rfc3339(plan.created_at),
-                "finished_at": _time(plan.finished(now)),
-                "updated_at": rfc3339(plan.updated_at(now)),
-            }
 
 
 def _organizations(world: World) -> Iterator[Row]:
@@ -180,11 +146,11 @@ def _declared(table: Table) -> _Stream:
 
 _STACK = ("org_name", "project_name", "stack_name")
 _STREAMS = {
-    "dbt_accounts": _Stream(("id",), _accounts),
-    "dbt_jobs": _Stream(("account_id", "id"), _jobs),
+    "dbt_accounts": _Stream(("id",), truth_dbt.accounts),
+    "dbt_jobs": _Stream(("account_id", "id"), truth_dbt.jobs),
     "dbt_runs": _Stream(
         ("account_id", "id"),
-        _runs,
+        truth_dbt.runs,
         lambda world: sum(len(runs.kept(world.clock.now)) for runs in world.runs.values()),
     ),
     "pulumi_organizations": _Stream(("org_name",), _organizations),

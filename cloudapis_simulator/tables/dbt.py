@@ -6,6 +6,7 @@ from cloudapis_simulator.chance import pick
 from cloudapis_simulator.clock import spaced, with_t
 from cloudapis_simulator.items import ACCOUNTS, Item
 from cloudapis_simulator.table import Offsets, Table
+from cloudapis_simulator.values import Untold, created, updated
 from cloudapis_simulator.world import words
 
 _VERSIONS = ("latest", "compatible", "1.9.4", "versionless")
@@ -18,11 +19,6 @@ def kind_of(environment: Item) -> int:
     return environment.number % 3
 
 
-def _seen(environment: Item, at: int) -> str:
-    """Write a time in one of two forms: seen in both, years apart."""
-    return spaced(at) if environment.number % 2 else with_t(at)
-
-
 PROJECTS = Table(
     stream="dbt_projects",
     path="/api/v3/accounts/{account}/projects/",
@@ -30,7 +26,6 @@ PROJECTS = Table(
     part="project",
     things=lambda above: above.account.projects,
     paging=Offsets(filters=("pk", "pk__in", "pk__gt")),
-    truth=("id", "account_id", "name", "state"),
     fields={
         "id": lambda it: it.id,
         "account_id": lambda it: it.account.id,
@@ -44,17 +39,17 @@ PROJECTS = Table(
         "docs_job_id": None,
         "freshness_job_id": None,
         "type": 0,
-        "created_at": lambda it: spaced(it.created_at),
-        "updated_at": lambda it: spaced(it.updated_at),
+        "created_at": created(spaced),
+        "updated_at": updated(spaced),
         "skipped_setup": False,
         "default_version": None,
         "fusion_readiness": None,
-        "connection": None,
-        "environments": None,
-        "repository": None,
-        "group_permissions": None,
-        "docs_job": None,
-        "freshness_job": None,
+        "connection": Untold(None),
+        "environments": Untold(None),
+        "repository": Untold(None),
+        "group_permissions": Untold(None),
+        "docs_job": Untold(None),
+        "freshness_job": Untold(None),
     },
 )
 
@@ -70,7 +65,6 @@ ENVIRONMENTS = Table(
     ],
     paging=Offsets(filters=("pk", "pk__in", "id__gt", "project_id__in")),
     texts=("type", "deployment_type", "dbt_version", "name"),
-    truth=("id", "account_id", "project_id", "name", "state"),
     fields={
         "id": lambda it: it.id,
         "account_id": lambda it: it.account.id,
@@ -100,13 +94,14 @@ ENVIRONMENTS = Table(
         "enable_model_query_history": False,
         "enable_dbt_state": False,
         "state": lambda it: it.state,
-        "created_at": lambda it: _seen(it, it.created_at),
-        "updated_at": lambda it: _seen(it, it.updated_at),
+        # Seen in both forms, years apart.
+        "created_at": created(with_t, spaced),
+        "updated_at": updated(with_t, spaced),
         "dbt_project_subdirectory": None,
-        "custom_environment_variables": None,
+        "custom_environment_variables": Untold(None),
         "fusion_readiness": None,
-        "project": None,
-        "credentials": None,
-        "jobs": None,
+        "project": Untold(None),
+        "credentials": Untold(None),
+        "jobs": Untold(None),
     },
 )
