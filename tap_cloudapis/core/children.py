@@ -90,9 +90,7 @@ class FamilyStream(ContainedStream):
         children = self._wanted_children()
         asking = [child for child in children if not child.takes_parts]
         test = self.ABORT_AT_RECORD_COUNT is not None
-        window = 1
-        if asking and not test:
-            window = max(2, self.connection.pool.ahead // len(asking))
+        window = self._window(len(asking)) if asking and not test else 1
         waiting: deque[Row] = deque()
         passes_map = self.stream_maps[0].get_filter_result
         failures: list[TapError] = []
@@ -113,6 +111,10 @@ class FamilyStream(ContainedStream):
         finally:
             for child in children:
                 child.forget_prefetched()
+
+    def _window(self, asking: int) -> int:
+        """How many records to hold back, with so many children that ask for something of each."""
+        return max(2, self.connection.pool.ahead // asking)
 
     def generate_child_contexts(
         self, record: Row, context: Context | None

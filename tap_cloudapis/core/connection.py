@@ -41,11 +41,13 @@ class Trial:
         tries: How often it was sent, and failed.
         waited: Seconds that it waited because a service asked for it.
         failure: What its last answer was, where only the decoder saw that it is no JSON.
+        may_be_empty: Whether a body without a byte is an answer, and not one that was cut.
     """
 
     tries: int = 0
     waited: float = 0.0
     failure: str = ""
+    may_be_empty: bool = False
 
 
 class Connection:
@@ -146,7 +148,7 @@ class Connection:
             trial: What the request has gone through; it goes on from there.
 
         Returns:
-            The body of the answer; ``None`` when it has none (204).
+            The body of the answer; ``None`` when it has none (204), or an empty one that may be.
 
         Raises:
             UnavailableError: When every try has failed.
@@ -181,6 +183,8 @@ class Connection:
                 msg = f"cannot ask {self.host} ({reason_of(exc)}); check {self.url_setting}"
                 raise TapError(msg) from exc
             else:
+                if trial.may_be_empty and not body:
+                    body = None
                 odd = oddity(body) if body is not None else ""
                 if not odd:
                     self.health.answered(properly=body is None or is_proper(body))

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     import requests
 
+    from tap_cloudapis.core.budget import Weight
     from tap_cloudapis.core.connection import Connection
     from tap_cloudapis.core.paging import Page, PageLimit, Paginator, Params, PendingPage, Row
     from tap_cloudapis.core.report import StreamReport
@@ -69,12 +70,38 @@ class Sender:
     validate: Callable[[requests.Response], None]
     report: StreamReport
 
-    def submit(self, request: requests.PreparedRequest, trial: Trial) -> Future[bytes | None]:
-        """Send a request in a thread; it goes on where its trial is."""
-        connection = self.connection
-        return connection.pool.submit(
-            lambda: connection.send(request, self.validate, self.report, trial)
-        )
+    def submit(
+        self, request: requests.PreparedRequest, trial: Trial, weight: Weight | None = None
+    ) -> Future[bytes | None]:
+        """Send a request in a thread; it goes on where its trial is.
+
+        Args:
+            request: A GET.
+            trial: What it has gone through.
+            weight: Told how large the answer is, as soon as that is known.
+        """
+        connection, report = self.connection, self.report
+        if weight is None:
+            return connection.pool.submit(
+                lambda: connection.send(request, self.validate, report, trial)
+            )
+        return connection.pool.submit(lambda: self._send_weighed(request, trial, weight))
+
+    def _send_weighed(
+        self, request: requests.PreparedRequest, trial: Trial, weight: Weight
+    ) -> bytes | None:
+        def validate(response: requests.Response) -> None:
+            self.validate(response)
+            length = response.headers.get("Content-Length", "")
+            weight.tell(int(length) if length.isdecimal() else 0)
+
+        try:
+            body = self.connection.send(request, validate, self.report, trial)
+        except BaseException:
+            weight.drop()
+            raise
+        weight.tell(len(body or b""))
+        return body
 
 
 class Exchange:
@@ -83,16 +110,34 @@ class Exchange:
     Args:
         sender: Sends it at once, in a thread.
         request: A GET.
+        weight: What the answer counts among those that are held; ``None`` where it does not.
+        may_be_empty: Whether a body without a byte is an answer, and not one that was cut.
     """
 
-    def __init__(self, sender: Sender, request: requests.PreparedRequest) -> None:
+    def __init__(
+        self,
+        sender: Sender,
+        request: requests.PreparedRequest,
+        weight: Weight | None = None,
+        *,
+        may_be_empty: bool = False,
+    ) -> None:
         self._sender = sender
         self._request = request
-        self._trial = Trial()
-        self._future = sender.submit(request, self._trial)
+        self._weight = weight
+        self._trial = Trial(may_be_empty=may_be_empty)
+        self._future = sender.submit(request, self._trial, weight)
 
-    def body(self) -> Any:
+    @property
+    def done(self) -> bool:
+        """Whether the answer is here, or none will come."""
+        return self._future.done()
+
+    def body(self, decode: Callable[[bytes], Any] = decode_body) -> Any:
         """Wait for the answer and decode it; what is no JSON is a failure like any other.
+
+        Args:
+            decode: Raises ``ValueError`` for what is no JSON.
 
         Raises:
             TapError: When it cannot be had, or not be decoded.
@@ -103,10 +148,10 @@ class Exchange:
             if content is None:
                 return None
             try:
-                decoded = decode_body(content)
+                decoded = decode(content)
             except ValueError:
                 connection.refused_by_decoder(self._trial)
-                self._future = self._sender.submit(self._request, self._trial)
+                self._future = self._sender.submit(self._request, self._trial, self._weight)
             except (RecursionError, MemoryError):
                 msg = f"{connection.host} answered values that are nested too deep, or too large"
                 raise TapError(msg) from None
@@ -117,6 +162,8 @@ class Exchange:
     def cancel(self) -> None:
         """Give the request up, if it was not sent yet."""
         self._future.cancel()
+        if self._weight is not None:
+            self._weight.drop()
 
 
 class AskedPage:

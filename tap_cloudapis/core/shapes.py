@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 _REMEMBERED_NAMES = 50_000
 #: Every third character of ``2024-05-27 10:42:16.179903+00:00`` between year and fraction.
 _USUAL = ("-- ::.", "--T::.")
+#: How the usual forms end.
+_UTC = ("+00:00", "Z")
 
 
 class _Plan(NamedTuple):
@@ -123,11 +125,11 @@ class Shaper:
         for name in moments:
             value = record[name]
             # The most common form by a short way: there are a dozen in each record.
-            if value[4:20:3] in _USUAL and value[26:] == "+00:00":
+            if value[4:20:3] in _USUAL and value[26:] in _UTC:
                 try:
                     fromisoformat(value)
                     if value > "0002":
-                        record[name] = value[:26].replace(" ", "T") + "Z"
+                        record[name] = f"{value[:10]}T{value[11:26]}Z"
                         continue
                 except ValueError:
                     pass  # no moment, which is seen once more
