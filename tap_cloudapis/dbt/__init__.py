@@ -39,11 +39,16 @@ from tap_cloudapis.dbt.people import (
     UserPermissions,
     Users,
 )
+from tap_cloudapis.dbt.run_results import RunInvocations, RunResults, SourceFreshness
+from tap_cloudapis.dbt.run_steps import RunArtifacts, RunSteps
 from tap_cloudapis.dbt.runs import Runs
 from tap_cloudapis.dbt.settings import DEFAULT_URL, SETTINGS
+from tap_cloudapis.dbt.walk import EndedRuns
 
+#: What hangs on runs that have ended, in the order in which it is read of each of them.
+_OF_ENDED_RUNS = (RunSteps, RunResults, SourceFreshness, RunInvocations, RunArtifacts)
 #: What has rows of runs, and is narrowed by filters of runs.
-_OF_RUNS = frozenset({Runs.name})
+_OF_RUNS = frozenset(stream.name for stream in (Runs, *_OF_ENDED_RUNS))
 
 DBT_CLOUD = Service(
     key="dbt",
@@ -78,6 +83,8 @@ DBT_CLOUD = Service(
         Jobs,
         JobEnvironmentVariables,
         Runs,
+        EndedRuns,
+        *_OF_ENDED_RUNS,
         Licenses,
         Groups,
         GroupPermissions,

@@ -76,12 +76,36 @@ WEAK_IN: Mapping[str, frozenset[str]] = {
     ),
     "dbt_notifications": frozenset({"user_id"}),
     "dbt_runs": frozenset({"job_definition_id", "job_id"}),
+    **dict.fromkeys(
+        (
+            "dbt_run_artifacts",
+            "dbt_run_invocations",
+            "dbt_run_results",
+            "dbt_run_steps",
+            "dbt_source_freshness",
+        ),
+        frozenset({"job_definition_id"}),
+    ),
     "dbt_ssh_tunnels": frozenset({"connection_id"}),
     "dbt_webhook_events": frozenset({"job_id", "run_id"}),
 }
 
+#: The step of a run; of a run that has none it is 0.
+_STEP = Reference(
+    (_ACCOUNT, "run_id", "step"), "dbt_run_steps", (_ACCOUNT, "run_id", "index"), weak=True
+)
+#: The command of dbt that a row is of.
+_INVOCATION = Reference(
+    (_ACCOUNT, "run_id", "step", "invocation_id"),
+    "dbt_run_invocations",
+    (_ACCOUNT, "run_id", "step", "invocation_id"),
+)
+
 #: Columns of a stream that have another name than what they refer to, or need a second one.
 OTHERS: Mapping[str, tuple[Reference, ...]] = {
+    "dbt_run_invocations": (_STEP,),
+    "dbt_run_results": (_STEP, _INVOCATION),
+    "dbt_source_freshness": (_INVOCATION,),
     "dbt_user_permissions": (
         Reference((_ACCOUNT, "target_resource"), "dbt_projects", (_ACCOUNT, "id"), weak=True),
     ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from singer_sdk import typing as th
 
+from tap_cloudapis.dbt.commands import READABLE
 from tap_cloudapis.dbt.filters import RUN_STATUSES
 
 #: The address asked where none is set.
@@ -69,9 +70,9 @@ SETTINGS = (
         th.ArrayType(th.StringType(allowed_values=[*RUN_STATUSES])),
         title="dbt Cloud run statuses",
         description=(
-            "Emit runs with these statuses only: success, error, cancelled, open. All runs are "
-            "asked for all the same, so that a run which has left the status it had is known. "
-            "Default: all."
+            "Emit runs with these statuses, and what they have left, only: success, error, "
+            "cancelled, open. All runs are listed all the same, so that a run which has left the "
+            "status it had is known. Default: all."
         ),
     ),
     th.Property(
@@ -112,6 +113,73 @@ SETTINGS = (
             "Emit the values of environment variables and extended attributes, but for those "
             "whose names look secret. Without it, their names are emitted."
         ),
+    ),
+    th.Property(
+        "dbt_run_details_days",
+        th.IntegerType(minimum=1, maximum=3650),
+        default=90,
+        title="Days of dbt Cloud run details",
+        description=(
+            "How far the first sync of steps, results and files of runs goes back where no "
+            "start_date is set."
+        ),
+    ),
+    th.Property(
+        "dbt_run_details_max_runs",
+        th.IntegerType(minimum=1, maximum=100_000_000),
+        title="Most dbt Cloud runs per sync",
+        description=(
+            "Read steps, results and files of so many runs of an account in one sync, oldest "
+            "first; the next sync goes on from there. Default: all that have ended."
+        ),
+    ),
+    th.Property(
+        "dbt_run_results_commands",
+        th.ArrayType(th.StringType(allowed_values=[*READABLE])),
+        title="dbt commands whose results are read",
+        description=(
+            "Read results of nodes of these commands only. Default: build, run, test, seed, "
+            "snapshot, retry, clone, run-operation and unknown (any other that dbt may know). The "
+            "others, docs generate, compile, list, show and parse, tell nothing but that each "
+            "node of the project was compiled."
+        ),
+    ),
+    th.Property(
+        "dbt_artifact_grace_minutes",
+        th.IntegerType(minimum=0, maximum=10_080),
+        default=60,
+        title="Grace for dbt artifacts (minutes)",
+        description=(
+            "How long after the end of a run its files may still come. What is not there by then "
+            "is not asked for again."
+        ),
+    ),
+    th.Property(
+        "dbt_all_artifact_paths",
+        th.BooleanType,
+        default=False,
+        title="All paths of dbt artifacts",
+        description=(
+            "List the files below compiled/ and run/ in dbt_run_artifacts as well: two for each "
+            "node, in every run."
+        ),
+    ),
+    th.Property(
+        "dbt_include_logs",
+        th.StringType(allowed_values=["none", "tail", "full"]),
+        default="none",
+        title="Logs of dbt Cloud steps",
+        description=(
+            "Emit logs in dbt_run_steps: none, the last thousand lines of the debug log (tail), or "
+            "all (full). They are long, and may quote secrets."
+        ),
+    ),
+    th.Property(
+        "dbt_include_sql",
+        th.BooleanType,
+        default=False,
+        title="SQL of dbt nodes",
+        description="Emit the compiled code of nodes in dbt_run_results.",
     ),
     th.Property(
         "dbt_audit_log_days",

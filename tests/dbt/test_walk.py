@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
 from tap_cloudapis.core.facts import Facts, Unselected
-from tap_cloudapis.core.paging import Page
-from tap_cloudapis.dbt import DBT_CLOUD, walk
-from tap_cloudapis.dbt.walk import EndedRuns, RunMember
+from tap_cloudapis.dbt import DBT_CLOUD
+from tap_cloudapis.dbt.run_member import RunMember
+from tap_cloudapis.dbt.walk import EndedRuns
 from tap_cloudapis.tap import TapCloudAPIs
 from tests.core.syncing import Outcome, Record, cut_after, settings, sync
 from tests.core.test_odd_servers import FAKE
@@ -18,7 +19,7 @@ from tests.dbt.scripted import Dbt, cancel, run, waiting
 from tests.scripted_server import Reply, ScriptedServer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from tests.simulator_process import Simulator
 
@@ -32,7 +33,6 @@ class Details(RunMember):
     """A member that reads the detail of each ended run: a row per run."""
 
     name = "dbt_walk_details"
-    path = "/v2/accounts/{account_id}/runs/{run_id}/"
     primary_keys: Sequence[str] = ("account_id", "run_id")
     parent_stream_type = EndedRuns
     schema: ClassVar[Any] = {
@@ -46,8 +46,9 @@ class Details(RunMember):
     }
     facts = Facts(row="an ended run", requests="one per run", unselected=Unselected.REQUESTS)
 
-    def read_page(self, body: Any) -> Page:
-        return Page(rows=[body["data"]])
+    def rows(self, reading: Any, context: Any, late: list[int]) -> Iterator[list[Record]]:
+        del context, late
+        yield [{"status": reading.head(self)["data"]["status"]}]
 
 
 class Steps(Details):
@@ -62,23 +63,13 @@ class Steps(Details):
     steps = (1, 2)
     late: ClassVar[set[tuple[int, int]]] = set()
 
-    def to_record(self, row: Record, context: Any) -> Record | None:  # noqa: ARG002
-        return {"status": row["status"], "step": row["step"]}
-
-    def read_page(self, body: Any) -> Page:
-        run = body["data"]
-        return Page(rows=[{**run, "step": step} for step in self.steps])
-
-    def sift(self, read: Any, rows: list[Record], context: Any) -> list[Record]:  # noqa: ARG002
-        given = []
-        for row in rows:
-            if row["step"] not in (self.outstanding(context) or self.steps):
-                continue
-            if (row["id"], row["step"]) in self.late:
-                self.wait_for(row["step"])
+    def rows(self, reading: Any, context: Any, late: list[int]) -> Iterator[list[Record]]:
+        status = reading.head(self)["data"]["status"]
+        for step in self.outstanding(context) or self.steps:
+            if (context["run_id"], step) in self.late:
+                late.append(step)
             else:
-                given.append(row)
-        return given
+                yield [{"status": status, "step": step}]
 
 
 class WalkTap(TapCloudAPIs):
@@ -87,7 +78,7 @@ class WalkTap(TapCloudAPIs):
     services = (
         dataclasses.replace(
             DBT_CLOUD,
-            streams=(*DBT_CLOUD.streams, EndedRuns, Details, Steps),
+            streams=(*DBT_CLOUD.streams, Details, Steps),
             narrowing={},
         ),
     )
@@ -136,7 +127,7 @@ class Warehouse:
 @pytest.fixture(autouse=True)
 def _long_history(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have members read all there is: the simulator's time is not the tap's."""
-    monkeypatch.setattr(walk, "_ago", lambda _time: "2000-01-01T00:00:00.000000Z")
+    monkeypatch.setattr(RunMember, "history", timedelta(days=9000))
     monkeypatch.setattr(Steps, "late", set())
 
 
@@ -183,7 +174,7 @@ def test_a_quiet_sync_asks_for_two_lists_an_account(moving: Simulator) -> None:
 
 
 def test_members_share_the_lists_and_keep_marks_of_their_own(moving: Simulator) -> None:
-    warehouse = Warehouse(moving)
+    warehouse = Warehouse(moving, start_date="2020-01-01")
     warehouse.sync(Details.name)
     first = details_asked(moving)
     moving.advance(6 * HOUR)
@@ -289,7 +280,7 @@ def test_a_member_that_joins_late_takes_nothing_from_the_others(
     warehouse.sync(Details.name)
     moving.advance(60 * HOUR)
     created = sorted(row["created_at"] for row in moving.rows("dbt_runs"))
-    monkeypatch.setattr(walk, "_ago", lambda _time: created[-3])
+    monkeypatch.setattr(EndedRuns, "ago", lambda _walk, _time: created[-3])
     warehouse.sync(Details.name, Steps.name)
     assert warehouse.runs(Details.name) == ended(moving)
     moving.advance(40 * HOUR)
@@ -301,7 +292,7 @@ def test_a_member_that_joins_late_takes_nothing_from_the_others(
 def test_a_member_that_is_refused_stops_asking_and_leaves_the_others_alone(
     moving: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Steps, "path", "/v2/accounts/{account_id}/runs/{run_id}/timing/")
+    monkeypatch.setattr(Steps, "head", "timing/")
     warehouse = Warehouse(moving)
     outcome = warehouse.sync(Details.name, Steps.name)
     assert warehouse.runs(Details.name) == ended(moving)
@@ -309,7 +300,7 @@ def test_a_member_that_is_refused_stops_asking_and_leaves_the_others_alone(
     assert len(outcome.logged("WARNING", f"{Steps.name}: skipped")) == 2, "one for each account"
     assert all(len(mark["waiting"]) < 30 for mark in warehouse.marks(Steps.name))
     monkeypatch.undo()
-    monkeypatch.setattr(walk, "_ago", lambda _time: "2000-01-01T00:00:00.000000Z")
+    monkeypatch.setattr(RunMember, "history", timedelta(days=9000))
     warehouse.sync(Details.name, Steps.name)
     assert warehouse.runs(Steps.name) == ended(moving), "no mark had moved"
 

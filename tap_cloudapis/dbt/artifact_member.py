@@ -1,0 +1,114 @@
+"""Members of the walk that read files of steps: what is there, what comes late, what is refused."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from tap_cloudapis.core.errors import ClosedError, RefusedError, TapError
+from tap_cloudapis.core.exchange import decode_body
+from tap_cloudapis.core.paging import as_object
+from tap_cloudapis.dbt.artifacts import RUN_RESULTS
+from tap_cloudapis.dbt.commands import UNKNOWN, verb_of_args
+from tap_cloudapis.dbt.doubts import Doubt, DoubtfulMember
+from tap_cloudapis.dbt.run_reading import FILES, RunReading, Step
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from singer_sdk.helpers.types import Context
+
+    from tap_cloudapis.core.paging import Row
+    from tap_cloudapis.dbt.artifacts import Artifact
+
+
+def files_in(body: bytes) -> list[str]:
+    """The names in the list of a run's files; none where the service does not say."""
+    listed = as_object(decode_body(body)).get("data")
+    return [path for path in listed if isinstance(path, str)] if isinstance(listed, list) else []
+
+
+def verb_in(artifact: Artifact, step: Step) -> str | None:
+    """What dbt was told; of a run without steps, as its file tells it."""
+    return step.verb if step.index else verb_of_args(artifact.part("args"))
+
+
+class ArtifactMember(DoubtfulMember):
+    """A member that reads files of steps, by name."""
+
+    #: The names of the files that it reads.
+    files: ClassVar[tuple[str, ...]] = (RUN_RESULTS,)
+
+    def takes(self, step: Step, context: Context) -> bool:
+        """Whether this stream reads the file of a step, and has not yet."""
+        outstanding = self.outstanding(context)
+        return step.file in self.files and (not outstanding or step.index in outstanding)
+
+    def rows(self, reading: RunReading, context: Context, late: list[int]) -> Iterator[list[Row]]:
+        """Give the rows of all files of a run, one file after another.
+
+        Where one cannot be had, those of the other steps are read, and it is asked for again.
+        """
+        failure: TapError | None = None
+        for step in reading.steps():
+            if self.takes(step, context):
+                try:
+                    yield from self._rows_of_step(reading, step, context, late)
+                except ClosedError:
+                    raise
+                except TapError as exc:
+                    if self.connection.unusable is not None:
+                        raise
+                    failure = failure or exc
+                    late.append(step.index)
+        if failure is not None:
+            self.note_read(context, late)
+            raise failure
+
+    def _rows_of_step(
+        self, reading: RunReading, step: Step, context: Context, late: list[int]
+    ) -> Iterator[list[Row]]:
+        doubt = self.doubt(context, step.file)
+        try:
+            artifact = reading.artifact(step, self)
+        except RefusedError as exc:
+            doubt.note(context, exc)
+            is_late = exc.is_not_found
+        else:
+            doubt.given = True
+            if artifact is not None and self._is_to_read(reading, step, artifact):
+                yield from self.rows_in(artifact, step)
+                reading.done_with(step)
+            is_late = artifact is None
+        if is_late and self.in_grace(context):
+            late.append(step.index)
+
+    def _is_to_read(self, reading: RunReading, step: Step, artifact: Artifact) -> bool:
+        """Whether a step has written its file itself, by a command whose results are read."""
+        if not step.index and (verb_in(artifact, step) or UNKNOWN) not in self.walk.commands:
+            return False
+        return reading.is_own(step, artifact)
+
+    def rows_in(self, artifact: Artifact, step: Step) -> Iterator[list[Row]]:
+        """Give the rows of a file."""
+        raise NotImplementedError
+
+    def refusal(self, kind: str, doubt: Doubt) -> RefusedError | None:
+        """Ask for the list of a run's files, which tells whether the one refused is there."""
+        waited_for = [told for told in doubt.runs.values() if not self.in_grace(told[0])]
+        if not waited_for:
+            return None
+        context, refusal = waited_for[-1]
+        try:
+            if kind in self._get(context, FILES, files_in):
+                # Of another step perhaps: without one, the file of the last step is meant.
+                self._get(context, f"{FILES}{kind}", len)
+        except RefusedError:
+            return refusal
+        return None
+
+    def _get(self, context: Context, below: str, decode: Callable[[bytes], Any]) -> Any:
+        exchange = self.ask_of(context, below)
+        try:
+            return exchange.body(decode)
+        finally:
+            exchange.cancel()

@@ -1,0 +1,235 @@
+"""Members of the walk over ended runs: streams that ask for something of each of them.
+
+What a member has to know of a run is in the context that the walk makes of it; see `walk.py`.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+
+from tap_cloudapis.core.paging import NO_ROW
+from tap_cloudapis.dbt.filters import ENDS
+from tap_cloudapis.dbt.run_asking import RunAsking
+from tap_cloudapis.dbt.walk_marks import MemberMark, WalkBookmark, fresh_mark
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from singer_sdk.helpers.types import Context
+
+    from tap_cloudapis.core.errors import RefusedError
+    from tap_cloudapis.core.paging import Row
+    from tap_cloudapis.dbt.run_reading import RunReading
+
+#: More runs than this waiting would be a fault, not a bigger state.
+MOST_WAITING = 10_000
+#: Runs that are not found, one after another, before that means a missing permission.
+MOST_REFUSALS = 3
+PERMISSION = "the permission to read runs"
+#: What a row of the walk carries: the name of its filter, and whether it comes from the lists of
+#: runs that were waiting.
+FILTER, WAITED = "walk_filter", "walk_waited"
+
+
+class Settlement(NamedTuple):
+    """What becomes of a run: how long it waits, or that it does not.
+
+    Attributes:
+        steps: What to wait for; ``None`` for nothing.
+    """
+
+    steps: list[int] | None
+
+
+class RunMember(RunAsking):
+    """A stream that reads something of every ended run; a child of the walk.
+
+    A subclass says what it needs of a run, and takes its rows out of what the walk has asked for
+    all members.
+    """
+
+    replication_key = "run_finished_at"
+    bookmark_form = WalkBookmark
+    #: Whether the rows come out of artifacts, which a run saves after its end, if at all.
+    of_artifacts: ClassVar[bool] = False
+
+    def __init__(self, tap: Any) -> None:
+        super().__init__(tap)
+        self.state_partitioning_keys = ("account_id",)
+        self._marks: dict[tuple[int, str], MemberMark] = {}
+        self._read: dict[int, list[int]] = {}
+        self._refusals: dict[int, int] = {}
+
+    # Which runs
+
+    @cached_property
+    def grace(self) -> timedelta:
+        """How long after its end a run may still save its artifacts."""
+        return timedelta(minutes=self.config.get("dbt_artifact_grace_minutes", 60))
+
+    @cached_property
+    def history(self) -> timedelta:
+        """How far the history goes back before the first sync, without a start date."""
+        return timedelta(days=self.config.get("dbt_run_details_days", 90))
+
+    def mark(self, account_id: int, filter_key: str) -> MemberMark:
+        """The mark for an account and a filter; a new filter begins anew."""
+        if (account_id, filter_key) not in self._marks:
+            state = self.get_context_state({"account_id": account_id})
+            walks: dict[str, dict[str, Any]] = state.setdefault("walks", {})
+            stored = walks.get(filter_key)
+            if (
+                stored is None
+                or not self.incremental
+                or (self.start and self.start < stored["since"])
+            ):
+                stored = walks[filter_key] = fresh_mark(self.start or self.walk.ago(self.history))
+            self._marks[account_id, filter_key] = MemberMark(stored)
+        return self._marks[account_id, filter_key]
+
+    def mark_of(self, context: Context) -> MemberMark:
+        """The mark that a run's context belongs to."""
+        return self.mark(context["account_id"], context[FILTER])
+
+    def wants(self, context: Context) -> bool:
+        """Whether the run is not settled, and can have something for this stream."""
+        return self.concerns(context) and self.verdict(context) is None
+
+    def concerns(self, context: Context) -> bool:
+        """Whether a run is one to read, or to settle, for this stream at this point of the walk."""
+        if self.is_refused(context["account_id"]):
+            return False
+        mark, run_id = self.mark_of(context), context["run_id"]
+        if context[WAITED]:
+            # Others may have waited for it: then it has its turn in the list of all runs.
+            return str(run_id) in mark.waiting
+        return not mark.knows(run_id)
+
+    def verdict(self, context: Context) -> str | None:
+        """What becomes of a run without asking for anything.
+
+        Returns:
+            "settled" for a run that can have nothing, "waiting" for one to look at again, and
+            ``None`` for one that has to be asked for.
+        """
+        since = self.mark_of(context).stored["since"]
+        if not context["run_started_at"] or (context["run_created_at"] or "") < since:
+            return "settled"  # cancelled in the queue, or from before the history
+        chosen = self.filters.statuses
+        if chosen and not any(ENDS.get(name) == context["run_status"] for name in chosen):
+            return "settled"  # its status is the last one, and none of those to emit
+        if self.of_artifacts and context["artifacts_saved"] is False:
+            return "waiting" if self.in_grace(context) else "settled"
+        return None
+
+    def in_grace(self, context: Context) -> bool:
+        """Whether a run has ended so lately that its artifacts may still come."""
+        return (context["run_ended_at"] or "") > self.walk.ago(self.grace)
+
+    def outstanding(self, context: Context) -> list[int]:
+        """The steps that are still to be asked for; empty for all of them."""
+        return self.mark_of(context).waiting.get(str(context["run_id"]), [])
+
+    # What is read of a run
+
+    def prefetch(self, context: Context) -> None:
+        """Have the walk ask for what this stream needs of a run that is synced soon."""
+        if self._can_read(context):
+            self.walk.reading(context).want(self)
+
+    def rows(self, reading: RunReading, context: Context, late: list[int]) -> Iterator[list[Row]]:
+        """Give the raw rows of a run, in batches; a subclass says which.
+
+        Args:
+            reading: What the walk has asked of the run.
+            context: The run.
+            late: Where to note the steps that have not left yet what they leave.
+        """
+        raise NotImplementedError
+
+    def lists(self, context: Context | None) -> Iterator[list[Row]]:
+        """Give the raw rows of a run."""
+        assert context is not None  # noqa: S101 - a child stream always has one
+        reading = self.walk.reading(context)
+        reading.want(self)
+        late: list[int] = []
+        for rows in self.rows(reading, context, late):
+            yield self._objects(rows, context) if NO_ROW in rows else rows
+        self.note_read(context, late)
+
+    def note_read(self, context: Context, late: list[int]) -> None:
+        """Note that a run was read, but for some steps."""
+        self._read[context["run_id"]] = late
+
+    def context_done(self, context: Context | None) -> None:
+        """Note that a run was read; it is settled in its turn."""
+        self._refusals.pop((context or {})["account_id"], None)
+
+    # What becomes of a run
+
+    def settlement(self, context: Context, *, run_is_open: bool) -> Settlement | None:
+        """Decide what becomes of a run, now that its rows were written; ``None`` for nothing."""
+        if not self.concerns(context):
+            return None
+        steps: list[int] | None = None
+        if context["run_id"] in self._read:
+            steps = self._read.pop(context["run_id"]) or None
+        elif run_is_open or self.verdict(context) != "settled":
+            steps = []  # open, without its artifacts, or failed: to be looked at again
+        return Settlement(steps)
+
+    def settle(self, context: Context, found: Settlement | None, *, is_old: bool) -> None:
+        """Move the marks past a run: everything of it, and of those before it, was written.
+
+        Args:
+            context: The run.
+            found: What becomes of it; ``None`` where it is no concern of this stream.
+            is_old: Whether it was created before the look-back.
+        """
+        account_id, run_id = context["account_id"], context["run_id"]
+        if self.is_refused(account_id):
+            return
+        mark = self.mark_of(context)
+        if found is not None:
+            mark.settle(run_id, found.steps)
+            self.state_manager.is_flushed = False
+        if not context[WAITED] and mark.knows(run_id):
+            mark.pass_by(run_id, is_old=is_old)
+        if len(mark.waiting) > MOST_WAITING:
+            self.stop_reading(account_id)
+            what = f"more than {MOST_WAITING:,} runs wait for their end or their artifacts"
+            self.tap.report.fail(self.name, what, self.place({"account_id": account_id}))
+
+    # Refusals
+
+    def refused(self, exc: RefusedError, context: Context | None, rows: int) -> None:
+        """Say once per account that runs are refused, and stop asking where all of them are.
+
+        A 404 may mean that a run is gone, or that the token may not read it. Only the list of the
+        runs that wait tells one from the other; some in a row mean the token, as any other refusal
+        does. No mark moves then.
+        """
+        account_id = (context or {})["account_id"]
+        in_a_row = self._refusals.get(account_id, 0) + 1
+        if not exc.is_not_found:
+            in_a_row = MOST_REFUSALS
+        self._refusals[account_id] = in_a_row
+        super().refused(exc, {"account_id": account_id}, rows)
+
+    def stop_reading(self, account_id: int) -> None:
+        """Read nothing more of an account, and move no mark of it."""
+        self._refusals[account_id] = MOST_REFUSALS
+
+    def was_read(self, context: Context | None) -> bool:
+        """Whether runs of the account were read before; that one run is gone says nothing."""
+        return (
+            context is not None
+            and self.is_refused(context["account_id"])
+            and super().was_read(context)
+        )
+
+    def is_refused(self, account_id: int) -> bool:
+        """Whether nothing more is asked for of an account."""
+        return self._refusals.get(account_id, 0) >= MOST_REFUSALS
