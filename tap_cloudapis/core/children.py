@@ -137,9 +137,18 @@ class FamilyStream(ContainedStream):
             child.parent_done(context)
 
     def skip(self, why: str, where: str = "", *, in_full: str = "") -> None:
-        """Note and log what is left out; streams that take their rows from here lack it, too."""
+        """Note and log what is left out; the streams below lack it, too, and are named."""
+        if below := ", ".join(self._selected_below()):
+            in_full = f"{in_full or why}; what hangs on it is left out as well: {below}"
         super().skip(why, where, in_full=in_full)
         self._skip_parts(f"{why} (as {self.name})", where)
+
+    def _selected_below(self) -> Iterator[str]:
+        """The names of the selected streams below this one."""
+        for child in self._wanted_children():
+            if child.selected:
+                yield child.name
+            yield from child._selected_below()  # noqa: SLF001 - its own kind
 
     def _skip_parts(self, why: str, where: str) -> None:
         for child in self._wanted_children():

@@ -140,6 +140,7 @@ def test_a_refused_parent_is_one_warning_for_what_it_carries() -> None:
     outcome = Account(lists).sync("dbt_service_tokens", "dbt_service_token_grants", "dbt_groups")
     (warning,) = outcome.logged("WARNING", "dbt_service_token")
     assert "the permission to read service tokens" in warning
+    assert warning.endswith("left out as well: dbt_service_token_grants")
     assert outcome.says("dbt_service_token_grants", "(as dbt_service_tokens)")
 
 

@@ -1,0 +1,58 @@
+"""Every path that is said to feed a stream is asked for, and none that is said not to be."""
+
+from __future__ import annotations
+
+import csv
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.core.syncing import KINDS, settings, sync
+from tests.vendor_schemas import SPECS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.simulator_process import Simulator
+
+COVERAGE = SPECS.parent / "api" / "dbt-cloud-coverage.csv"
+DETAILS = dict.fromkeys(("dbt_connection_details", "dbt_user_details"), True)
+#: Asked for accounts that the settings name and the list leaves out, as test_address shows.
+NAMED_ACCOUNTS = "/api/v2/accounts/{account_id}/"
+
+pytestmark = pytest.mark.skipif(not COVERAGE.is_file(), reason="the coverage is not at hand")
+
+
+def paths(*decisions: str) -> Iterator[tuple[str, set[str]]]:
+    """The paths of a decision, each with the streams that it is for."""
+    with COVERAGE.open(encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            if row["decision"] in decisions:
+                yield row["path"], set(filter(None, re.split(r";\s*", row["stream"] or "")))
+
+
+def pattern(path: str) -> re.Pattern[str]:
+    """What a path of the document looks like with values in it."""
+    return re.compile(re.sub(r"\\\{\w+\\\}", r"[^/]+", re.escape(path)))
+
+
+def test_what_is_asked_for_is_what_was_decided(still: Simulator) -> None:
+    assert sync(settings(still, "dbt", **DETAILS)).code == 0
+    asked = {request["path"] for request in still.requests() if request["status"] != 404}
+    wanted = {
+        path
+        for path, streams in paths("stream", "enriches")
+        if streams & KINDS.keys() and path != NAMED_ACCOUNTS
+    }
+    assert len(wanted) >= 30
+    missing = {path for path in wanted if not any(map(pattern(path).fullmatch, asked))}
+    assert not missing
+    known = [pattern(path) for path in wanted]
+    others = {
+        path
+        for path, _ in paths("alternative", "excluded")
+        for one in asked
+        if pattern(path).fullmatch(one) and not any(each.fullmatch(one) for each in known)
+    }
+    assert not others
