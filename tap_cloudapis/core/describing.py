@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from singer_sdk.singerlib.catalog import CatalogEntry, MetadataMapping
@@ -33,6 +34,11 @@ class DescribedStream(RESTStream[Params]):
 
     #: Columns that nobody gets who does not ask for them, by a catalog or a rule of selection.
     unselected_columns: ClassVar[frozenset[str]] = frozenset()
+
+    @cached_property
+    def absent_columns(self) -> frozenset[str]:
+        """Those of :attr:`unselected_columns` that nobody has asked for: no record has them."""
+        return frozenset(n for n in self.unselected_columns if not self.mask["properties", n])
 
     @property
     def references(self) -> Sequence[Reference]:

@@ -125,7 +125,9 @@ class EmittingStream(DescribedStream):
 
     @cached_property
     def _projection(self) -> Any:
-        return compile_projection(self.effective_schema, self.mask, conformed=self.schema)
+        return compile_projection(
+            self.effective_schema, self.mask, conformed=self.schema, absent=self.absent_columns
+        )
 
     @cached_property
     def _record_prefix(self) -> bytes:

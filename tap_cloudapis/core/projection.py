@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from tap_cloudapis.core.scalars import to_boolean
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from singer_sdk.singerlib import SelectionMask
 
@@ -31,6 +31,7 @@ def compile_projection(
     *,
     selectable: bool = True,
     conformed: Mapping[str, Any] | None = None,
+    absent: Collection[str] = (),
 ) -> Project | None:
     """Prepare to drop what is deselected or not allowed, and to conform booleans.
 
@@ -40,6 +41,7 @@ def compile_projection(
         breadcrumb: Where in the stream's schema ``schema`` stands.
         selectable: Whether selection reaches here; it ends at arrays.
         conformed: The schema that the records have been brought into the form of, if any.
+        absent: Properties that no record has.
 
     Returns:
         A function that rewrites a record in place; ``None`` where no record can change.
@@ -63,6 +65,7 @@ def compile_projection(
         for name in properties
         if name not in deselected
     ]
+    deselected = [name for name in deselected if name not in absent]
     # Booleans are many, and nearly always need nothing: they are looked at without a call.
     booleans = [
         name

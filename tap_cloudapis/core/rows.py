@@ -83,7 +83,7 @@ class RowStream(AnsweredStream):
         return RecordShape(
             self.schema,
             self.primary_keys,
-            dropped=self.dropped_fields,
+            dropped=self.dropped_fields | self.absent_columns,
             context_columns=self.context_columns,
             constants=self.constants(),
             untouched=self.unscrubbed_fields,

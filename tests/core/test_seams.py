@@ -44,8 +44,14 @@ SELECTIONS: dict[str, Any] = {
 }
 
 
+def calm(tap: TapCloudAPIs) -> None:
+    """Have no STATE be due because of the time that has passed."""
+    tap.state_writer.is_due = lambda: False  # type: ignore[method-assign]
+
+
 def slow(tap: TapCloudAPIs) -> None:
     """Send every record through the SDK's own path."""
+    calm(tap)
     for stream in tap.streams.values():
         assert "_fast" not in vars(stream)
         stream._fast = False  # type: ignore[attr-defined]
@@ -59,7 +65,7 @@ def lines(outcome: Outcome) -> list[bytes]:
 @pytest.mark.parametrize("selection", SELECTIONS)
 def test_all_streams_byte_for_byte(selection: str, still: Simulator) -> None:
     catalog = SELECTIONS[selection]
-    quick = sync(settings(still), catalog=copy.deepcopy(catalog))
+    quick = sync(settings(still), catalog=copy.deepcopy(catalog), prepare=calm)
     stock = sync(settings(still), catalog=copy.deepcopy(catalog), prepare=slow)
     assert quick.code == stock.code == 0
     assert len(quick.lines) > 500
