@@ -33,7 +33,7 @@ from tap_cloudapis.dbt.run_lists import (
     without,
     written,
 )
-from tap_cloudapis.dbt.run_member import FILTER, WAITED, RunMember
+from tap_cloudapis.dbt.run_member import FILTER, PERMISSION, WAITED, RunMember
 from tap_cloudapis.dbt.run_reading import RunReading
 
 if TYPE_CHECKING:
@@ -65,6 +65,7 @@ class EndedRuns(CarrierStream, RunListStream):
 
     name = "dbt_ended_runs"
     parent_stream_type = Accounts
+    permission = PERMISSION
 
     def __init__(self, tap: Any) -> None:
         super().__init__(tap)

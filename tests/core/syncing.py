@@ -109,6 +109,7 @@ def settings(simulator: Simulator, service: str | None = None, **more: Any) -> d
         "dbt_token": simulator.dbt_token,
         "dbt_url": simulator.dbt_url,
         "dbt_audit_log_days": 600,
+        "dbt_run_details_days": 600,
     }
     pulumi = {"pulumi_token": simulator.pulumi_token, "pulumi_url": simulator.pulumi_url}
     chosen = {"dbt": dbt, "pulumi": pulumi, None: {**dbt, **pulumi}}[service]
