@@ -85,9 +85,14 @@ class RunMember(RunAsking):
                 or not self.incremental
                 or (self.start and self.start < stored["since"])
             ):
-                stored = walks[filter_key] = fresh_mark(self.start or self.walk.ago(self.history))
+                stored = walks[filter_key] = fresh_mark(self.start or self._first_day)
             self._marks[account_id, filter_key] = MemberMark(stored)
         return self._marks[account_id, filter_key]
+
+    @property
+    def _first_day(self) -> str:
+        """The beginning of the first day of the history."""
+        return f"{self.walk.ago(self.history)[:10]}T00:00:00.000000Z"
 
     def mark_of(self, context: Context) -> MemberMark:
         """The mark that a run's context belongs to."""
