@@ -15,6 +15,7 @@ from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
 from singer_sdk.plugin_base import JSONSchemaValidator
 
 from tap_cloudapis.command_line import CommandLineTap
+from tap_cloudapis.core.allocator import give_back_large_blocks
 from tap_cloudapis.core.errors import TapError, Terminated
 from tap_cloudapis.core.headers import check_header, check_token
 from tap_cloudapis.core.ledger import leaders_of
@@ -237,6 +238,7 @@ class TapCloudAPIs(CommandLineTap):
         # Records are trees without cycles: what the collector finds is not worth its searches.
         gc.freeze()
         gc.set_threshold(100_000, 50, 100)
+        give_back_large_blocks()
         try:
             self.check_settings()
             self._begin_state()
