@@ -29,12 +29,10 @@ class Budget:
         self._unknown = 0
         self._guess: float = FIRST_GUESS
 
-    @property
     def outstanding(self) -> int:
         """How many answers were asked for of which nothing has come yet."""
         return self._unknown
 
-    @property
     def admits(self) -> bool:
         """Whether there is room for one more answer."""
         return self._held + (self._unknown + 1) * self._guess < self._most or not (

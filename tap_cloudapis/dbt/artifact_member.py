@@ -74,7 +74,7 @@ class ArtifactMember(DoubtfulMember):
             doubt.note(context, exc)
             is_late = exc.is_not_found
         else:
-            doubt.given = True
+            doubt.dispel()
             if artifact is not None and self._is_to_read(reading, step, artifact):
                 yield from self.rows_in(artifact, step)
                 reading.done_with(step)

@@ -38,8 +38,14 @@ class Doubt:
         return bool(self.runs) and not self.given
 
     def note(self, context: Context, refusal: RefusedError) -> None:
-        """Note a refusal."""
-        self.runs[context["run_id"]] = context, refusal
+        """Note a refusal, as long as it tells anything."""
+        if not self.given:
+            self.runs[context["run_id"]] = context, refusal
+
+    def dispel(self) -> None:
+        """Note that one was given."""
+        self.given = True
+        self.runs.clear()
 
 
 class DoubtfulMember(RunMember):
@@ -107,7 +113,7 @@ class DoubtfulMember(RunMember):
                     self.stop_reading(account_id)
                     self.refused(refusal, {"account_id": account_id}, 0)
                     return
-                doubt.given = True
+                doubt.dispel()
         self._settle_held(account_id)
 
     def _doubts_of(self, account_id: int) -> list[Doubt]:

@@ -118,6 +118,12 @@ class Answer:
             self._exchange = None
 
 
+    def close(self) -> None:
+        """Forget the answer; an error would keep whoever has met it in memory."""
+        self.forget()
+        self._value = self._error = None
+
+
 class RunReading:
     """What is asked of a run.
 
@@ -148,9 +154,11 @@ class RunReading:
                 self._heads[member.head] = Answer(ask, decode_body)
 
     def forget(self) -> None:
-        """Drop all that was asked for."""
+        """Drop all that was asked for; what is left knows nothing of each other any more."""
         for answer in (*self._heads.values(), *self._files.values()):
-            answer.forget()
+            answer.close()
+        self._heads.clear()
+        self._files.clear()
 
     # What the walk does to have answers come in time
 

@@ -114,7 +114,7 @@ class RunArtifacts(DoubtfulMember):
             if exc.is_not_found and self.in_grace(context):
                 late.append(0)
             return
-        doubt.given = True
+        doubt.dispel()
         if not isinstance(paths, list | None):
             raise self.misshapen(f"run {context['run_id']}")
         everything = self.config.get("dbt_all_artifact_paths")

@@ -205,7 +205,7 @@ class EndedRuns(CarrierStream, RunListStream):
         still: list[RunReading] = []
         for place, reading in enumerate(self._to_ask):
             for answer in reading.unasked():
-                if budget.outstanding >= most or not budget.admits:
+                if budget.outstanding() >= most or not budget.admits():
                     self._to_ask = still + self._to_ask[place:]
                     return
                 answer.ask()
