@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import os
 from functools import cached_property
@@ -15,7 +14,7 @@ from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
 from singer_sdk.plugin_base import JSONSchemaValidator
 
 from tap_cloudapis.command_line import CommandLineTap
-from tap_cloudapis.core.allocator import give_back_large_blocks
+from tap_cloudapis.core import memory
 from tap_cloudapis.core.errors import TapError, Terminated
 from tap_cloudapis.core.headers import check_header, check_token
 from tap_cloudapis.core.ledger import leaders_of
@@ -235,10 +234,7 @@ class TapCloudAPIs(CommandLineTap):
             128 and the signal's number when a signal ended the sync.
         """
         code = 0
-        # Records are trees without cycles: what the collector finds is not worth its searches.
-        gc.freeze()
-        gc.set_threshold(100_000, 50, 100)
-        give_back_large_blocks()
+        memory.tune()
         try:
             self.check_settings()
             self._begin_state()

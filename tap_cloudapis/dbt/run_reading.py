@@ -117,7 +117,6 @@ class Answer:
             self._exchange.cancel()
             self._exchange = None
 
-
     def close(self) -> None:
         """Forget the answer; an error would keep whoever has met it in memory."""
         self.forget()

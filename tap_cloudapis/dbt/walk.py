@@ -201,7 +201,7 @@ class EndedRuns(CarrierStream, RunListStream):
 
     def _ask_ahead(self) -> None:
         """Ask for what is wanted of the runs ahead, one after another, as far as there is room."""
-        budget, most = self.budget, self.connection.pool.ahead
+        budget, most = self.budget, RUNS_AHEAD * self.connection.pool.workers
         still: list[RunReading] = []
         for place, reading in enumerate(self._to_ask):
             for answer in reading.unasked():

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tap_cloudapis.core.state import VERSION
+from tap_cloudapis.dbt.run_member import RunMember
 from tests.core.ledgers import Storehouse
 from tests.core.syncing import Record, assert_true, settings, sync
 from tests.core.test_state import DAMAGED, servers
@@ -150,7 +152,8 @@ WALKS: dict[str, Change] = {
     "waiting": lambda mark: mark.update(waiting=None),
     "a run that waits": lambda mark: mark["waiting"].update(x=[]),
     "steps": lambda mark: mark["waiting"].update({"5": ["x"]}),
-    "floor": lambda mark: mark.update(floor="5"),
+    "base": lambda mark: mark.update(base="5"),
+    "settled": lambda mark: mark.update(settled=[7, 0]),
     "since": lambda mark: mark.update(since=5),
     "no since": lambda mark: mark.pop("since"),
 }
@@ -160,7 +163,7 @@ WALKS: dict[str, Change] = {
 def test_a_spoiled_mark_of_the_walk(
     change: Change, still: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tap_cloudapis.dbt.walk._ago", lambda _time: "2000-01-01T00:00:00.000000Z")
+    monkeypatch.setattr(RunMember, "history", timedelta(days=9000))
     warehouse = Warehouse(still)
     warehouse.sync()
     known = warehouse.runs()

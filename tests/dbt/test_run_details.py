@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tap_cloudapis.core.budget import Budget
 from tests.core.syncing import cut_after
 from tests.dbt.run_details import (
     ALL,
@@ -22,7 +23,7 @@ from tests.simulator_process import END_OF_HISTORY, SECRET_MARKER, Simulator
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-WORLD = {"seed": 5, "dbt_jobs": 13, "dbt_runs": 90}
+WORLD: dict[str, Any] = {"seed": 5, "dbt_jobs": 13, "dbt_runs": 90}
 
 
 @pytest.fixture(scope="module")
@@ -196,3 +197,57 @@ def test_files_that_may_not_be_read(
     for name in ALL:
         warehouse.times[name].clear()
     warehouse.assert_true()
+
+
+@pytest.mark.parametrize("over_cap", ["clamp", "reject"])
+def test_runs_that_end_while_others_are_read(over_cap: str, warehouse: Warehouse) -> None:
+    warehouse.simulator.settings(page_cap=10, over_cap=over_cap)
+    warehouse.sync()
+    warehouse.assert_true()
+    for after in (3, 20, 60):
+        warehouse.advance(30 * HOUR)
+        warehouse.simulator.advance(9 * HOUR, after_requests=after)
+        warehouse.sync()
+        warehouse.advance(0)
+        warehouse.sync()
+        warehouse.assert_true()
+    warehouse.simulator.settings(page_cap=None, over_cap="clamp")
+
+
+def test_a_second_sync_costs_what_has_changed(warehouse: Warehouse) -> None:
+    warehouse.sync()
+    first = len(warehouse.requests)
+    warehouse.sync()
+    unchanged = len(warehouse.requests)
+    before = {key[1] for key in warehouse.rows[STEPS]}
+    warehouse.advance(40 * HOUR)
+    warehouse.sync()
+    ended = {key[1] for key in warehouse.rows[STEPS]} - before
+    assert ended
+    # Accounts, and two lists of each.
+    assert unchanged <= 1 + 2 * 2 < first
+    details = warehouse.asked("/runs/{run}/")
+    assert set(details) >= ended
+    steps = [key for key in warehouse.rows[STEPS] if key[1] in ended]
+    assert len(warehouse.requests) <= unchanged + len(details) * 2 + len(steps) + 2
+
+
+def test_large_files_are_not_held_side_by_side_without_a_bound(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with Simulator(now=END_OF_HISTORY, dbt_large_mb=2, dbt_steps=3, **WORLD) as simulator:
+        held = []
+        monkeypatch.setattr("tap_cloudapis.dbt.walk.MOST_HELD", 3_000_000)
+        change = Budget.change
+
+        def watched(budget: Budget, *told: Any, **more: Any) -> None:
+            change(budget, *told, **more)
+            held.append(budget._held)
+
+        monkeypatch.setattr(Budget, "change", watched)
+        warehouse = Warehouse(simulator, monkeypatch, concurrency=16)
+        warehouse.sync()
+        warehouse.assert_true()
+    assert max(held) > 2_000_000
+    assert max(held) < 3_000_000 + 3 * 2_100_000, "but for those of the run that is read"
+    assert held[-1] == 0, "all was dropped in the end"
