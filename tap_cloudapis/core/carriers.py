@@ -25,7 +25,8 @@ class CarrierStream(CloudStream):
     @property
     def schema(self) -> dict[str, Any]:
         """Only the keys are known of; no target ever sees it."""
-        return {"type": "object", "properties": {name: {} for name in self.primary_keys}}
+        keys = {name: {"type": ["integer", "string"]} for name in self.primary_keys}
+        return {"type": "object", "properties": keys}
 
     @property
     def selected(self) -> bool:

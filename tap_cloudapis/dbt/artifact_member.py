@@ -72,7 +72,7 @@ class ArtifactMember(DoubtfulMember):
             artifact = reading.artifact(step, self)
         except RefusedError as exc:
             doubt.note(context, exc)
-            is_late = exc.is_not_found
+            is_late = True
         else:
             doubt.dispel()
             if artifact is not None and self._is_to_read(reading, step, artifact):

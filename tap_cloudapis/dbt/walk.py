@@ -133,11 +133,14 @@ class EndedRuns(CarrierStream, RunListStream):
         self._vanished.pop(run_filter.key, None)
 
     def request_records(self, context: Context | None) -> Iterator[Row]:
-        """Give the runs of an account, up to the number that the settings allow."""
+        """Give the runs of an account, up to the number that the settings allow.
+
+        Those that were waiting come beside: some may wait for long.
+        """
         self._tell_history(context)
         most, begun = self.config.get("dbt_run_details_max_runs"), 0
         for record in super().request_records(context):
-            if most and not is_open(record):
+            if most and not record[WAITED] and not is_open(record):
                 asked = run_context(record, context or {})
                 begun += any(member.wants(asked) for member in self._members())
                 if begun > most:

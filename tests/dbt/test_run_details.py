@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -120,16 +121,15 @@ def test_a_walk_ends_after_so_many_runs_and_goes_on(warehouse: Warehouse) -> Non
 
 def test_how_far_the_history_goes_back(warehouse: Warehouse) -> None:
     created = {row["id"]: row["created_at"] for row in warehouse.simulator.rows("dbt_runs")}
-    now = warehouse.simulator.advance(0)
-    day = f"{now[:8]}01"
-    outcome = warehouse.sync(start_date=day)
-    assert not outcome.says("dbt_run_details_days")
-    runs = {key[1] for key in warehouse.rows[STEPS]}
-    assert runs == {
-        key[1]
-        for key in {(row["account_id"], row["run_id"]) for row in warehouse.simulator.rows(STEPS)}
-        if created[key[1]] >= day
-    }
+    with_steps = {row["run_id"] for row in warehouse.simulator.rows(STEPS)}
+    now = datetime.fromisoformat(warehouse.simulator.advance(0))
+    for days, by_start in ((20, False), (50, True)):
+        day = f"{now - timedelta(days=days):%Y-%m-%d}"
+        chosen = {"start_date": day} if by_start else {"dbt_run_details_days": days}
+        outcome = warehouse.sync(**chosen)
+        assert outcome.says(STEPS, f"since {day} (dbt_run_details_days") is not by_start
+        runs = {key[1] for key in warehouse.rows[STEPS]}
+        assert runs == {run for run in with_steps if created[run] >= day}
 
 
 def test_statuses_and_filters_narrow_what_is_read(warehouse: Warehouse) -> None:

@@ -323,6 +323,18 @@ class TestRefused:
         syncs.sync(RESULTS)
         assert not service.asked
 
+    def test_one_that_is_refused_at_first_may_be_given_later(self) -> None:
+        service = Service([ended(1000, step(4, "dbt run"), hours=0.7)])
+        service.files[1000, 4, "run_results.json"] = Reply({"status": {}}, status=403)
+        service.listed[1000] = Reply({"status": {}}, status=403)
+        syncs = Syncs(service)
+        syncs.sync(RESULTS, FILES)
+        service.files[1000, 4, "run_results.json"] = file(1000, "a", "model.x")
+        service.listed[1000] = envelope(["run_results.json"])
+        outcome = syncs.sync(RESULTS, FILES)
+        assert results(outcome, "run_id") == [(1000,)]
+        assert [row["path"] for row in outcome.records(FILES)] == ["run_results.json"]
+
     def test_one_that_was_given_tells_that_others_are_not_there(self) -> None:
         service = self.service(30, 404)
         service.files[1003, 4, "run_results.json"] = file(1003, "a", "model.x")
