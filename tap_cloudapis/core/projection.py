@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _BOOLEAN = ("boolean", ["boolean"], ["boolean", "null"], ["null", "boolean"])
 
 
-def compile_projection(
+def compile_projection(  # noqa: PLR0913 - what decides about a value
     schema: Mapping[str, Any],
     mask: SelectionMask,
     breadcrumb: Breadcrumb = (),

@@ -270,11 +270,15 @@ class Runs(MarkedStream, AuditedRuns):
             self._noted = record
         else:
             self._noted = {name: record.get(name) for name in NOTED}
-        if not self.filters.statuses or self.filters.emits(record, is_open=is_open(record)):
+        if self._emits_every_status or self.filters.emits(record, is_open=is_open(record)):
             super()._write_record_message(record)
         else:
             # The marks move all the same; it is counted as soon as this returns.
             self.report.rows -= 1
+
+    @cached_property
+    def _emits_every_status(self) -> bool:
+        return not self.filters.statuses
 
     @cached_property
     def _noted_columns_selected(self) -> bool:
