@@ -19,7 +19,14 @@ Row = dict[str, Any]
 
 _OF_ACCOUNTS = frozenset({"docs_job", "freshness_job"})
 _OF_JOBS = frozenset(
-    {"account", "project", "environment", "fusion_readiness", "next_run_humanized"}
+    {
+        "account",
+        "project",
+        "environment",
+        "fusion_readiness",
+        "next_run_humanized",
+        "lifecycle_webhooks_url",  # may be the address of a hook, which is a secret
+    }
 )
 _OF_RUNS = frozenset(
     {

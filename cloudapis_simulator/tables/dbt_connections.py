@@ -20,9 +20,10 @@ _GOOGLE: dict[str, Any] = {
     "client_email": Untold("loader@acme.iam.gserviceaccount.com"),
     "client_id": "1234567890",
     "auth_uri": "https://accounts.google.com/o/oauth2/auth",
-    "token_uri": "https://oauth2.googleapis.com/token",
+    # Its name sounds secret; the certificate's address has the one of the mail in it.
+    "token_uri": Untold("https://oauth2.googleapis.com/token"),
     "auth_provider_x509_cert_url": "https://www.googleapis.com/oauth2/v1/certs",
-    "client_x509_cert_url": "https://www.googleapis.com/robot/v1/metadata/x509/l",
+    "client_x509_cert_url": Untold("https://www.googleapis.com/robot/v1/metadata/x509/l%40acme"),
     "application_secret": SECRET,
     "location": None,
     "retries": 1,

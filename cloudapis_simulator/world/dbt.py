@@ -193,8 +193,10 @@ class Account:
             "errors_on_lint_failure": False,
             "deferring_job_definition_id": None,
             "deferring_environment_id": job.environment.id if job.number % 2 else None,
-            "lifecycle_webhooks": False,
-            "lifecycle_webhooks_url": None,
+            "lifecycle_webhooks": job.number % 5 == 3,  # noqa: PLR2004
+            "lifecycle_webhooks_url": f"https://hooks.slack.com/services/T0/{words.SECRET_MARKER}"
+            if job.number % 5 == 3  # noqa: PLR2004
+            else None,
             "triggers": {
                 "github_webhook": kind == "ci",
                 "git_provider_webhook": False,
