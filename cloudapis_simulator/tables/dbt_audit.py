@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _RETENTION = 365 * DAY
 _FIRST = BEGINNING - 2 * _RETENTION
-_PACE = 4 * HOUR
+_PACE = 7 * HOUR
 _LATE_EVERY = 40
 
 _KINDS: tuple[tuple[str, str, dict[str, Any]], ...] = (

@@ -59,7 +59,7 @@ class Runs:
         self._people = people
         self._steps = sizes.dbt_steps
         self._details = sizes.dbt_detail_days * DAY
-        self._window = sizes.days * DAY
+        self._size, self._window = sizes.dbt_runs, sizes.days * DAY
         self._dice = Dice(seed, "run", account.number)
         moments = Dice(seed, "run moments", account.number)
         if self._window:
@@ -83,6 +83,8 @@ class Runs:
 
     def kept(self, now: int) -> range:
         """Return the numbers of the runs that have been created and are not yet gone."""
+        if self._window and not self._size:
+            return range(1, 1)
         first = self.first_created_from(now - self._window) if self._window else 1
         return range(first, self.count(now) + 1)
 

@@ -157,7 +157,7 @@ def command(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_the_command_tells_the_same_truth_as_the_door() -> None:
     with Simulator(now=END_OF_HISTORY, seed=7, **SMALL) as simulator:
-        simulator.advance(9 * DAY)
+        simulator.advance(DAY)
         truth = simulator.truth()
     sizes = [word for name, size in SMALL.items() for word in (f"--{name}", str(size))]
     sizes = [word.replace("_", "-") for word in sizes]
@@ -312,7 +312,9 @@ def test_a_window_keeps_its_size_and_loses_the_oldest(now: str) -> None:
         assert 6500 < counts["dbt_run_results"] < 9000
         assert 70 <= counts["pulumi_stacks"] <= 110
         before = client.account_rows("v2/accounts/{a}/runs/")
-        assert in_order(simulator.rows("dbt_runs")) == in_order(of_truth(before))
+        known, rows = of_truth(before)[0], simulator.rows("dbt_runs")
+        told = [{name: row[name] for name in known} for row in rows]
+        assert in_order(told) == in_order(of_truth(before))
         assert {run["in_progress"] for run in before} == {True, False}
         age = parse(simulator.now) - parse(before[0]["created_at"])
         assert 199 <= age.days <= 200
