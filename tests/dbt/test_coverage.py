@@ -18,9 +18,6 @@ if TYPE_CHECKING:
 
 COVERAGE = SPECS.parent / "api" / "dbt-cloud-coverage.csv"
 DETAILS = dict.fromkeys(("dbt_connection_details", "dbt_user_details"), True)
-#: Asked for accounts that the settings name and the list leaves out, as test_address shows.
-NAMED_ACCOUNTS = "/api/v2/accounts/{account_id}/"
-
 pytestmark = pytest.mark.skipif(not COVERAGE.is_file(), reason="the coverage is not at hand")
 
 
@@ -38,13 +35,12 @@ def pattern(path: str) -> re.Pattern[str]:
 
 
 def test_what_is_asked_for_is_what_was_decided(still: Simulator) -> None:
-    assert sync(settings(still, "dbt", **DETAILS)).code == 0
+    accounts = [row["id"] for row in still.rows("dbt_accounts")]
+    still.settings(unlisted=accounts[1:])
+    outcome = sync(settings(still, "dbt", dbt_account_ids=accounts, **DETAILS))
+    assert outcome.code == 0, outcome.log
     asked = {request["path"] for request in still.requests() if request["status"] != 404}
-    wanted = {
-        path
-        for path, streams in paths("stream", "enriches")
-        if streams & KINDS.keys() and path != NAMED_ACCOUNTS
-    }
+    wanted = {path for path, streams in paths("stream", "enriches") if streams & KINDS.keys()}
     assert len(wanted) >= 30
     missing = {path for path in wanted if not any(map(pattern(path).fullmatch, asked))}
     assert not missing
