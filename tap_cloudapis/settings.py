@@ -46,9 +46,9 @@ COMMON = (
         th.DateTimeType,
         title="Start date",
         description=(
-            "Read runs created and updates started from then on, and older runs that are "
-            "still open. Moving it back reads the earlier history at the next sync. "
-            "Default: everything."
+            "Read runs created, updates started and events logged from then on, and older runs "
+            "that are still open. Moving it back reads the earlier history of runs and updates "
+            "at the next sync. Default: everything, but of the audit log of dbt Cloud."
         ),
     ),
     th.Property(
