@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
+from collections import defaultdict
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from tap_cloudapis.core.exchange import decode_body
 from tap_cloudapis.core.facts import Facts, Unselected
 from tap_cloudapis.core.paging import NO_ROW, as_object
 from tap_cloudapis.core.scrubbing import looks_secret
@@ -67,14 +68,12 @@ class Profiles(LiveProjectList):
 
     def __init__(self, tap: Any) -> None:
         super().__init__(tap)
-        #: Sets of extended attributes that profiles of a project name.
-        self.attributes: dict[Any, dict[Any, None]] = {}
+        #: By project, the sets of extended attributes that its profiles name.
+        self.attributes: defaultdict[Any, list[Any]] = defaultdict(list)
 
     def to_record(self, row: Row, context: Context) -> Row:
         """Note the extended attributes, which nothing else lists."""
-        self.attributes.setdefault(context["project_id"], {})[row.get("extended_attributes_id")] = (
-            None
-        )
+        self.attributes[context["project_id"]].append(row.get("extended_attributes_id"))
         return row
 
 
@@ -146,7 +145,7 @@ class ExtendedAttributes(DbtStream):
     def wants(self, context: Context) -> bool:
         """Whether there is a set, and it was not read for another environment."""
         set_id = context["extended_attributes_id"]
-        return set_id is not None and (context["account_id"], set_id) not in self._met
+        return type(set_id) is int and (context["account_id"], set_id) not in self._met
 
     def rows_of(self, data: Any) -> list[Row]:
         """The one object."""
@@ -203,7 +202,7 @@ def _as_map(value: Any) -> Row | None:
     """Settings that may have come as text; what cannot be read could not be searched either."""
     if isinstance(value, str):
         try:
-            value = json.loads(value)
+            value = decode_body(value.encode("utf-8", "surrogatepass"))
         except (ValueError, RecursionError):
             return None
     return value if isinstance(value, dict) else None

@@ -185,6 +185,32 @@ def test_profiles_name_sets_of_attributes_too() -> None:
     assert len(account.paths("extended-attributes")) == 3
 
 
+@pytest.mark.parametrize("odd", ["x", [1], {"id": 1}, 2.5, True])
+def test_odd_ids_of_attributes_take_nothing_away(odd: Any) -> None:
+    account = Account(of_attributes())
+    account.lists[f"{P5}profiles/"] = [{"id": 1, "extended_attributes_id": odd}]
+    account.lists[f"{P5}environments/"] = [
+        {"id": 1, "extended_attributes_id": odd},
+        {"id": 2, "extended_attributes_id": 40},
+    ]
+    outcome = account.sync("dbt_profiles", "dbt_environments", "dbt_extended_attributes")
+    assert len(outcome.records("dbt_profiles")) == 1
+    assert len(outcome.records("dbt_environments")) == 2
+    assert [row["id"] for row in outcome.records("dbt_extended_attributes")] == [40]
+
+
+@pytest.mark.parametrize(
+    ("text", "keys"), [('{"a": 1.10, "password": "x"}', ["a", "password"]), ("a: 1", None)]
+)
+def test_attributes_that_come_as_text_are_read_or_left_out(text: str, keys: Any) -> None:
+    lists = of_attributes()
+    lists[f"{P5}extended-attributes/40/"] = attributes(40, extended_attributes=text)
+    outcome = Account(lists).sync("dbt_extended_attributes", **names_of(True))
+    (row,) = outcome.records("dbt_extended_attributes")
+    assert row["attribute_keys"] == keys
+    assert row["extended_attributes"] == (None if keys is None else {"a": 1.10})
+
+
 def test_values_of_attributes_come_by_a_setting_without_secrets() -> None:
     account = Account(of_attributes())
     (row,) = account.sync("dbt_extended_attributes", **names_of(True)).records(
