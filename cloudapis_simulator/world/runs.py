@@ -145,7 +145,7 @@ class Runs:
         Where runs are rare it is one of twelve instead.
         """
         start, width = self._moments.slot(number)
-        if width > 4 * HOUR:
+        if width > 2 * HOUR:
             return number % 12 == rest
         return (start - offset) // window != (start - width - offset) // window
 
@@ -202,7 +202,7 @@ class Runs:
     def _retried(self, number: int, bits: int, created: int) -> int | None:
         """Return the number of the failed run that this one retries, if it does."""
         before = number - 3
-        if number % 5 or before < 1 or part(bits, 10) % 4:
+        if before < 1 or part(bits, 10) % 5:
             return None
         *_, ended, outcome = self._course(before, self._dice.roll(before))
         return before if outcome == ERROR and ended <= created else None

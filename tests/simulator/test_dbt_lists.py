@@ -177,6 +177,11 @@ ARRAYS = st.one_of(
     ),
     st.text(max_size=5),
 )
+DAYS = st.one_of(st.dates().map(str), st.text(max_size=12))
+OTHERS = [
+    f"v3/accounts/1042/{name}"
+    for name in ("audit-logs/", "groups/", "users/", "webhooks/subscriptions")
+]
 TIMES = st.lists(st.one_of(st.datetimes().map(str), st.text(max_size=9)), max_size=3).map(
     json.dumps
 )
@@ -187,13 +192,14 @@ TIMES = st.lists(st.one_of(st.datetimes().map(str), st.text(max_size=9)), max_si
 @example(list_name=RUNS_1042, name_and_value=("pk__in", f"[{10**40}, -5]"))
 @example(list_name=RUNS_1042, name_and_value=("offset", str(10**40)))
 @given(
-    list_name=st.sampled_from([RUNS_1042, RUNS_1042, "v2/accounts/1042/jobs/", PROJECTS]),
+    list_name=st.sampled_from([RUNS_1042, RUNS_1042, "v2/accounts/1042/jobs/", PROJECTS, *OTHERS]),
     name_and_value=st.one_of(
         st.tuples(
             st.sampled_from(["limit", "offset", "id__gt", "pk__gt", "pk", "status"]), NUMBERS
         ),
         st.tuples(st.sampled_from(["pk__in", "status__in", "project_id__in"]), ARRAYS),
         st.tuples(st.sampled_from(["created_at__range", "finished_at__range"]), TIMES),
+        st.tuples(st.sampled_from(["logged_at_start", "logged_at_end"]), DAYS),
         st.tuples(st.just("order_by"), st.sampled_from(["-id", "-", "--id", "id-", "name\0"])),
     ),
 )

@@ -308,14 +308,13 @@ def test_a_window_keeps_its_size_and_loses_the_oldest(now: str) -> None:
         client = Client(simulator)
         counts = {k: v["count"] for k, v in simulator.truths(*names, counts=True).items()}
         assert 1895 <= counts["dbt_runs"] <= 1905
-        assert 2300 < counts["dbt_run_steps"] < 3100
+        assert 2300 < counts["dbt_run_steps"] < 3400
         assert 6500 < counts["dbt_run_results"] < 9000
         assert 70 <= counts["pulumi_stacks"] <= 110
         before = client.account_rows("v2/accounts/{a}/runs/")
         known, rows = of_truth(before)[0], simulator.rows("dbt_runs")
         told = [{name: row[name] for name in known} for row in rows]
         assert in_order(told) == in_order(of_truth(before))
-        assert {run["in_progress"] for run in before} == {True, False}
         age = parse(simulator.now) - parse(before[0]["created_at"])
         assert 199 <= age.days <= 200
         first = parse(simulator.rows("dbt_run_steps")[0]["run_finished_at"])
