@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from cloudapis_simulator.api.errors import BadRequestError, NotFoundError
+from cloudapis_simulator.api.errors import BadRequestError, NoFileError, NotFoundError
 from cloudapis_simulator.api.lists import success
 from cloudapis_simulator.world import artifacts
-from cloudapis_simulator.world.steps import saved_at
+from cloudapis_simulator.world.steps import flagged_at, saved_at
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,6 +38,8 @@ class ArtifactApi:
     def run_results(self, names: Mapping[str, str], query: Query, headers: Headers) -> Any:
         """`GET .../artifacts/run_results.json`: the bare file."""
         del headers
+        if self._is_promised(names):
+            return b""
         results, plan = self._saved(names)
         step = _left(results.writing(plan), query)
         large = self._world.sizes.dbt_large_mb * _MEGABYTE
@@ -46,6 +48,8 @@ class ArtifactApi:
     def sources(self, names: Mapping[str, str], query: Query, headers: Headers) -> Any:
         """`GET .../artifacts/sources.json`: the bare file."""
         del headers
+        if self._is_promised(names):
+            return b""
         results, plan = self._saved(names)
         return artifacts.sources(results, plan, _left(results.looking(plan), query))
 
@@ -54,20 +58,35 @@ class ArtifactApi:
         del query, headers
         results, plan = self._saved(names)
         if names["file"] not in (artifacts.paths(results, plan) or ()):
-            raise NotFoundError
+            raise NoFileError
         return {"metadata": {"dbt_version": artifacts.VERSIONS[results.generation(plan)]}}
 
     def _saved(self, names: Mapping[str, str]) -> tuple[Results, Plan]:
         """Return the run, if its files can be had."""
         now = self._world.clock.now
+        found = self._find(names)
+        if found is not None:
+            results, plan = found
+            saved = saved_at(plan)
+            if saved is not None and saved <= now and results.runs.has_details(plan, now):
+                return found
+        raise NotFoundError
+
+    def _is_promised(self, names: Mapping[str, str]) -> bool:
+        """Whether the run tells of files that are not there yet: they are empty."""
+        found = self._find(names)
+        if found is None:
+            return False
+        _, plan = found
+        told, saved = flagged_at(plan), saved_at(plan)
+        return told is not None and saved is not None and told <= self._world.clock.now < saved
+
+    def _find(self, names: Mapping[str, str]) -> tuple[Results, Plan] | None:
         for account in self._world.accounts:
             if str(account.id) == names["account"]:
-                runs = self._world.runs[account.id]
-                plan = runs.find(names["run"], now)
-                saved = None if plan is None else saved_at(plan)
-                if plan and saved is not None and saved <= now and runs.has_details(plan, now):
-                    return self._world.results[account.id], plan
-        raise NotFoundError
+                plan = self._world.runs[account.id].find(names["run"], self._world.clock.now)
+                return None if plan is None else (self._world.results[account.id], plan)
+        return None
 
 
 def _left(steps: Sequence[Step], query: Query) -> Step:
@@ -81,5 +100,5 @@ def _left(steps: Sequence[Step], query: Query) -> Step:
         raise BadRequestError("Invalid 'step' value.")
     found = [step for step in steps if wanted is None or 0 < step.number <= wanted]
     if not found:
-        raise NotFoundError
+        raise NoFileError
     return found[-1]

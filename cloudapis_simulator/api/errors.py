@@ -7,3 +7,7 @@ class BadRequestError(Exception):
 
 class NotFoundError(Exception):
     """There is no such thing, or the token may not see it: status 404."""
+
+
+class NoFileError(NotFoundError):
+    """There is no such file: status 404, in words instead of the service's form."""

@@ -14,7 +14,7 @@ from starlette.routing import Route
 from cloudapis_simulator.api import dbt, pulumi
 from cloudapis_simulator.api.artifacts import ArtifactApi
 from cloudapis_simulator.api.cache import JsonCache
-from cloudapis_simulator.api.errors import BadRequestError, NotFoundError
+from cloudapis_simulator.api.errors import BadRequestError, NoFileError, NotFoundError
 from cloudapis_simulator.api.lists import ListApi
 from cloudapis_simulator.api.query import Query
 from cloudapis_simulator.tables import TABLES
@@ -171,6 +171,8 @@ class Api:
                 body = self._body(endpoint, request)
             except BadRequestError as error:
                 return failure(service, 400, str(error))
+            except NoFileError:
+                return PlainTextResponse("The file was not found.\n", 404)
             except NotFoundError:
                 return failure(service, 404, dbt.NOT_FOUND if service == "dbt" else "not found")
             return Response(body, media_type="application/json")
@@ -190,7 +192,7 @@ class Api:
         if body is None:
             names = {name: unquote(value) for name, value in request.path_params.items()}
             answer = endpoint.handler(names, Query(request.query_params), request.headers)
-            body = _ENCODER.encode(answer)
+            body = answer if isinstance(answer, bytes) else _ENCODER.encode(answer)
             if endpoint.cached:
                 self._cache.put(key, body)
         return body

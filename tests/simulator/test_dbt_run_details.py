@@ -78,8 +78,11 @@ class Archive:
         answer = self.client.dbt(f"{RUNS}{run['id']}/artifacts/{name}", **params)
         assert answer.history == []
         assert answer.status_code in (200, 404)
+        if answer.status_code == 404:
+            assert answer.text == "The file was not found.\n"
+            return None
         found: Row = answer.json()
-        return found if answer.status_code == 200 else None
+        return found
 
     def _keep(self, run: Row, number: int, command: str, body: Row, seen: set[str]) -> None:
         metadata = body["metadata"]
@@ -316,6 +319,8 @@ def test_files_come_late_and_none_before_the_end() -> None:
                     assert run["artifacts_saved"] is False
                 elif code == 404 and run["artifacts_saved"]:
                     promised.add(run["id"])
+                    empty = client.dbt(f"{RUNS}{run['id']}/artifacts/run_results.json", step=3)
+                    assert (empty.status_code, empty.content) == (200, b"")
                 elif code == 404:
                     missing.add(run["id"])
                 else:
