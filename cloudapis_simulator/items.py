@@ -189,19 +189,23 @@ class _Jobs:
     """The jobs that are in use, in projects that are."""
 
     def every(self, world: World) -> Iterator[Item]:
-        now = world.clock.now
-        for account in world.accounts:
-            above = Item(world, account)
-            for job in account.listed_jobs(now):
-                if job.state(now) == ACTIVE == job.project.state(now):
-                    yield Item(world, job, Item(world, job.project, above))
+        for account in ACCOUNTS.every(world):
+            yield from self._of(account)
 
     def find(self, world: World, names: Mapping[str, str]) -> Item | None:
-        wanted = [names[name] for name in ("account", "project", "job")]
-        for item in self.every(world):
-            if [str(n) for n in (item.account.id, item.parent.id, item.id)] == wanted:
-                return item
-        return None
+        account = ACCOUNTS.find(world, names)
+        if account is None:
+            return None
+        project, job = names["project"], names["job"]
+        found = (it for it in self._of(account) if str(it.id) == job)
+        return next((it for it in found if str(it.parent.id) == project), None)
+
+    @staticmethod
+    def _of(account: Item) -> Iterator[Item]:
+        now = account.now
+        for job in account.account.listed_jobs(now):
+            if job.state(now) == ACTIVE == job.project.state(now):
+                yield Item(account.world, job, Item(account.world, job.project, account))
 
     def columns(self, item: Item) -> Row:
         return {
