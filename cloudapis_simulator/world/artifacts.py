@@ -201,7 +201,7 @@ def response(plan: Plan, result: Result, generation: str) -> Row:
             "_message": f"CREATE TABLE ({rows} rows)",
             "code": "CREATE TABLE",
             "rows_affected": rows,
-            "bytes_processed": rows * 123_456_789_012,
+            "bytes_processed": rows * 1_234_567_890_123,  # more than a float can tell
             "location": "EU",
             "job_id": uuid(result.bits),
             "slot_ms": part(result.bits, 9),

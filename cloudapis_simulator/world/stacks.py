@@ -19,6 +19,7 @@ UPDATE_PACE = 5 * DAY
 EVENT_PACE = 5 * DAY
 _BUSY_STACKS = 5  # stacks 0 to 4: at any time one of them has an open update
 _STUCK_STACK = 5
+_STUCK_EVERY = 6
 _PREVIEW = 60 * DAY
 """How long a new stack is there, where a world keeps its size."""
 _KINDS = ("update",) * 9 + ("refresh", "refresh", "destroy", "import", "rename")
@@ -120,10 +121,16 @@ class Stack:
             kind=pick(_KINDS, bits, 2),
             started_at=started,
             under_way_at=started + min(length // 4, HOUR),
-            ended_at=None if number == self.stuck_update else started + length,
+            ended_at=None if self._is_stuck(number) else started + length,
             failed=part(bits, 3) % 9 == 0,
             bits=bits,
         )
+
+    def _is_stuck(self, number: int) -> bool:
+        """Whether an update never ends: one, or always one of those that are there."""
+        if self.stuck_update is None or self.most is None:
+            return number == self.stuck_update
+        return number % min(self.most, _STUCK_EVERY) == 0
 
     def last_update(self, now: int) -> int | None:
         """Return the start of the newest update in microseconds, None if there is none."""

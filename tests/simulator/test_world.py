@@ -327,6 +327,12 @@ def test_a_window_keeps_its_size_and_loses_the_oldest(now: str) -> None:
         assert simulator.truth("dbt_runs", counts=True)["count"] == len(after)
         stacks = client.pulumi_rows("user/stacks", "stacks")[:6]
         assert max(len(list(client.updates(stack))) for stack in stacks) <= 12
+        open_for = {
+            (parse(simulator.now) - parse(row["start_time"])).days
+            for row in simulator.rows("pulumi_stack_updates")
+            if row["end_time"] is None
+        }
+        assert max(open_for) > 3, "one hangs"
 
 
 def parse(text: str) -> datetime:
