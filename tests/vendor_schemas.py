@@ -42,6 +42,7 @@ ITEMS = {
     "dbt/profiles": (DBT_V3, ["ProfileList"]),
     "dbt/projects": (DBT_V3, ["ProjectResponse"]),
     "dbt/repositories": (DBT_V3, ["RepositoryV3Response"]),
+    "dbt/run_steps": (DBT_V2, ["RunStepResponse"]),
     "dbt/runs": (DBT_V2, ["RunResponse"]),
     "dbt/scim_config": (DBT_V3, ["SCIMConfig"]),
     "dbt/scim_tokens": (DBT_V3, ["SCIMToken"]),
@@ -104,6 +105,11 @@ OMITTED = {
         "deploy_key": HIDDEN,
         "git_provider": RELATED,
         "gitlab": "holds the id of a token",
+    },
+    "dbt/run_steps": {
+        **dict.fromkeys(["run_step_command", "run_step_invocation"], RELATED),
+        **dict.fromkeys(["log_path", "debug_log_path", "status_color"], "of no use elsewhere"),
+        "duration_humanized": "duration has it",
     },
     "dbt/runs": dict.fromkeys(["job", "environment", "run_steps"], RELATED)
     | dict.fromkeys(
@@ -189,6 +195,7 @@ MADE_BY_THE_TAP = {
     "dbt/extended_attributes": {"attribute_keys"},
     "dbt/job_environment_variables": {"has_value", "is_secret", "name"},
     "dbt/licenses": {"license_type"},
+    "dbt/run_steps": {"command", "command_verb", "duration_seconds", "is_dbt"},
     "dbt/runs": {
         "duration_seconds",
         "queued_duration_seconds",

@@ -38,6 +38,8 @@ CONTEXT = {
     "user_id": 9,
     "service_token_id": 6,
     "subscription_id": "wsu_1",
+    "run_id": 8,
+    "run_finished_at": "2026-01-01T00:00:00.000000Z",
 }
 #: Columns of a record that stand for fields of a row under other names.
 TAKEN = {"username", "default_schema"}
@@ -56,7 +58,10 @@ ANYTHING = st.recursive(
 @cache
 def tap() -> TapCloudAPIs:
     config = {"dbt_token": "fake-token-for-tests", "dbt_url": "http://127.0.0.1:9"}
-    more = dict.fromkeys(("dbt_include_config_values", "dbt_connection_details"), True)
+    more: dict[str, Any] = dict.fromkeys(
+        ("dbt_include_config_values", "dbt_connection_details"), True
+    )
+    more["dbt_include_logs"] = "full"
     with own_signals():
         return TapCloudAPIs(config={**config, **more})
 
@@ -105,6 +110,7 @@ def records_of(stream: CloudStream, row: dict[str, Any]) -> list[dict[str, Any]]
     """What a stream makes of a row that comes as JSON; of the row's key what its lists have."""
     keys = {"id": "k1" if stream.schema["properties"].get("id", {}).get("type") == "string" else 1}
     texts = {"license_type": "it", "permission_set": "x", "scope": "all", "name": "n"}
+    keys["index"] = 4
     own = {name: {**keys, **texts, **CONTEXT}[name] for name in stream.primary_keys}
     given = {name: CONTEXT[name] for name in stream.context_columns if name in row}
     decoded = decode_body(json.dumps({**row, **own, **given}).encode("utf-8", "surrogatepass"))

@@ -212,7 +212,8 @@ def test_the_tap_runs_with_another_target(tmp_path: Path) -> None:
 
 def variables(simulator: Simulator) -> dict[str, str]:
     """The tap's settings for a simulator."""
-    return {f"TAP_CLOUDAPIS_{name.upper()}": value for name, value in settings(simulator).items()}
+    chosen = settings(simulator).items()
+    return {f"TAP_CLOUDAPIS_{name.upper()}": str(value) for name, value in chosen}
 
 
 def test_runs_that_break_off_are_gone_on_with(tmp_path: Path) -> None:
@@ -260,7 +261,8 @@ def test_runs_that_break_off_are_gone_on_with(tmp_path: Path) -> None:
 
 def keys_in_order(simulator: Simulator) -> list[tuple[str, tuple[Any, ...]]]:
     """What an undisturbed sync sends, as streams and keys."""
-    records = [message for message in sync(settings(simulator)).messages if "record" in message]
+    outcome = sync(settings(simulator), select=BY_DEFAULT)
+    records = [message for message in outcome.messages if "record" in message]
     return [
         (message["stream"], tuple(message["record"][name] for name in KEYS[message["stream"]]))
         for message in records
