@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from tap_cloudapis.core.scalars import to_text
+
 if TYPE_CHECKING:
     from tap_cloudapis.core.paging import Row
     from tap_cloudapis.dbt.artifacts import Artifact
@@ -71,6 +73,9 @@ def invocation_record(artifact: Artifact) -> Row:
 
 def _listed(value: Any) -> Any:
     """A selection as an array: older versions write it as a text, and none as an empty one."""
+    if isinstance(value, list):
+        scalars = [each for each in value if not isinstance(each, dict | list)]
+        return [each if isinstance(each, str | None) else to_text(each) for each in scalars]
     return ([value] if value else []) if isinstance(value, str) else value
 
 

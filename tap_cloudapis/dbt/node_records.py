@@ -74,9 +74,10 @@ def _time(node: Row) -> None:
     if not isinstance(phases, list):
         node["timing"] = phases
         return
+    phases = [phase for phase in phases if isinstance(phase, dict)]
     for phase in phases:
-        name = phase.get("name") if isinstance(phase, dict) else None
-        if name in _STARTED:
+        name = phase.get("name")
+        if isinstance(name, str) and name in _STARTED:
             node[_STARTED[name]] = phase.get("started_at")
             node[_COMPLETED[name]] = phase.get("completed_at")
         else:

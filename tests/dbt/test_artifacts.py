@@ -102,7 +102,7 @@ def test_a_file_with_many_nodes_is_decoded_in_parts() -> None:
 def test_other_phases_are_kept_as_they_came() -> None:
     phases = [{"name": "compile", "started_at": 1, "completed_at": 2}, {"name": "render"}, 7]
     record = result_record({"unique_id": "m.x", "timing": phases}, {}, with_sql=False)
-    assert record["timing"] == phases
+    assert record["timing"] == phases[:2]
     assert record["compile_started_at"] == 1
     assert result_record({"timing": "odd"}, {}, with_sql=False) == {"timing": "odd"}
     assert "timing" not in result_record({"timing": phases[:1]}, {}, with_sql=False)

@@ -54,7 +54,9 @@ def test_both_ends_of_a_reference_are_there(stream: str, reference: dict[str, An
         # Ids of actors are texts, as service tokens have some too.
         assert types_of(here) == types_of(there) or "actor" in column
     keys = STREAMS[reference["stream"]]["key_properties"]
-    assert set(keys) <= {*reference["to"], "scope"} or "name" in reference["to"]
+    # A name, or the id of an invocation, tells rows apart as well.
+    named = {"name", "invocation_id"} & {*reference["to"]}
+    assert set(keys) <= {*reference["to"], "scope"} or named
     if reference["stream"] != "dbt_accounts":
         assert reference["to"][0] == "account_id", "ids are unique within one deployment only"
 
@@ -77,6 +79,14 @@ def test_what_a_row_takes_from_its_context_refers_to_it() -> None:
         ("dbt_invites", ["account_id", "group_ids[]"], "dbt_groups", True),
         ("dbt_runs", ["account_id", "job_definition_id"], "dbt_jobs", True),
         ("dbt_user_groups", ["account_id", "user_id"], "dbt_users", False),
+        ("dbt_run_results", ["account_id", "run_id"], "dbt_runs", False),
+        ("dbt_run_results", ["account_id", "run_id", "step"], "dbt_run_steps", True),
+        (
+            "dbt_source_freshness",
+            ["account_id", "run_id", "step", "invocation_id"],
+            "dbt_run_invocations",
+            False,
+        ),
         (
             "dbt_environment_variables",
             ["account_id", "project_id", "scope"],
