@@ -49,5 +49,12 @@ class CarrierStream(CloudStream):
             )
         ]
 
+    def skip(self, why: str, where: str = "", *, in_full: str = "") -> None:
+        """Note what its children lack: nobody knows of the stream itself."""
+        super().skip(why, where, in_full=in_full)
+        for child in self._wanted_children():
+            if child.selected:
+                self.tap.report.skip(child.name, why, where, quiet=True)
+
     def _write_schema_message(self) -> None:
         """Nothing is emitted."""
