@@ -331,9 +331,9 @@ def assert_true(
 
 
 def family(stream: str) -> set[str]:
-    """A stream and all that lie below it."""
+    """A stream and all that lie below it, without what is in no catalog."""
     below = [name for name, kind in KINDS.items() if kind.parent_stream_type is KINDS[stream]]
-    return {stream}.union(*map(family, below))
+    return {stream}.union(*map(family, below)) & KEYS.keys()
 
 
 class StreamWarehouse:

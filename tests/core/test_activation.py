@@ -203,7 +203,7 @@ def test_never_for_a_second_page_that_fails(still: Simulator) -> None:
     still.settings(page_cap=2)
     # Behind the first pages of two lists in each of two accounts; one at a time, to have an order.
     still.faults([{"path": "/jobs/", "status": 403, "times": 1, "after": 4}])
-    outcome = sync(settings(still, "dbt", concurrency=1, **ON))
+    outcome = sync(settings(still, "dbt", concurrency=1, **ON), select=DBT)
     (refused,) = (r for r in still.requests() if r["status"] == 403)
     assert refused["query"]["offset"] != "0"
     assert activated(outcome) == DBT - BELOW_JOBS - DOUBTFUL
