@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, defaultdict, deque
+from email.utils import formatdate
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
@@ -12,6 +13,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from cloudapis_simulator.api.dbt import NOT_FOUND
 from cloudapis_simulator.api.routes import failure, service_of, slashless_paths
 from cloudapis_simulator.chance import Dice, share
+from cloudapis_simulator.clock import SECOND
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -110,6 +112,8 @@ class Gate:
 
         async def answer(message: Message) -> None:
             if message["type"] == "http.response.start":
+                now = formatdate(self._world.clock.now / SECOND, usegmt=True)
+                message["headers"] = [*message["headers"], (b"date", now.encode())]
                 # Before the client can see it: what it asks next finds journal and clock moved.
                 self._note(scope, service, message["status"], spoiled)
             elif spoiled == "cut":

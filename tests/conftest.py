@@ -60,7 +60,7 @@ PLAIN: dict[str, Any] = {
     "slash_redirect": True,
     "ignore_keyset": False,
 }
-SMALL = {"dbt_jobs": 6, "dbt_runs": 130, "pulumi_stacks": 16, "pulumi_updates": 6}
+SMALL = {"dbt_jobs": 6, "dbt_runs": 50, "pulumi_stacks": 16, "pulumi_updates": 6}
 TINY = {
     "dbt_accounts": 1,
     "dbt_jobs": 3,

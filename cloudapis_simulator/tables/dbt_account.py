@@ -153,7 +153,8 @@ def _kind(plan: Plan, place: int) -> str:
 
 def _event_id(event: Item) -> str:
     # The second of a KSUID is all that sorts; within it the number of the event does.
-    return f"wev_{ksuid(event.created_at // SECOND, event.number << 64 | event.bits & 0xFFFF)}"
+    bits = event.number << 64 | event.bits & (1 << 64) - 1
+    return f"wev_{ksuid(event.created_at // SECOND, bits)}"
 
 
 def _plan(event: Item) -> Plan:

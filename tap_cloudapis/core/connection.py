@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -119,6 +121,13 @@ class Connection:
     def date(self) -> str:
         """The time of the latest answer, as the server tells it; empty if it does not."""
         return self._transport.date
+
+    def now(self) -> datetime:
+        """The time by the service's clock, where it tells it, or else by this computer's."""
+        try:
+            return parsedate_to_datetime(self.date).astimezone(UTC)
+        except (TypeError, ValueError, OverflowError):
+            return datetime.now(UTC)
 
     @property
     def hostname(self) -> str:

@@ -10,7 +10,7 @@ the last begin and end a day further out.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 
 from tap_cloudapis.core.bookmarks import Day
@@ -210,7 +210,7 @@ class AuditLogs(MarkedStream, AccountList):
 
     def _begun(self, state: dict[str, Any]) -> LogProgress:
         """Where to begin: by the state, or else by the settings."""
-        today = datetime.now(UTC).date()
+        today = self.connection.now().date()
         through = state.get("through") if self.incremental else None
         if through:
             return LogProgress(state, self.start, date.fromisoformat(through) - DAY, today)

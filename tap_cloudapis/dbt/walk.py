@@ -11,8 +11,7 @@ last one from before the look-back. Most of these are settled, but one may have 
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import timedelta
 from enum import Enum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -76,18 +75,9 @@ class EndedRuns(CarrierStream, RunListStream):
         chosen = self.config.get("dbt_run_results_commands")
         self.commands = frozenset(chosen or (*BUILDING, UNKNOWN))
 
-    # Time, as the service has it
-
-    def now(self) -> datetime:
-        """The time by the server's clock, where it tells it, or else by this computer's."""
-        try:
-            return parsedate_to_datetime(self.connection.date).astimezone(UTC)
-        except (TypeError, ValueError, OverflowError):
-            return datetime.now(UTC)
-
     def ago(self, time: timedelta) -> str:
-        """The time so long before now, in the form of all timestamps."""
-        return written(self.now() - time)
+        """The time so long before now, by the service's clock, in the form of all timestamps."""
+        return written(self.connection.now() - time)
 
     @cached_property
     def _look_back(self) -> timedelta:

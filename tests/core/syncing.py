@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import json
 import logging
@@ -110,6 +111,7 @@ def settings(simulator: Simulator, service: str | None = None, **more: Any) -> d
         "dbt_url": simulator.dbt_url,
         "dbt_audit_log_days": 600,
         "dbt_run_details_days": 600,
+        "dbt_requests_per_minute": 1_000_000,
     }
     pulumi = {"pulumi_token": simulator.pulumi_token, "pulumi_url": simulator.pulumi_url}
     chosen = {"dbt": dbt, "pulumi": pulumi, None: {**dbt, **pulumi}}[service]
@@ -236,11 +238,15 @@ def _captured(run: Callable[[], int]) -> Outcome:
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
     stdout = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+    collecting = gc.get_threshold()
     try:
         with own_signals(), redirect_stdout(stdout):
             code = run()
     finally:
         logger.removeHandler(handler)
+        # A process that goes on after a sync wants its garbage back.
+        gc.unfreeze()
+        gc.set_threshold(*collecting)
     stdout.flush()
     assert isinstance(stdout.buffer, io.BytesIO)
     return Outcome(code, stdout.buffer.getvalue().splitlines(), handler.lines)

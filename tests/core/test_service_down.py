@@ -8,6 +8,7 @@ import signal
 import subprocess
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -262,23 +263,22 @@ def test_pulumi_dies_while_a_thousand_stacks_are_read(after: int, still: Simulat
             )
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("after", [200, 2500])
-def test_a_process_ends_soon_when_its_service_dies(
-    after: int, tmp_path: Path, record_property: Callable[[str, object], None]
-) -> None:
-    """As users see it: the real waits, the real exit code, and the next sync on the saved state."""
-    world: dict[str, Any] = {
-        "now": END_OF_HISTORY,
-        "seed": 5,
-        "pulumi_stacks": 1000,
-        "pulumi_updates": 3,
-    }
-    config = tmp_path / "config.json"
+WORLD: dict[str, Any] = {
+    "now": END_OF_HISTORY,
+    "seed": 5,
+    "pulumi_stacks": 1000,
+    "pulumi_updates": 3,
+}
+
+
+def sync_whose_service_dies(after: int, folder: Path) -> tuple[Outcome, float]:
+    """Kill the service after so many lines; what the process left, and how long it took to end."""
+    config = folder / "config.json"
     lines: list[bytes] = []
-    with Simulator(**world) as mortal:
+    died = 0.0
+    with Simulator(**WORLD) as mortal:
         config.write_text(json.dumps(settings(mortal, "pulumi")))
-        with (tmp_path / "log").open("wb") as log:
+        with (folder / "log").open("wb") as log:
             process = subprocess.Popen(
                 [EXECUTABLE, "--config", config], stdout=subprocess.PIPE, stderr=log, env=NO_TOKENS
             )
@@ -290,23 +290,37 @@ def test_a_process_ends_soon_when_its_service_dies(
                         os.kill(mortal.pid, signal.SIGKILL)
                         died = time.monotonic()
             code = process.wait(timeout=120)
-    record_property("seconds", time.monotonic() - died)
-    cut = Outcome(code, lines, (tmp_path / "log").read_text().splitlines())
-    assert code == 1
-    assert not cut.says("Traceback")
-    assert 1 <= len(cut.logged("ERROR")) <= 12, cut.log
+    log_lines = (folder / "log").read_text().splitlines()
+    return Outcome(code, lines, log_lines), time.monotonic() - died
+
+
+@pytest.mark.slow
+def test_a_process_ends_soon_when_its_service_dies(
+    tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    """As users see it: the real waits, the real exit code, and the next sync on the saved state."""
+    folders = [tmp_path / str(after) for after in (200, 2500)]
+    for folder in folders:
+        folder.mkdir()
+    with ThreadPoolExecutor() as side_by_side:
+        ends = list(side_by_side.map(sync_whose_service_dies, (200, 2500), folders))
     reason = "in a row failed, so the rest of Pulumi Cloud is not read: no answer from 127.0.0.1"
-    assert any(reason in line for line in cut.log[-12:]), cut.log
-    assert "[FAILED: " in cut.logged(" total ")[-1]
-    assert any(reason in line for line in cut.repeated), cut.log[-14:]
-    with Simulator(**world) as again:
-        resumed = run_tap(
-            config=settings(again, "pulumi"), folder=tmp_path, state=cut.state if cut.states else {}
-        )
-        assert resumed.code == 0, resumed.logged("ERROR")
-        messages = [*cut.messages, *resumed.messages]
-        by_default = [name for name in PULUMI if name in BY_DEFAULT]
-        assert_true(lambda name: latest(records_of(messages, name), name), again, by_default)
+    for (cut, seconds), folder in zip(ends, folders, strict=True):
+        record_property(f"seconds after {folder.name} lines", seconds)
+        assert cut.code == 1
+        assert not cut.says("Traceback")
+        assert 1 <= len(cut.logged("ERROR")) <= 12, cut.log
+        assert any(reason in line for line in cut.log[-12:]), cut.log
+        assert "[FAILED: " in cut.logged(" total ")[-1]
+        assert any(reason in line for line in cut.repeated), cut.log[-14:]
+        with Simulator(**WORLD) as again:
+            state = cut.state if cut.states else {}
+            resumed = run_tap(config=settings(again, "pulumi"), folder=folder, state=state)
+            assert resumed.code == 0, resumed.logged("ERROR")
+            messages = [*cut.messages, *resumed.messages]
+            found = {name: latest(records_of(messages, name), name) for name in BY_DEFAULT}
+            by_default = [name for name in PULUMI if name in BY_DEFAULT]
+            assert_true(found.__getitem__, again, by_default)
 
 
 def test_what_was_given_up_comes_with_the_next_sync(still: Simulator) -> None:

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from tap_cloudapis.dbt.walk import EndedRuns
 from tests.core.syncing import KEYS, assert_rows, latest, settings, sync
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-
-    import pytest
 
     from tap_cloudapis.tap import TapCloudAPIs
     from tests.core.syncing import Outcome, Record
@@ -34,20 +30,17 @@ class Warehouse:
         requests: What the last sync asked for.
     """
 
-    def __init__(self, simulator: Simulator, monkeypatch: pytest.MonkeyPatch, **more: Any) -> None:
+    def __init__(self, simulator: Simulator, **more: Any) -> None:
         self.simulator = simulator
         self._settings = settings(simulator, "dbt", **more)
         self.rows: dict[str, dict[tuple[Any, ...], Record]] = {name: {} for name in ALL}
         self.times: dict[str, Counter[tuple[Any, ...]]] = {name: Counter() for name in ALL}
         self.state: Record | None = None
         self.requests: list[Record] = []
-        self._now = simulator.advance(0)
-        # A server tells its time; this one's is not that of the computer.
-        monkeypatch.setattr(EndedRuns, "now", lambda _: datetime.fromisoformat(self._now))
 
     def advance(self, seconds: float) -> None:
         """Let time pass."""
-        self._now = self.simulator.advance(seconds)
+        self.simulator.advance(seconds)
 
     def sync(
         self,

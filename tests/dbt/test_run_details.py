@@ -34,9 +34,9 @@ def _world() -> Iterator[Simulator]:
 
 
 @pytest.fixture
-def warehouse(_world: Simulator, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
+def warehouse(_world: Simulator) -> Warehouse:
     _world.clear_faults()
-    return Warehouse(_world, monkeypatch)
+    return Warehouse(_world)
 
 
 def test_all_that_runs_have_left(warehouse: Warehouse) -> None:
@@ -56,14 +56,12 @@ def test_all_that_runs_have_left(warehouse: Warehouse) -> None:
     assert not warehouse.asked("/artifacts/")
 
 
-def test_files_that_come_late_and_runs_that_end_meanwhile(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_files_that_come_late_and_runs_that_end_meanwhile() -> None:
     with Simulator(now="2026-07-20T00:00:00Z", **WORLD) as future:
         ends = sorted(row["finished_at"] or "" for row in future.rows("dbt_runs"))
     had_to_wait = False
     with Simulator(now=END_OF_HISTORY, **WORLD) as simulator:
-        warehouse = Warehouse(simulator, monkeypatch)
+        warehouse = Warehouse(simulator)
         for end in [end for end in ends if end > END_OF_HISTORY][:12]:
             simulator.move_to(end)
             # Files may come a minute after the end.
@@ -245,7 +243,7 @@ def test_large_files_are_not_held_side_by_side_without_a_bound(
             held.append(budget._held)
 
         monkeypatch.setattr(Budget, "change", watched)
-        warehouse = Warehouse(simulator, monkeypatch, concurrency=16)
+        warehouse = Warehouse(simulator, concurrency=16)
         warehouse.sync()
         warehouse.assert_true()
     assert max(held) > 2_000_000
