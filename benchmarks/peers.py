@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tests.simulator_process import Simulator
 
 CONCURRENCY = 16
+RUNS = frozenset({"dbt_accounts", "dbt_runs"})
 _HERE = Path(__file__).parent
 SCRIPTS = Path(sys.executable).parent
 #: Packages whose version has a say in the figures.
@@ -114,15 +115,17 @@ class Taps:
         folder.mkdir()
         return Taps(self._simulator, folder, scripts)
 
-    def dbt(self, *, state: Any = None, **settings: Any) -> Command:
-        """This tap on the runs of dbt Cloud, and on the accounts that they belong to."""
+    def dbt(
+        self, *, state: Any = None, streams: Collection[str] = RUNS, **settings: Any
+    ) -> Command:
+        """This tap on streams of dbt Cloud: runs, and the accounts that they belong to."""
         config = {
             "dbt_token": self._simulator.dbt_token,
             "dbt_url": self._simulator.dbt_url,
             "concurrency": CONCURRENCY,
             **settings,
         }
-        return self._ours("dbt", config, {"dbt_accounts", "dbt_runs"}, state)
+        return self._ours("dbt", config, streams, state)
 
     def pulumi(self, *, state: Any = None, **settings: Any) -> Command:
         """This tap on stacks, their updates, and the organizations that they belong to."""

@@ -38,8 +38,8 @@ class Walk(Protocol):
     def reading(self, context: Context) -> RunReading:
         """What is asked of a run."""
 
-    def ago(self, time: timedelta) -> str:
-        """The time so long before now, in the form of all timestamps."""
+    def before(self, account_id: int, time: timedelta) -> str:
+        """The time so long before the walk of an account began, in the form of all timestamps."""
 
 
 class RunAsking(MarkedStream, DbtStream):

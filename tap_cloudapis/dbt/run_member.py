@@ -85,14 +85,14 @@ class RunMember(RunAsking):
                 or not self.incremental
                 or (self.start and self.start < stored["since"])
             ):
-                stored = walks[filter_key] = fresh_mark(self.start or self._first_day)
+                since = self.start or self._first_day(account_id)
+                stored = walks[filter_key] = fresh_mark(since)
             self._marks[account_id, filter_key] = MemberMark(stored)
         return self._marks[account_id, filter_key]
 
-    @property
-    def _first_day(self) -> str:
+    def _first_day(self, account_id: int) -> str:
         """The beginning of the first day of the history."""
-        return f"{self.walk.ago(self.history)[:10]}T00:00:00.000000Z"
+        return f"{self.walk.before(account_id, self.history)[:10]}T00:00:00.000000Z"
 
     def mark_of(self, context: Context) -> MemberMark:
         """The mark that a run's context belongs to."""
@@ -131,7 +131,7 @@ class RunMember(RunAsking):
 
     def in_grace(self, context: Context) -> bool:
         """Whether a run has ended so lately that its artifacts may still come."""
-        return (context["run_ended_at"] or "") > self.walk.ago(self.grace)
+        return (context["run_ended_at"] or "") > self.walk.before(context["account_id"], self.grace)
 
     def outstanding(self, context: Context) -> list[int]:
         """The steps that are still to be asked for; empty for all of them."""

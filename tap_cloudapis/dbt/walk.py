@@ -11,7 +11,7 @@ last one from before the look-back. Most of these are settled, but one may have 
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import Enum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -68,6 +68,7 @@ class EndedRuns(CarrierStream, RunListStream):
 
     def __init__(self, tap: Any) -> None:
         super().__init__(tap)
+        self._begun: dict[int, datetime] = {}
         self._vanished: dict[str, set[int]] = {}
         self._readings: dict[tuple[int, bool], RunReading] = {}
         self._to_ask: list[RunReading] = []
@@ -75,9 +76,13 @@ class EndedRuns(CarrierStream, RunListStream):
         chosen = self.config.get("dbt_run_results_commands")
         self.commands = frozenset(chosen or (*BUILDING, UNKNOWN))
 
-    def ago(self, time: timedelta) -> str:
-        """The time so long before now, by the service's clock, in the form of all timestamps."""
-        return written(self.connection.now() - time)
+    def before(self, account_id: int, time: timedelta) -> str:
+        """The time so long before the walk of an account began, by the service's clock.
+
+        What was asked for a while ago says nothing about the time when its answer is looked at.
+        """
+        begun = self._begun.setdefault(account_id, self.connection.now())
+        return written(begun - time)
 
     @cached_property
     def _look_back(self) -> timedelta:
@@ -88,6 +93,7 @@ class EndedRuns(CarrierStream, RunListStream):
     def reads(self, context: Context | None) -> Iterator[Read]:
         """Runs that were waiting, then those behind the lowest base of the members."""
         self._vanished = {}
+        self._begun.setdefault((context or {})["account_id"], self.connection.now())
         for run_filter in self.filters.of_runs:
             marks = self._marks(context, run_filter.key)
             waiting = {int(run_id) for mark in marks for run_id in mark.waiting}
@@ -233,7 +239,8 @@ class EndedRuns(CarrierStream, RunListStream):
             self._forget(context)
         if self.connection.unusable is not None or self.ABORT_AT_RECORD_COUNT is not None:
             return
-        is_old = "" < (context["run_created_at"] or "") < self.ago(self._look_back)
+        look_back = self.before(context["account_id"], self._look_back)
+        is_old = "" < (context["run_created_at"] or "") < look_back
         for member in self._members():
             if not member.report.given_up:
                 found = member.settlement(context, run_is_open=is_open(record))

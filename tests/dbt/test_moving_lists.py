@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 WORLD = {"dbt_jobs": 24, "dbt_runs": 20, "pulumi_orgs": 1, "pulumi_stacks": 1}
 DBT = [name for name in NAMES if name.startswith("dbt_")]
-DAY = 86_400
+HOUR = 3600
+DAY = 24 * HOUR
 
 Rows = dict[str, dict[tuple[Any, ...], "Record"]]
 
@@ -64,3 +65,22 @@ def test_what_happens_while_lists_are_read(requests: int, over_cap: str) -> None
             marked = issubclass(KINDS[name], MarkedStream)
             found = {**(outcome.latest(name) if marked else {}), **again.latest(name)}
             assert_rows(after[name], found, name, keys_only_grow=marked)
+
+
+def test_ten_syncs_while_time_passes() -> None:
+    held: Rows = {name: {} for name in DBT}
+    state: Record | None = None
+    with Simulator(now=END_OF_HISTORY, seed=3, page_cap=20, **WORLD) as simulator:
+        for turn in range(10):
+            simulator.advance((1 + 5 * turn) * HOUR)
+            simulator.advance(2 * HOUR, after_requests=10 + 40 * turn)
+            outcome = sync(settings(simulator, "dbt"), select=DBT, state=state)
+            assert outcome.code == 0, outcome.log
+            state = outcome.state
+            for name in DBT:
+                held[name].update(outcome.latest(name))
+        outcome = sync(settings(simulator, "dbt"), select=DBT, state=state)
+        for name, rows in truth(simulator).items():
+            marked = issubclass(KINDS[name], MarkedStream)
+            found = {**held[name], **outcome.latest(name)} if marked else outcome.latest(name)
+            assert_rows(rows, found, name, keys_only_grow=marked)
