@@ -107,6 +107,20 @@ def still(_still: Simulator) -> Iterator[Simulator]:
     reset(_still)
 
 
+@pytest.fixture(scope="session")
+def _tiny() -> Iterator[Simulator]:
+    with Simulator(now=END_OF_HISTORY, **TINY) as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def tiny(_tiny: Simulator) -> Iterator[Simulator]:
+    """A world with some of everything, and one account; else like the small one."""
+    _tiny.clear_requests()
+    yield _tiny
+    reset(_tiny)
+
+
 @pytest.fixture(scope="module")
 def _moving() -> Iterator[Simulator]:
     with Simulator(now=END_OF_HISTORY, seed=2, **SMALL) as simulator:

@@ -93,17 +93,17 @@ class ArtifactMember(DoubtfulMember):
         raise NotImplementedError
 
     def refusal(self, kind: str, doubt: Doubt) -> RefusedError | None:
-        """Ask for the list of a run's files, which tells whether the one refused is there."""
-        waited_for = [told for told in doubt.runs.values() if not self.in_grace(told[0])]
-        if not waited_for:
-            return None
-        context, refusal = waited_for[-1]
-        try:
-            if kind in self._get(context, FILES, files_in):
-                # Of another step perhaps: without one, the file of the last step is meant.
-                self._get(context, f"{FILES}{kind}", len)
-        except RefusedError:
-            return refusal
+        """Ask for the lists of runs' files, which tell whether the one refused is there."""
+        for context, refusal in reversed(doubt.runs.values()):
+            if self.in_grace(context):
+                continue
+            try:
+                if kind in self._get(context, FILES, files_in):
+                    # Of another step perhaps: without one, the file of the last step is meant.
+                    self._get(context, f"{FILES}{kind}", len)
+                    return None
+            except RefusedError:
+                return refusal
         return None
 
     def _get(self, context: Context, below: str, decode: Callable[[bytes], Any]) -> Any:

@@ -330,8 +330,8 @@ def assert_true(
         streams: Names of streams.
         keys_only_grow: Whether records of what is deleted by now may be there as well.
     """
-    for stream in streams:
-        expected = latest(simulator.rows(stream), stream)
+    for stream, told in simulator.truths(*streams).items():
+        expected = latest(told["rows"], stream)
         assert expected, f"the simulator has no {stream}"
         assert_rows(expected, records(stream), stream, keys_only_grow=keys_only_grow)
 
