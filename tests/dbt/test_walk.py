@@ -280,7 +280,7 @@ def test_a_member_that_joins_late_takes_nothing_from_the_others(
     warehouse.sync(Details.name)
     moving.advance(60 * HOUR)
     created = sorted(row["created_at"] for row in moving.rows("dbt_runs"))
-    monkeypatch.setattr(EndedRuns, "ago", lambda _walk, _time: created[-3])
+    monkeypatch.setattr(EndedRuns, "before", lambda *_: created[-3])
     warehouse.sync(Details.name, Steps.name)
     assert warehouse.runs(Details.name) == ended(moving)
     moving.advance(40 * HOUR)
