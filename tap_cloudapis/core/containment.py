@@ -65,6 +65,10 @@ class ContainedStream(EmittingStream):
     owner: ClassVar[str] = "account"
     owner_key: ClassVar[str] = ""
 
+    #: What lists of several streams share that fail together; empty for a stream alone.
+    kind_of_lists: ClassVar[str] = ""
+    #: See :data:`UNAVAILABLE_IN_A_ROW`.
+    unavailable_in_a_row: ClassVar[int] = UNAVAILABLE_IN_A_ROW
     #: How many lists have failed after every retry, one after another.
     _unavailable = 0
 
@@ -254,13 +258,17 @@ class ContainedStream(EmittingStream):
         # Paginators name the list themselves.
         told = str(exc).removeprefix(where).removeprefix(": ") if where else str(exc)
         self.tap.report.fail(self.name, self._hinted(told), where)
-        if isinstance(exc, UnavailableError):
+        if isinstance(exc, UnavailableError) and self.counts(context):
             self._count_unavailable()
+
+    def counts(self, context: Context | None) -> bool:  # noqa: ARG002
+        """Whether a list that fails is one of some in a row, after which no other is read."""
+        return True
 
     def _count_unavailable(self) -> None:
         """Give the stream up after some lists in a row: each costs the time of all its retries."""
         self._unavailable += 1
-        if self._unavailable == UNAVAILABLE_IN_A_ROW and self.connection.unusable is None:
+        if self._unavailable == self.unavailable_in_a_row and self.connection.unusable is None:
             self.report.given_up = (
                 f"{self._unavailable} lists in a row failed, so its other lists are not read"
             )

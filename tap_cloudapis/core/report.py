@@ -69,6 +69,7 @@ class StreamReport:
             counted as an empty one, or a total that is no number.
         cut_off: Whether a list was not read because its service could not be used any more.
         given_up: Why its other lists are not read, after some in a row failed; empty if they are.
+        kind: What lists of several streams share that fail together; empty for a stream alone.
     """
 
     rows: int = 0
@@ -83,6 +84,7 @@ class StreamReport:
     unlisted: bool = False
     cut_off: bool = False
     given_up: str = ""
+    kind: str = ""
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
 
     @property

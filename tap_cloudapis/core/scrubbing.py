@@ -7,6 +7,8 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from tap_cloudapis.core.redaction import STAND_IN
 
 if TYPE_CHECKING:
@@ -20,16 +22,29 @@ _SECRET_NAME = re.compile(
     r"|credential|cipher_?text|authorization|encrypted_?value|kube_?config|connection_?string"
     r"|(?:private|api|access|signing|ssh|account|master|shared|license|encrypted|encryption)_?key"
     r"|encrypt(?:ed|ion)_?salt|key_?material|recovery_?codes?"
-    r"|(?:invite|webhook|signed|sas)_?url|(?:^|_)(?:pass|cookies?|jwt|t?otp|dsn)$"
+    r"|(?:invite|webhook|signed|sas)_?url|(?:^|_)(?:pass|pat|bearer|cookies?|jwt|t?otp|dsn)$"
 )
 _ABOUT_A_SECRET = re.compile(
     r"_(?:ids?|at|count|name|type|used|failure|enabled|expires|changed|rotation|scope|source|arn)$"
     r"|(?:token|authorization)_url$|^(?:max|min|num|total)_(?:\w+_)?tokens$|tokens_per_\w+$"
 )
-#: Names that say nothing: what a text under them is, the name of the object around them tells.
-_SAYS_NOTHING = re.compile(
-    r"(?:^|_)(?:values?|raw|plain|plaintext|content|data|text|string|body|hash|payload)$"
+#: Names of texts that tell which secret it is, or of what it is, and not the secret itself.
+_TELLS_WHICH = re.compile(
+    r"(?:^|_)(?:ids?|uu?id|name|title|description|type|kind|state|status|scopes?|roles?|set|at|on|by"
+    r"|used|expires|owner|client|app|email|account|project|environment|user|service|source|adapter|version)$"
 )
+#: How entries name a field, and the members of such an entry that hold its values.
+_NAMES = ("name", "key", "field", "field_name", "attribute", "property", "setting")
+_VALUES = frozenset(
+    {
+        *("value", "values", "old", "new", "before", "after", "from", "to", "previous", "current"),
+        *("old_value", "new_value", "previous_value", "current_value", "from_value", "to_value"),
+    }
+)
+_decode = msgspec.json.Decoder(float_hook=Decimal).decode
+_encode = msgspec.json.Encoder(decimal_format="number").encode
+_IS_A_KEY = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY")
+_MAY_BE_JSON = re.compile(r"\s*[\[{]")
 #: Where a word begins behind another, as in apiKey, DBPass and api.key; not in IDs.
 _NEXT_WORD = re.compile(r"[\W_]+|(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z]{2})")
 #: Names of secrets that people make up, or read, and that may be short numbers.
@@ -118,11 +133,54 @@ class Scrubber:
                 self._harmless.add(name)
 
 
-class EnteringScrubber(Scrubber):
-    """Removes the same, but enters an object under the name of a secret: it may tell which one.
+class ReadingScrubber(Scrubber):
+    """Removes the same, and what people write as text: JSON with secrets in it, and keys."""
 
-    Texts in it go where their own names say nothing, or where they have none.
+    def scrub(self, value: Any) -> Any:
+        """Remove secrets from any value, in place where it is an object or a list.
+
+        Returns:
+            The value, or what is left of it.
+        """
+        if isinstance(value, str):
+            return self._read(value)
+        if isinstance(value, list):
+            value[:] = [self._read(each) if isinstance(each, str) else each for each in value]
+        return super().scrub(value)
+
+    def _scrub_fields(self, record: dict[str, Any]) -> None:
+        super()._scrub_fields(record)
+        for name, value in record.items():
+            if isinstance(value, str):
+                record[name] = self._read(value)
+
+    def _read(self, text: str) -> str | None:
+        """A text without its secrets; ``None`` where it is one."""
+        if _IS_A_KEY.search(text):
+            return None
+        if not _MAY_BE_JSON.match(text):
+            return text
+        try:
+            found = _decode(text)
+            before = _encode(found)
+            after = _encode(self.scrub(found))
+        except (msgspec.MsgspecError, ValueError, RecursionError):
+            return text
+        return text if after == before else after.decode()
+
+
+class EnteringScrubber(ReadingScrubber):
+    """Enters an object under the name of a secret besides: it may tell which one it is.
+
+    Texts in it stay only where their own names say so. In entries like ``{"field": "password",
+    "old": "x", "new": "y"}`` the values go.
     """
+
+    def _scrub_fields(self, record: dict[str, Any]) -> None:
+        if any(isinstance(told := record.get(name), str) and looks_secret(told) for name in _NAMES):
+            for name in _VALUES & record.keys():
+                del record[name]
+        super()._scrub_fields(record)
 
     def _remove_secrets(self, record: dict[str, Any]) -> None:
         entered = {
@@ -143,7 +201,7 @@ def _about(value: Any) -> Any:
     return {
         name: _about(inner) if isinstance(inner, (dict, list)) else inner
         for name, inner in value.items()
-        if not isinstance(inner, str) or not _SAYS_NOTHING.search(_words(name))
+        if not isinstance(inner, str) or _TELLS_WHICH.search(_words(name))
     }
 
 

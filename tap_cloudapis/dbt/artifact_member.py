@@ -41,7 +41,9 @@ class ArtifactMember(DoubtfulMember):
     def takes(self, step: Step, context: Context) -> bool:
         """Whether this stream reads the file of a step, and has not yet."""
         outstanding = self.outstanding(context)
-        return step.file in self.files and (not outstanding or step.index in outstanding)
+        # 0 stood for all of a run that had no steps yet.
+        wanted = not outstanding or 0 in outstanding or step.index in outstanding
+        return step.file in self.files and wanted
 
     def rows(self, reading: RunReading, context: Context, late: list[int]) -> Iterator[list[Row]]:
         """Give the rows of all files of a run, one file after another.
@@ -71,6 +73,8 @@ class ArtifactMember(DoubtfulMember):
         try:
             artifact = reading.artifact(step, self)
         except RefusedError as exc:
+            if doubt.given and not exc.is_not_found:
+                raise  # others may be read, so it is this one
             doubt.note(context, exc)
             is_late = True
         else:
@@ -86,7 +90,7 @@ class ArtifactMember(DoubtfulMember):
         """Whether a step has written its file itself, by a command whose results are read."""
         if not step.index and (verb_in(artifact, step) or UNKNOWN) not in self.walk.commands:
             return False
-        return reading.is_own(step, artifact)
+        return reading.is_own(step, artifact, self)
 
     def rows_in(self, artifact: Artifact, step: Step) -> Iterator[list[Row]]:
         """Give the rows of a file."""

@@ -70,8 +70,11 @@ class Summary:
             status, seconds = node.get("status"), node.get("execution_time")
             if isinstance(status, str):
                 self.statuses[status] = self.statuses.get(status, 0) + 1
-            if isinstance(seconds, (int, Decimal)):
-                self.seconds = seconds if self.seconds is None else self.seconds + seconds
+            if isinstance(seconds, (int, Decimal)) and not isinstance(seconds, bool):
+                try:
+                    self.seconds = (self.seconds or 0) + seconds
+                except ArithmeticError:
+                    self.seconds = None  # a number that no command can take
 
 
 class Artifact:
@@ -99,7 +102,7 @@ class Artifact:
     @property
     def invocation_id(self) -> Any:
         """Tells the commands that were ever run from each other."""
-        return self.part("metadata").get("invocation_id")
+        return self.part("metadata").get("invocation_id") or None
 
     def nodes(self) -> Iterator[list[Row]]:
         """Give the nodes, some at a time; of those that come twice in a file, the last one.
@@ -110,12 +113,19 @@ class Artifact:
         Raises:
             ShapeError: When the bytes are no JSON in the middle.
         """
-        nodes, self._nodes = self._nodes or (), None
-        summary = Summary()
-        for rows in _batches(nodes):
-            summary.add(rows)
+        nodes, summary = self._nodes or (), Summary()
+        batches: Iterable[list[Row]] = _batches(nodes)
+        if nodes and not isinstance(nodes[0], msgspec.Raw):
+            # They are decoded, and whoever gets them may change them.
+            batches = list(batches)
+            for rows in batches:
+                summary.add(rows)
+            self.summary = summary
+        for rows in batches:
+            if self.summary is None:
+                summary.add(rows)
             yield rows
-        self.summary = summary
+        self.summary, self._nodes = summary, None
 
     def summarise(self) -> Summary:
         """Look at all nodes, if nobody has yet, for what they come to."""
@@ -186,7 +196,7 @@ def _batches(nodes: Sequence[Any]) -> Iterator[list[Row]]:
 def _decoded(node: msgspec.Raw) -> Any:
     try:
         return _decode(node)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, ValueError):
         try:
             return decode_body(bytes(node))
         except ValueError:
@@ -227,6 +237,6 @@ def _id_of(node: Any) -> Any:
     if isinstance(node, msgspec.Raw):
         try:
             return _identify(node).unique_id
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, ValueError):
             node = _decoded(node)
     return node.get(KEY) if isinstance(node, dict) else None

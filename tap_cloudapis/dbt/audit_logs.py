@@ -22,7 +22,7 @@ from tap_cloudapis.core.offset_pages import OffsetPages
 from tap_cloudapis.core.paging import Page, as_object
 from tap_cloudapis.core.scrubbing import EnteringScrubber
 from tap_cloudapis.dbt.account import AccountList
-from tap_cloudapis.dbt.client import Paging
+from tap_cloudapis.dbt.client import Paging, host_alone
 from tap_cloudapis.dbt.run_lists import AccountContext, moment
 
 if TYPE_CHECKING:
@@ -44,6 +44,15 @@ ACTOR = {
     "actor_name": ("actor_name", "name"),
     "actor_ip": ("actor_ip", "ip", "ip_address"),
 }
+
+
+class LogScrubber(EnteringScrubber):
+    """Cuts the addresses of hooks as well, whose paths can be what is secret of them."""
+
+    def _scrub_fields(self, record: dict[str, Any]) -> None:
+        if "client_url" in record:
+            record["client_url"] = host_alone(record["client_url"])
+        super()._scrub_fields(record)
 
 
 class AccountLog(TypedDict):
@@ -198,7 +207,7 @@ class AuditLogs(MarkedStream, AccountList):
         super().__init__(tap)
         self.state_partitioning_keys = ("account_id",)
         self._accounts: dict[Any, LogProgress] = {}
-        self._scrubber = EnteringScrubber()
+        self._scrubber = LogScrubber()
 
     def _progress(self, context: Context | None) -> LogProgress:
         """The progress of an account in this sync."""

@@ -49,7 +49,8 @@ def is_one_of(row: Row, ids: Collection[int]) -> bool:
 def host_alone(url: Any) -> str | None:
     """The scheme and the host of a URL, without a user; ``None`` for what is no URL."""
     try:
-        parts = urlsplit(url if isinstance(url, str) else "")
+        # Browsers take a backslash for a slash.
+        parts = urlsplit(url.replace("\\", "/") if isinstance(url, str) else "")
     except ValueError:
         return None
     host = parts.netloc.rpartition("@")[2]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from tap_cloudapis.core.exchange import decode_body
 from tap_cloudapis.core.facts import Facts, Unselected
 from tap_cloudapis.core.paging import NO_ROW, as_object
-from tap_cloudapis.core.scrubbing import looks_secret
+from tap_cloudapis.core.scrubbing import ReadingScrubber, looks_secret
 from tap_cloudapis.dbt.account import DELETED, Environments, Jobs, LiveProjectList, ProjectList
 from tap_cloudapis.dbt.client import DbtStream, Paging
 
@@ -27,6 +27,7 @@ _VARIABLES = "the permission to read environment variables"
 _USER_INFO = re.compile(r"(?<=://)[^/@\s]*@")
 #: The name of a variable whose value dbt Cloud hides from everybody.
 _HIDDEN = "DBT_ENV_SECRET"
+_ABOUT_A_VARIABLE = ("id", "name", "scope")
 #: A value that was hidden is none.
 _MASK = re.compile(r"[*•]+")
 
@@ -162,7 +163,7 @@ class ExtendedAttributes(DbtStream):
         attributes = _as_map(row.pop("extended_attributes", None))
         row["attribute_keys"] = None if attributes is None else list(attributes)
         if self.config.get("dbt_include_config_values"):
-            row["extended_attributes"] = attributes
+            row["extended_attributes"] = ReadingScrubber().scrub(attributes)
         return row
 
     def refused(self, exc: RefusedError, context: Context | None, rows: int) -> None:
@@ -215,13 +216,15 @@ class VariableStream(DbtStream):
 
     def to_record(self, row: Row, context: Context) -> Row:  # noqa: ARG002
         """Tell whether there is a value, and whether it is secret."""
-        name, value = row.get("name"), row.pop("value", None)
-        row["has_value"] = value is not None
-        row["is_secret"] = isinstance(name, str) and name.startswith(_HIDDEN)
-        hidden = row["is_secret"] or looks_secret(str(name)) or _MASK.fullmatch(str(value))
+        name, value = row.get("name"), row.get("value")
+        # Nothing else: what the service may add could be the value in other words.
+        record = {column: row.get(column) for column in _ABOUT_A_VARIABLE if column in row}
+        record["has_value"] = value is not None
+        record["is_secret"] = isinstance(name, str) and name.upper().startswith(_HIDDEN)
+        hidden = record["is_secret"] or looks_secret(str(name)) or _MASK.fullmatch(str(value))
         if self.config.get("dbt_include_config_values"):
-            row["value"] = None if hidden else value
-        return row
+            record["value"] = None if hidden else ReadingScrubber().scrub(value)
+        return record
 
 
 class EnvironmentVariables(VariableStream, LiveProjectList):

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 #: Runs of which everything was refused, from the first one on, before it is found out why.
 MOST_DOUBTFUL = 20
+#: Runs whose marks are held back meanwhile, before it is found out of the few that are refused.
+MOST_HELD = 100
 
 
 @dataclass
@@ -45,6 +47,11 @@ class Doubt:
     def dispel(self) -> None:
         """Note that one was given."""
         self.given = True
+        self.runs.clear()
+
+    def answer(self) -> None:
+        """Note that those refused are not there; of many, that says enough about the others."""
+        self.given = len(self.runs) >= MOST_DOUBTFUL
         self.runs.clear()
 
 
@@ -81,10 +88,10 @@ class DoubtfulMember(RunMember):
         held = self._held.setdefault(account_id, [])
         held.append((context, found, is_old))
         doubts = self._doubts_of(account_id)
-        if any(len(doubt.runs) >= MOST_DOUBTFUL for doubt in doubts if doubt.stands):
-            self._look_into(account_id)
-        elif not any(doubt.stands for doubt in doubts):
+        if not any(doubt.stands for doubt in doubts):
             self._settle_held(account_id)
+        elif len(held) >= MOST_HELD or any(len(doubt.runs) >= MOST_DOUBTFUL for doubt in doubts):
+            self._look_into(account_id)
 
     def parent_done(self, context: Context | None) -> None:
         """Settle what is left, now that all runs of the account were looked at."""
@@ -113,7 +120,7 @@ class DoubtfulMember(RunMember):
                     self.stop_reading(account_id)
                     self.refused(refusal, {"account_id": account_id}, 0)
                     return
-                doubt.dispel()
+                doubt.answer()
         self._settle_held(account_id)
 
     def _doubts_of(self, account_id: int) -> list[Doubt]:

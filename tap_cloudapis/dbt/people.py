@@ -216,7 +216,9 @@ class UserLicenses(UserParts):
         licence = as_object(row.get("licenses")).get(str(account_id))
         if isinstance(licence, str):
             return [{"id": 0, "license_type": licence}]
-        return [{"id": 0, **licence}] if isinstance(licence, dict) and licence else []
+        if not isinstance(licence, dict) or not licence:
+            return []
+        return [{**licence, "id": licence.get("id") or 0}]
 
 
 class UserGroups(UserParts):

@@ -97,7 +97,8 @@ class RunAsking(MarkedStream, DbtStream):
             for step in steps:
                 for name in LOGS:
                     step.pop(name, None)
-        return steps
+        # What becomes of the rows of one stream is nothing to those who look at them next.
+        return [{**step} for step in steps]
 
     def takes(self, step: Step, context: Context) -> bool:  # noqa: ARG002
         """Whether this stream reads the file of a step."""

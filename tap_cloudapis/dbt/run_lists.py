@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from tap_cloudapis.core.bookmarks import RowId
-from tap_cloudapis.core.errors import RefusedError
+from tap_cloudapis.core.errors import ClosedError, RefusedError, TapError
 from tap_cloudapis.core.exchange import Read
 from tap_cloudapis.core.normalizing import to_timestamp
 from tap_cloudapis.core.offset_pages import OffsetPages
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from singer_sdk.helpers.types import Context
 
+    from tap_cloudapis.core.exchange import Exchange
     from tap_cloudapis.core.paging import PendingPage, Row, Submit
     from tap_cloudapis.dbt.filters import RunFilter
 
@@ -103,6 +104,11 @@ class RunListStream(DbtStream):
 
     path = "/v2/accounts/{account_id}/runs/"
 
+    def __init__(self, tap: Any) -> None:
+        super().__init__(tap)
+        #: Runs that could not be read at their own addresses.
+        self.unreadable: set[int] = set()
+
     def run_list(  # noqa: PLR0913 - what tells lists of runs apart
         self,
         context: Context | None,
@@ -165,28 +171,40 @@ class RunListStream(DbtStream):
             quiet: Whether a refusal tells nothing; otherwise it is reported.
 
         Returns:
-            The runs, and the ids of those that the token may not read.
+            The runs, and the ids of those that cannot be read.
 
         Raises:
-            TapError: When an answer is no run.
+            TapError: When nothing more can be read of the account; when quiet, of any of them.
         """
         pending = [(run_id, self.ask(context, below=f"{run_id}/")) for run_id in sorted(ids)]
         rows: list[Row] = []
-        refused: set[int] = set()
+        unreadable: set[int] = set()
         for run_id, exchange in pending:
             try:
-                row = self.read_detail(exchange.body())
+                row = self._run(exchange, run_id)
             except RefusedError as exc:
                 if not exc.is_not_found:
-                    refused.add(run_id)
+                    unreadable.add(run_id)
                     if not quiet:
-                        self._report_refused_run(context, run_id, exc)
+                        self._report_run(context, run_id, exc)
+            except ClosedError:
+                raise
+            except TapError as exc:
+                if quiet or self.connection.unusable is not None:
+                    raise
+                unreadable.add(run_id)
+                self._report_run(context, run_id, exc)
             else:
-                if row.get("id") != run_id:
-                    raise self.misshapen(f"run {run_id}")
                 rows.append(row)
-        return rows, refused
+        self.unreadable |= unreadable
+        return rows, unreadable
 
-    def _report_refused_run(self, context: Context | None, run_id: int, exc: RefusedError) -> None:
+    def _run(self, exchange: Exchange, run_id: int) -> Row:
+        row = self.read_detail(exchange.body())
+        if row.get("id") != run_id:
+            raise self.misshapen(f"run {run_id}")
+        return row
+
+    def _report_run(self, context: Context | None, run_id: int, exc: TapError) -> None:
         self.outcomes[self.owner_of(context)].failed += 1
         self.tap.report.fail(self.name, str(exc), f"{self.place(context)}, run {run_id}")

@@ -25,8 +25,11 @@ if TYPE_CHECKING:
 
 #: More runs than this waiting would be a fault, not a bigger state.
 MOST_WAITING = 10_000
-#: Runs that are not found, one after another, before that means a missing permission.
+#: Runs that are refused, one after another, before that means a missing permission.
 MOST_REFUSALS = 3
+#: Runs that fail, one after another, before the others are left for the next sync. They are asked
+#: for side by side, so that a few more cost little time.
+MOST_FAILURES = 12
 PERMISSION = "the permission to read runs"
 #: What a row of the walk carries: the name of its filter, and whether it comes from the lists of
 #: runs that were waiting.
@@ -52,6 +55,8 @@ class RunMember(RunAsking):
 
     replication_key = "run_finished_at"
     bookmark_form = WalkBookmark
+    unavailable_in_a_row = MOST_FAILURES
+    kind_of_lists = "what runs have left"
     #: Whether the rows come out of artifacts, which a run saves after its end, if at all.
     of_artifacts: ClassVar[bool] = False
 
@@ -61,6 +66,7 @@ class RunMember(RunAsking):
         self._marks: dict[tuple[int, str], MemberMark] = {}
         self._read: dict[int, list[int]] = {}
         self._refusals: dict[int, int] = {}
+        self._right_is_lost = False
 
     # Which runs
 
@@ -210,18 +216,23 @@ class RunMember(RunAsking):
     # Refusals
 
     def refused(self, exc: RefusedError, context: Context | None, rows: int) -> None:
-        """Say once per account that runs are refused, and stop asking where all of them are.
+        """Say that a run is refused, and stop asking an account of which some in a row are.
 
-        A 404 may mean that a run is gone, or that the token may not read it. Only the list of the
-        runs that wait tells one from the other; some in a row mean the token, as any other refusal
-        does. No mark moves then.
+        A 404 may mean that a run is gone, or that the token may not read it: only the list of the
+        runs that wait tells one from the other, so such are said of the account. Some in a row
+        mean the token. Those that waited already are no sign of it: they stand side by side.
         """
-        account_id = (context or {})["account_id"]
-        in_a_row = self._refusals.get(account_id, 0) + 1
-        if not exc.is_not_found:
-            in_a_row = MOST_REFUSALS
-        self._refusals[account_id] = in_a_row
-        super().refused(exc, {"account_id": account_id}, rows)
+        assert context is not None  # noqa: S101 - a child stream always has one
+        account_id = context["account_id"]
+        if self.counts(context):
+            self._refusals[account_id] = self._refusals.get(account_id, 0) + 1
+        of_all = exc.is_not_found or self.is_refused(account_id)
+        self._right_is_lost = not exc.is_not_found or self.is_refused(account_id)
+        super().refused(exc, {"account_id": account_id} if of_all else context, rows)
+
+    def counts(self, context: Context | None) -> bool:
+        """Whether a run is one of some in a row: those that waited are asked for together."""
+        return not (context or {}).get(WAITED)
 
     def stop_reading(self, account_id: int) -> None:
         """Read nothing more of an account, and move no mark of it."""
@@ -229,11 +240,8 @@ class RunMember(RunAsking):
 
     def was_read(self, context: Context | None) -> bool:
         """Whether runs of the account were read before; that one run is gone says nothing."""
-        return (
-            context is not None
-            and self.is_refused(context["account_id"])
-            and super().was_read(context)
-        )
+        account_id = (context or {})["account_id"]
+        return self._right_is_lost and super().was_read({"account_id": account_id})
 
     def is_refused(self, account_id: int) -> bool:
         """Whether nothing more is asked for of an account."""

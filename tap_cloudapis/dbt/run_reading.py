@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 from tap_cloudapis.core.errors import TapError
 from tap_cloudapis.core.exchange import decode_body
 from tap_cloudapis.dbt.artifacts import RUN_RESULTS, SOURCES, Artifact, read_artifact
-from tap_cloudapis.dbt.commands import FRESHNESS, UNKNOWN, command_of, verb_of
+from tap_cloudapis.dbt.commands import FRESHNESS, UNKNOWN, command_of, verb_of, verb_of_args
 from tap_cloudapis.dbt.invocation_records import is_of_another_run
 
 if TYPE_CHECKING:
@@ -219,17 +219,25 @@ class RunReading:
         artifact: Artifact | None = self._file(step, member).value()
         return artifact
 
-    def is_own(self, step: Step, artifact: Artifact) -> bool:
+    def is_own(self, step: Step, artifact: Artifact, member: Asking) -> bool:
         """Whether the step itself has written the file.
 
         Where it has written none, there can be the one that an earlier step, or run, has left.
+
+        Args:
+            step: The step.
+            artifact: Its file.
+            member: Who reads it; asks for files of earlier steps that nobody has asked for.
         """
         if is_of_another_run(artifact, self._context["run_id"]):
             return False
+        told = verb_of_args(artifact.part("args"))
+        if told and told != step.verb and told not in self._commands and step.file == RUN_RESULTS:
+            return False  # by a command whose results are not read
         invocation = artifact.invocation_id
         return invocation is None or all(
-            invocation != _invocation(answer)
-            for other, answer in self._files.items()
+            invocation != _invocation(self._file(other, member))
+            for other in self.steps()
             if other.file == step.file and other.index < step.index
         )
 
@@ -246,6 +254,13 @@ class RunReading:
 
             self._files[step] = Answer(ask, read_artifact)
         return self._files[step]
+
+
+def _number(index: Any) -> int | None:
+    """The number of a step, which may have come as text."""
+    if isinstance(index, str) and index.isascii() and index.isdigit():
+        return int(index[:9])
+    return index if type(index) is int else None
 
 
 def _invocation(answer: Answer) -> Any:
@@ -270,8 +285,8 @@ def steps_with_files(rows: list[Row], commands: Collection[str]) -> list[Step]:
     """
     found: dict[int, Step] = {}
     for row in rows:
-        command, index = command_of(row.get("name")), row.get("index")
-        if command is None or type(index) is not int:
+        command, index = command_of(row.get("name")), _number(row.get("index"))
+        if command is None or index is None:
             continue
         verb = verb_of(command)
         if verb == FRESHNESS:

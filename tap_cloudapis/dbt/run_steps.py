@@ -110,13 +110,17 @@ class RunArtifacts(DoubtfulMember):
         try:
             paths = as_object(reading.head(self)).get("data")
         except RefusedError as exc:
+            if doubt.given and not exc.is_not_found:
+                raise
             doubt.note(context, exc)
-            if self.in_grace(context):
+            if self.in_grace(context) or not doubt.given:
                 late.append(0)
             return
         doubt.dispel()
         if not isinstance(paths, list | None):
             raise self.misshapen(f"run {context['run_id']}")
+        if not paths and self.in_grace(context):
+            late.append(0)
         everything = self.config.get("dbt_all_artifact_paths")
         yield [
             row for row in map(file_record, paths or ()) if everything or row["kind"] not in CODE

@@ -207,7 +207,7 @@ class Runs(MarkedStream, AuditedRuns):
 
     def _is_lost(self, run_id: int | None, context: Context | None) -> bool:
         """Whether a run that no list has brought is not there; lists may lack it for a moment."""
-        if run_id is None:
+        if run_id is None or run_id in self.unreadable:
             return False
         return not any(self.one_by_one(context, {run_id}, quiet=True))
 

@@ -83,10 +83,12 @@ def test_which_files_the_steps_leave() -> None:
     names = ["Clone", *(f"Invoke dbt with `{command}`" for command in commands)]
     rows: list[Any] = [{"index": i, "name": name} for i, name in enumerate(names, 1)]
     rows += [{"name": names[3]}, {"index": "9", "name": names[3]}, {}]
+    rows += [{"index": index, "name": names[3]} for index in ("x", "-1", 1.5, True, None)]
     found = [(s.index, s.verb, s.file) for s in steps_with_files(rows, {"build", "unknown"})]
     assert found == [
         (3, "source freshness", "sources.json"),
         (4, "build", "run_results.json"),
         (5, None, "run_results.json"),
+        (9, "build", "run_results.json"),
     ]
     assert {s.verb for s in steps_with_files(rows, READABLE)} >= {"build", "compile", None}
