@@ -96,7 +96,7 @@ class Connection:
         self._service = service
         self._parts = urlsplit(url)
         self.health = Health(service, log)
-        self.gate = Gate(requests_per_minute, self.health.stopped)
+        self.gate = Gate(requests_per_minute, self.health.stopped, self._say_that_budget_is_spent)
         self.pool = FetchPool(concurrency, service, before_wait)
         self._transport = Transport(
             url, host=self.host, headers=headers, concurrency=concurrency, bounds=bounds
@@ -121,6 +121,10 @@ class Connection:
     def date(self) -> str:
         """The time of the latest answer, as the server tells it; empty if it does not."""
         return self._transport.date
+
+    def _say_that_budget_is_spent(self, seconds: float) -> None:
+        setting = self.url_setting.replace("_url", "_requests_per_minute")
+        self.health.say(f"{self._service}: waits {seconds:.0f} s, as {setting} says")
 
     def now(self) -> datetime:
         """The time by the service's clock, where it tells it, or else by this computer's."""

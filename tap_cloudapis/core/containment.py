@@ -59,6 +59,8 @@ class ContainedStream(EmittingStream):
 
     #: The permission that a refused stream most likely lacks, for the warning.
     permission: ClassVar[str] = ""
+    #: What the log calls a stream that no catalog shows.
+    title: ClassVar[str] = ""
     #: What a context stands for, in the words of an error message.
     scope: ClassVar[str] = ""
     #: What owns the lists of the service, in one word, and the key of a context that holds its id.

@@ -8,12 +8,18 @@ from collections import deque
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 #: The window, in seconds, in which a budget of requests is counted.
 BUDGET_WINDOW = 60.0
 #: Cool-downs, in seconds, after a 429 that names none: the first, and the longest.
 FIRST_COOL_DOWN = 5.0
 LONGEST_COOL_DOWN = 60.0
+#: A wait for the own budget, in seconds, from which on it is said.
+LONG_WAIT = 3.0
 #: How the pace (requests per second) is found and kept. The first 429 may be an exception, so the
 #: pace measured then grows fast; a second one shows that there is a limit, and the pace stays near
 #: it for a while.
@@ -57,9 +63,17 @@ class Gate:
     Args:
         requests_per_minute: Requests allowed in any 60 seconds; ``None`` for no budget.
         stopped: Set when the sync ends; whoever waits at the gate is then let through.
+        spent: Told that the budget is spent, and in how many seconds there is more; called in any
+            thread, and often.
     """
 
-    def __init__(self, requests_per_minute: int | None, stopped: threading.Event) -> None:
+    def __init__(
+        self,
+        requests_per_minute: int | None,
+        stopped: threading.Event,
+        spent: Callable[[float], None] = lambda _seconds: None,
+    ) -> None:
+        self._spent = spent
         self._lock = threading.Lock()
         self._stopped = stopped
         self._sent: deque[float] | None = (
@@ -88,6 +102,8 @@ class Gate:
                 break
             if is_asked and waited + delay > patience:
                 return Entry(time.monotonic(), waited, beyond=delay)
+            if not is_asked and delay > LONG_WAIT:
+                self._spent(delay)
             began = time.monotonic()
             self._stopped.wait(min(delay, LONGEST_SLEEP))
             if is_asked:

@@ -162,8 +162,9 @@ def _why_nothing_came(stream: CloudStream, report: SyncReport) -> str:
     if not isinstance(parent, CloudStream):
         return "the sync was ended before"
     above = report.streams.get(parent.name)
-    if above is None or not above.begun or not parent.in_catalog:
+    if above is None or not above.begun:
         return why_unread(parent, report)
+    told = parent.name if parent.in_catalog else parent.title
     if above.failures or above.skipped:
-        return f"{parent.name} {'failed' if above.failures else 'was skipped'}"
-    return f"{parent.name} {NO_ROW}"
+        return f"{told} {'failed' if above.failures else 'was skipped'}"
+    return f"{told} {NO_ROW}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from decimal import Decimal
+from math import isinf
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -75,6 +76,12 @@ class Summary:
                     self.seconds = (self.seconds or 0) + seconds
                 except ArithmeticError:
                     self.seconds = None  # a number that no command can take
+
+    @property
+    def rounded(self) -> float | None:
+        """The seconds as a double: a sum can have more digits than a column of numbers takes."""
+        seconds = None if self.seconds is None else float(self.seconds)
+        return None if seconds is None or isinf(seconds) else seconds
 
 
 class Artifact:

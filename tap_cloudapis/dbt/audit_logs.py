@@ -187,7 +187,7 @@ def when_of(row: Row) -> str:
 
 
 class AuditLogs(MarkedStream, AccountList):
-    """Audited events of each account, incremental by days; see the module."""
+    """What people and tokens have done in each account, read day by day."""
 
     name = "dbt_audit_logs"
     path = "/v3/accounts/{account_id}/audit-logs/"
@@ -214,11 +214,12 @@ class AuditLogs(MarkedStream, AccountList):
         assert context is not None  # noqa: S101 - a child stream always has one
         account_id = context["account_id"]
         if account_id not in self._accounts:
-            self._accounts[account_id] = self._begun(self.get_context_state(context))
+            self._accounts[account_id] = self._begun(context)
         return self._accounts[account_id]
 
-    def _begun(self, state: dict[str, Any]) -> LogProgress:
+    def _begun(self, context: Context) -> LogProgress:
         """Where to begin: by the state, or else by the settings."""
+        state = self.get_context_state(context)
         today = self.connection.now().date()
         through = state.get("through") if self.incremental else None
         if through:
@@ -228,9 +229,10 @@ class AuditLogs(MarkedStream, AccountList):
             first = today - timedelta(days=self.config["dbt_audit_log_days"])
             since = f"{first}T00:00:00.000000Z"
             self.logger.info(
-                "%s: reads the events since %s, as dbt_audit_log_days says; start_date can ask "
+                "%s: %s: reads the events since %s, as dbt_audit_log_days says; start_date can ask "
                 "for more",
                 self.name,
+                self.place(context),
                 first,
             )
         return LogProgress(state, since, date.fromisoformat(since[:10]) - DAY, today)

@@ -52,7 +52,7 @@ def invocation_record(artifact: Artifact) -> Row:
         "env": metadata.get("env"),
         "result_count": summary.count,
         "status_counts": summary.statuses,
-        "execution_seconds": summary.seconds,
+        "execution_seconds": summary.rounded,
     }
     record["metadata"] = {
         **{name: value for name, value in artifact.header.items() if name not in _MEMBERS},

@@ -72,8 +72,15 @@ WEAK = frozenset(
 WEAK_IN: Mapping[str, frozenset[str]] = {
     "dbt_projects": frozenset({"connection_id"}),
     "dbt_environments": frozenset(
-        {"connection_id", "credentials_id", "extended_attributes_id", "repository_id"}
+        {
+            "connection_id",
+            "credentials_id",
+            "extended_attributes_id",
+            "primary_profile_id",
+            "repository_id",
+        }
     ),
+    "dbt_profiles": frozenset({"extended_attributes_id"}),
     "dbt_notifications": frozenset({"user_id"}),
     "dbt_runs": frozenset({"job_definition_id", "job_id"}),
     **dict.fromkeys(
@@ -105,7 +112,7 @@ _INVOCATION = Reference(
 OTHERS: Mapping[str, tuple[Reference, ...]] = {
     "dbt_run_invocations": (_STEP,),
     "dbt_run_results": (_STEP, _INVOCATION),
-    "dbt_source_freshness": (_INVOCATION,),
+    "dbt_source_freshness": (_STEP, _INVOCATION),
     "dbt_user_permissions": (
         Reference((_ACCOUNT, "target_resource"), "dbt_projects", (_ACCOUNT, "id"), weak=True),
     ),

@@ -82,7 +82,7 @@ class Purpose(Enum):
 
 
 class Runs(MarkedStream, AuditedRuns):
-    """Runs of an account, incremental; see the module for the four lists.
+    """Runs of an account: new ones, those that ended since, and those that are open.
 
     The state of an account has a mark per filter: ``last_id`` (the newest run seen),
     ``finished_at`` (the latest end seen), ``open`` (ids of runs not ended) and ``since`` (the

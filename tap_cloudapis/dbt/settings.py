@@ -72,7 +72,8 @@ SETTINGS = (
         description=(
             "Emit runs with these statuses, and what they have left, only: success, error, "
             "cancelled, open. All runs are listed all the same, so that a run which has left the "
-            "status it had is known. Default: all."
+            "status it had is known. Choosing more later is for runs from then on; what earlier "
+            "ones have left comes with a start_date that is moved back. Default: all."
         ),
     ),
     th.Property(
@@ -121,7 +122,8 @@ SETTINGS = (
         title="Days of dbt Cloud run details",
         description=(
             "How far the first sync of steps, results and files of runs goes back where no "
-            "start_date is set."
+            "start_date is set. Later ones go on from there: only a start_date reaches back "
+            "further."
         ),
     ),
     th.Property(
@@ -171,7 +173,8 @@ SETTINGS = (
         title="Logs of dbt Cloud steps",
         description=(
             "Emit logs in dbt_run_steps: none, the last thousand lines of the debug log (tail), or "
-            "all (full). They are long, and may quote secrets."
+            "all (full). They are long, and may quote secrets. Runs that were read are not read "
+            "again for it."
         ),
     ),
     th.Property(
@@ -179,7 +182,10 @@ SETTINGS = (
         th.BooleanType,
         default=False,
         title="SQL of dbt nodes",
-        description="Emit the compiled code of nodes in dbt_run_results.",
+        description=(
+            "Emit the compiled code of nodes in dbt_run_results. Runs that were read are not read "
+            "again for it."
+        ),
     ),
     th.Property(
         "dbt_audit_log_days",

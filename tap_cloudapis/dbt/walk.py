@@ -63,6 +63,7 @@ class EndedRuns(CarrierStream, RunListStream):
     """The runs of an account, in the order of their ids, as the members of the walk need them."""
 
     name = "dbt_ended_runs"
+    title = "the list of ended runs"
     parent_stream_type = Accounts
     permission = PERMISSION
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import copy
+import json
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tap_cloudapis.core.scrubbing import Scrubber, is_secret, looks_secret
+from tap_cloudapis.core.scrubbing import EnteringScrubber, Scrubber, is_secret, looks_secret
 
 SECRET_NAMES = [
     "token",
@@ -227,3 +228,30 @@ def test_a_secret_is_found_behind_any_number_of_harmless_names() -> None:
 def test_an_object_that_is_replaced_is_not_looked_into() -> None:
     scrubber = Scrubber(lambda value: "[hidden]" if "sig" in value else None)
     assert scrubber.scrub({"a": [{"sig": 1}, [{"sig": 1}]]}) == {"a": ["[hidden]", ["[hidden]"]]}
+
+
+HIDDEN = "hunter2-hunter2"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"changes": {"password": {"old": HIDDEN, "new": HIDDEN}}},
+        {"name": "MY_PASSWORD", "old_value": HIDDEN, "new_value": [HIDDEN]},
+        {"field_name": "password", "old": HIDDEN, "new": {"x": HIDDEN}},
+        {"service_token": {"key": HIDDEN, "note": HIDDEN}},
+        {"details": json.dumps({"token": HIDDEN, "id": 5})},
+        [json.dumps([{"deep": {"private_key": HIDDEN}}])],
+        f"-----BEGIN RSA PRIVATE KEY-----\n{HIDDEN}",
+    ],
+)
+def test_what_people_write_as_text_and_entries_of_changes(value: Any) -> None:
+    left = EnteringScrubber().scrub(value)
+    assert HIDDEN not in json.dumps(left)
+
+
+def test_texts_without_a_secret_stay_as_they_are() -> None:
+    texts = {"a": '{ "id": 5,\n "n": 1.50 }', "b": "[not json", "c": "x", "d": "[1, 2]", "e": "{}"}
+    assert EnteringScrubber().scrub(dict(texts)) == texts
+    told = {"service_token": {"id": 5, "name": "CI", "state": 1, "created_at": "2026-01-01"}}
+    assert EnteringScrubber().scrub(json.loads(json.dumps(told))) == told
