@@ -26,6 +26,7 @@ NOT_SECRET = {
     "requested_by_token",
     "semantic_layer_credential_ids",
     "service_token_ids",
+    "token_id",
     "token_name",
     "token_url",
 }
@@ -45,6 +46,19 @@ INSTANTS = {
     "dbt/service_tokens": {"last_used"},
     "dbt/users": {"apitoken_last_used", "last_login"},
     "dbt/webhook_events": {"event_time"},
+    "pulumi/audit_logs": {"timestamp"},
+    "pulumi/deployment_jobs": {"started", "last_updated"},
+    "pulumi/deployment_steps": {"started", "last_updated"},
+    "pulumi/deployment_updates": {"start_time", "end_time"},
+    "pulumi/deployments": {
+        "created",
+        "modified",
+        *(f"jobs.{name}" for name in ("started", "lastUpdated")),
+        *(f"jobs.steps.{name}" for name in ("started", "lastUpdated")),
+        "updates.startTime",
+        "updates.endTime",
+    },
+    "pulumi/drift_runs": {"created", "detect_update.modified", "remediate_update.modified"},
     "pulumi/organization_members": {"created"},
     "pulumi/organizations": {
         "created",

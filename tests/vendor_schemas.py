@@ -54,6 +54,13 @@ ITEMS = {
     "dbt/users": (DBT_V3, ["UserResponse"]),
     "dbt/webhook_events": (DBT_V3, ["Event"]),
     "dbt/webhooks": (DBT_V3, ["Subscription"]),
+    "pulumi/audit_logs": (PULUMI, ["AuditLogEvent"]),
+    "pulumi/deployment_jobs": (PULUMI, ["DeploymentJob"]),
+    "pulumi/deployment_steps": (PULUMI, ["StepRun"]),
+    "pulumi/deployment_updates": (PULUMI, ["DeploymentNestedUpdate"]),
+    "pulumi/deployments": (PULUMI, ["ListDeploymentSnapshot"]),
+    "pulumi/drift_runs": (PULUMI, ["DriftRun"]),
+    "pulumi/organization_deployment_status": (PULUMI, ["OrgDeploymentsMetadataResponse"]),
     "pulumi/organization_members": (PULUMI, ["OrganizationMember", "UserInfo"]),
     "pulumi/organization_teams": (PULUMI, ["Team"]),
     "pulumi/organizations": (PULUMI, ["OrganizationMetadata", "Organization"]),
@@ -136,6 +143,7 @@ OMITTED = {
         "permissions": PARTS,
     },
     "dbt/webhook_events": {"payload": "holds names; what tells of the run are columns"},
+    "pulumi/deployment_jobs": {"steps": PARTS},
     "pulumi/organization_members": {"user": FLATTENED},
     "pulumi/stack_updates": {
         "info": FLATTENED,
@@ -183,6 +191,8 @@ IN_PAYLOADS = {
     # Of the details of a person, which have another shape.
     "dbt/users": {"fullname", "scim_managed", "updated_at"},
     "dbt/webhooks": {"created_at", "updated_at"},
+    # In the prose of the documentation.
+    "pulumi/organization_deployment_status": {"paused_stacks"},
 }
 IN_NEWER_CLIENTS = {
     "pulumi/organization_members": {"suspended"},
@@ -206,6 +216,40 @@ MADE_BY_THE_TAP = {
     "dbt/service_token_grants": {"scope"},
     "dbt/service_tokens": {"semantic_layer_credential_ids"},
     "dbt/webhook_events": {"event_time", "run_id", "run_status"},
+    "pulumi/audit_logs": {"event_hash", "org_name", "user_login"},
+    "pulumi/deployment_jobs": {
+        "deployment_id",
+        "duration_seconds",
+        "job_number",
+        "org_name",
+        "project_name",
+        "stack_id",
+        "stack_name",
+    },
+    "pulumi/deployment_steps": {
+        "deployment_id",
+        "duration_seconds",
+        "job_number",
+        "org_name",
+        "step_number",
+    },
+    "pulumi/deployment_updates": {
+        "deployment_id",
+        "org_name",
+        "project_name",
+        "stack_id",
+        "stack_name",
+    },
+    "pulumi/deployments": {"agent_pool_id", "org_name", "requested_by_login", "stack_id"},
+    "pulumi/drift_runs": {
+        "detect_update_id",
+        "org_name",
+        "project_name",
+        "remediate_update_id",
+        "stack_id",
+        "stack_name",
+    },
+    "pulumi/organization_deployment_status": {"org_name"},
     "pulumi/organization_members": {"org_name"},
     "pulumi/organization_teams": {"org_name"},
     "pulumi/stack_updates": {
@@ -221,4 +265,7 @@ MADE_BY_THE_TAP = {
 RETYPED = {
     "dbt/webhook_events": {"account_id", "http_status_code", "job_id"},
     "dbt/webhooks": {"dispatched_at", "http_status_code"},
+    # Times that the document calls text.
+    "pulumi/deployments": {"created", "modified"},
+    "pulumi/drift_runs": {"created", "detectUpdate", "remediateUpdate"},
 }

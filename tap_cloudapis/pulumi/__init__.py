@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from tap_cloudapis.core.service import Service
+from tap_cloudapis.pulumi.audit_logs import AuditLogs
 from tap_cloudapis.pulumi.client import headers
+from tap_cloudapis.pulumi.deployments import (
+    DeploymentJobs,
+    Deployments,
+    DeploymentStatus,
+    DeploymentSteps,
+    DeploymentUpdates,
+)
+from tap_cloudapis.pulumi.drift import DriftRuns
 from tap_cloudapis.pulumi.organization import Members, Organizations, Teams
 from tap_cloudapis.pulumi.settings import DEFAULT_URL, SETTINGS
 from tap_cloudapis.pulumi.stacks import Stacks
@@ -22,5 +31,12 @@ PULUMI_CLOUD = Service(
         StackUpdates,
         Members,
         Teams,
+        Deployments,
+        DeploymentJobs,
+        DeploymentSteps,
+        DeploymentUpdates,
+        DriftRuns,
+        DeploymentStatus,
+        AuditLogs,
     ),
 )

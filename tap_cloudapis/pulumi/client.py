@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tap_cloudapis.core.answers import complaint, is_failing, shortened
 from tap_cloudapis.core.errors import TapError
+from tap_cloudapis.core.normalizing import to_timestamp
 from tap_cloudapis.core.paging import Page, PageLimit, Row, as_total
 from tap_cloudapis.core.redaction import STAND_IN
 from tap_cloudapis.core.stream import CloudStream
@@ -42,6 +44,18 @@ def snake_case(name: str) -> str:
 def snake_keys(row: Row) -> Row:
     """Rename the top-level fields of a record; keys below are the users' or the API's own."""
     return {snake_case(name): value for name, value in row.items()}
+
+
+def seconds_between(begin: Any, end: Any) -> float | None:
+    """Seconds from one time of the API to another; ``None`` where one of them is none."""
+    try:
+        first, last = (
+            datetime.fromisoformat(str(to_timestamp(time)).removesuffix("Z"))
+            for time in (begin, end)
+        )
+        return (last - first) // timedelta(microseconds=1) / 1_000_000
+    except (ValueError, TypeError):
+        return None
 
 
 def replace_secret(value: dict[str, Any]) -> str | None:
@@ -100,6 +114,23 @@ class PulumiStream(CloudStream):
             token=body.get("continuationToken") or None,
             listed=rows is not None,
         )
+
+    def read_object(self, body: Any) -> Page:
+        """Read an answer that is one row; without a body there is none.
+
+        Raises:
+            TapError: When an error stands in its place.
+            TypeError: When it is no object.
+        """
+        if body is None:
+            return Page(rows=[])
+        if not isinstance(body, dict):
+            msg = "not an object"
+            raise TypeError(msg)
+        if is_failing(body.get("code")):
+            msg = f"{self.connection.host} answered an error: {complaint(body)}"
+            raise TapError(msg)
+        return Page(rows=[body])
 
     def to_record(self, row: Row, context: Context) -> Row | None:  # noqa: ARG002
         """Rename the fields."""

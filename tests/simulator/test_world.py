@@ -28,7 +28,7 @@ def utc(text: str | None) -> str | None:
         return None
     day, _, rest = text.replace(" ", "T").partition("T")
     time, _, fraction = rest.removesuffix("+00:00").removesuffix("Z").partition(".")
-    return f"{day}T{time}.{fraction.ljust(6, '0')}Z"
+    return f"{day}T{time}.{fraction[:6].ljust(6, '0')}Z"
 
 
 def of_seconds(seconds: int | None) -> str | None:
