@@ -45,7 +45,9 @@ INSTANTS = {
     "dbt/service_tokens": {"last_used"},
     "dbt/users": {"apitoken_last_used", "last_login"},
     "dbt/webhook_events": {"event_time"},
+    "pulumi/oidc_issuers": {"created", "last_used", "modified"},
     "pulumi/organization_members": {"created"},
+    "pulumi/organization_tokens": {"created", "expires", "last_used"},
     "pulumi/organizations": {
         "created",
         "insights_trial_end",
@@ -56,7 +58,9 @@ INSTANTS = {
         "subscription_trial_end",
     },
     "pulumi/stack_updates": {"start_time", "end_time"},
+    "pulumi/roles": {"created", "modified"},
     "pulumi/stacks": {"last_update"},
+    "pulumi/team_tokens": {"created", "expires", "last_used"},
 }
 
 

@@ -54,11 +54,17 @@ ITEMS = {
     "dbt/users": (DBT_V3, ["UserResponse"]),
     "dbt/webhook_events": (DBT_V3, ["Event"]),
     "dbt/webhooks": (DBT_V3, ["Subscription"]),
+    "pulumi/oidc_issuers": (PULUMI, ["OidcIssuerRegistrationResponse"]),
     "pulumi/organization_members": (PULUMI, ["OrganizationMember", "UserInfo"]),
     "pulumi/organization_teams": (PULUMI, ["Team"]),
+    "pulumi/organization_tokens": (PULUMI, ["AccessToken"]),
     "pulumi/organizations": (PULUMI, ["OrganizationMetadata", "Organization"]),
     "pulumi/stack_updates": (PULUMI, ["UpdateInfo", "AppUpdateInfo"]),
     "pulumi/stacks": (PULUMI, ["AppStackSummary"]),
+    "pulumi/team_account_permissions": (PULUMI, ["TeamAccountPermission"]),
+    "pulumi/team_environment_permissions": (PULUMI, ["TeamEnvironmentSettings"]),
+    "pulumi/team_stack_permissions": (PULUMI, ["TeamStackPermission"]),
+    "pulumi/team_tokens": (PULUMI, ["AccessToken"]),
 }
 
 # Names that differ by more than their case.
@@ -71,6 +77,7 @@ RENAMED = {
         "avatarUrl": "user_avatar_url",
     },
     "pulumi/stacks": {"id": "stack_id"},
+    "pulumi/team_environment_permissions": {"maxOpenDuration": "max_open_duration_seconds"},
 }
 
 RELATED = "a related object: never asked for, and extracted by a stream of its own if at all"
@@ -136,6 +143,7 @@ OMITTED = {
         "permissions": PARTS,
     },
     "dbt/webhook_events": {"payload": "holds names; what tells of the run are columns"},
+    "pulumi/oidc_issuers": {"jwks": "keys, which are long and of no use elsewhere"},
     "pulumi/organization_members": {"user": FLATTENED},
     "pulumi/stack_updates": {
         "info": FLATTENED,
@@ -206,8 +214,10 @@ MADE_BY_THE_TAP = {
     "dbt/service_token_grants": {"scope"},
     "dbt/service_tokens": {"semantic_layer_credential_ids"},
     "dbt/webhook_events": {"event_time", "run_id", "run_status"},
-    "pulumi/organization_members": {"org_name"},
+    "pulumi/oidc_issuers": {"org_name"},
+    "pulumi/organization_members": {"fga_role_id", "has_seat", "on_roster", "org_name"},
     "pulumi/organization_teams": {"org_name"},
+    "pulumi/organization_tokens": {"org_name", "role_id"},
     "pulumi/stack_updates": {
         "org_name",
         "project_name",
@@ -216,9 +226,19 @@ MADE_BY_THE_TAP = {
         "stack_name",
     },
     "pulumi/stacks": {"console_url"},
+    "pulumi/team_account_permissions": {"org_name", "permission_label", "team_name"},
+    "pulumi/team_environment_permissions": {"org_name", "team_name"},
+    "pulumi/team_stack_permissions": {"org_name", "permission_label", "team_name"},
+    "pulumi/team_tokens": {"org_name", "team_name"},
 }
 #: Columns of another type than the documents', as payloads have them in several.
 RETYPED = {
     "dbt/webhook_events": {"account_id", "http_status_code", "job_id"},
     "dbt/webhooks": {"dispatched_at", "http_status_code"},
+    # Seconds, of what comes as text.
+    "pulumi/team_environment_permissions": {"maxOpenDuration"},
+    # Times that the document calls text.
+    "pulumi/oidc_issuers": {"created", "lastUsed", "modified"},
+    "pulumi/organization_tokens": {"created"},
+    "pulumi/team_tokens": {"created"},
 }

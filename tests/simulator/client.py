@@ -61,13 +61,15 @@ class Client:
             for row in self.dbt_rows(pattern.format(a=account["id"]), **params)
         ]
 
-    def pulumi_rows(self, path: str, key: str, **params: Any) -> list[Row]:
+    def pulumi_rows(
+        self, path: str, key: str, answered_as: str = "continuationToken", **params: Any
+    ) -> list[Row]:
         """Follow continuation tokens to the end."""
         rows: list[Row] = []
         while True:
             answer = self.pulumi(path, **params).json()
             rows += answer[key]
-            token = answer.get("continuationToken")
+            token = answer.get(answered_as)
             if not token:
                 return rows
             params["continuationToken"] = token
