@@ -54,6 +54,8 @@ ITEMS = {
     "dbt/users": (DBT_V3, ["UserResponse"]),
     "dbt/webhook_events": (DBT_V3, ["Event"]),
     "dbt/webhooks": (DBT_V3, ["Subscription"]),
+    "pulumi/agent_pools": (PULUMI, ["AgentPool"]),
+    "pulumi/deleted_stacks": (PULUMI, ["DeletedStack"]),
     "pulumi/oidc_issuers": (PULUMI, ["OidcIssuerRegistrationResponse"]),
     "pulumi/organization_members": (PULUMI, ["OrganizationMember", "UserInfo"]),
     "pulumi/organization_teams": (PULUMI, ["Team"]),
@@ -65,6 +67,7 @@ ITEMS = {
     "pulumi/team_environment_permissions": (PULUMI, ["TeamEnvironmentSettings"]),
     "pulumi/team_stack_permissions": (PULUMI, ["TeamStackPermission"]),
     "pulumi/team_tokens": (PULUMI, ["AccessToken"]),
+    "pulumi/template_sources": (PULUMI, ["TemplateSource"]),
 }
 
 # Names that differ by more than their case.
@@ -143,6 +146,7 @@ OMITTED = {
         "permissions": PARTS,
     },
     "dbt/webhook_events": {"payload": "holds names; what tells of the run are columns"},
+    "pulumi/deleted_stacks": {"lastUpdate": FLATTENED},
     "pulumi/oidc_issuers": {"jwks": "keys, which are long and of no use elsewhere"},
     "pulumi/organization_members": {"user": FLATTENED},
     "pulumi/stack_updates": {
@@ -150,6 +154,7 @@ OMITTED = {
         "deployment": "the checkpoint: large, and full of secrets",
         "latestVersion": "a fact of the stack, which changes old updates at every new one",
     },
+    "pulumi/template_sources": {"destination": "destination_url has its address"},
 }
 
 # Properties that the specifications do not know, by where they come from.
@@ -214,6 +219,14 @@ MADE_BY_THE_TAP = {
     "dbt/service_token_grants": {"scope"},
     "dbt/service_tokens": {"semantic_layer_credential_ids"},
     "dbt/webhook_events": {"event_time", "run_id", "run_status"},
+    "pulumi/agent_pools": {"org_name"},
+    "pulumi/deleted_stacks": {
+        "last_update_end_time",
+        "last_update_resource_count",
+        "last_update_result",
+        "last_update_start_time",
+        "org_name",
+    },
     "pulumi/oidc_issuers": {"org_name"},
     "pulumi/organization_members": {"fga_role_id", "has_seat", "on_roster", "org_name"},
     "pulumi/organization_teams": {"org_name"},
@@ -230,6 +243,7 @@ MADE_BY_THE_TAP = {
     "pulumi/team_environment_permissions": {"org_name", "team_name"},
     "pulumi/team_stack_permissions": {"org_name", "permission_label", "team_name"},
     "pulumi/team_tokens": {"org_name", "team_name"},
+    "pulumi/template_sources": {"org_name"},
 }
 #: Columns of another type than the documents', as payloads have them in several.
 RETYPED = {

@@ -5,6 +5,12 @@ from __future__ import annotations
 from tap_cloudapis.core.service import Service
 from tap_cloudapis.pulumi.access import OidcIssuers, OrganizationTokens, Roles, TeamTokens
 from tap_cloudapis.pulumi.client import headers
+from tap_cloudapis.pulumi.configuration import (
+    AgentPools,
+    DeletedStacks,
+    OrganizationWebhooks,
+    TemplateSources,
+)
 from tap_cloudapis.pulumi.members import Members
 from tap_cloudapis.pulumi.organization import Organizations, Teams
 from tap_cloudapis.pulumi.settings import DEFAULT_URL, SETTINGS
@@ -17,6 +23,7 @@ from tap_cloudapis.pulumi.teams import (
     TeamStackPermissions,
 )
 from tap_cloudapis.pulumi.updates import StackUpdates
+from tap_cloudapis.pulumi.vcs import VcsIntegrations
 
 PULUMI_CLOUD = Service(
     key="pulumi",
@@ -40,5 +47,10 @@ PULUMI_CLOUD = Service(
         OrganizationTokens,
         TeamTokens,
         OidcIssuers,
+        AgentPools,
+        OrganizationWebhooks,
+        DeletedStacks,
+        TemplateSources,
+        VcsIntegrations,
     ),
 )
