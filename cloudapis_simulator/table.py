@@ -172,6 +172,7 @@ class Table:
         texts: Fields that can be asked for by their text.
         choices: Pulumi: parameters that choose among the rows; any other value is an error.
         rows_in: Pulumi: the name under which an answer has the rows; none for a bare array.
+        beside: Pulumi: what an answer has beside the rows, by what the list is under.
         part: What stands for one of its rows in paths below it, e.g. `project`.
         named_by: The field that does so; rows below it have it as `<part>_<field>`.
         detail: The path of one row, with a `{part}`.
@@ -204,6 +205,7 @@ class Table:
     texts: tuple[str, ...] = ()
     choices: Mapping[str, Choice] = field(default_factory=dict)
     rows_in: str = ""
+    beside: Callable[[Item], Row] = lambda _: {}
     part: str = ""
     named_by: str = "id"
     detail: str = ""

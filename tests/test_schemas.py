@@ -23,6 +23,7 @@ KEYS = {name.replace("_", "/", 1): list(key) for name, key in truth.KEYS.items()
 # Reviewed: they label a secret, and cannot carry it. Numbers and flags never can.
 NOT_SECRET = {
     "apitoken_last_used",
+    "group_access_token_expiration",
     "requested_by_token",
     "semantic_layer_credential_ids",
     "service_token_ids",
@@ -59,7 +60,11 @@ INSTANTS = {
         "updates.endTime",
     },
     "pulumi/drift_runs": {"created", "detect_update.modified", "remediate_update.modified"},
+    "pulumi/agent_pools": {"created", "last_deployment", "last_seen"},
+    "pulumi/deleted_stacks": {"last_update_end_time", "last_update_start_time"},
+    "pulumi/oidc_issuers": {"created", "last_used", "modified"},
     "pulumi/organization_members": {"created"},
+    "pulumi/organization_tokens": {"created", "expires", "last_used"},
     "pulumi/organizations": {
         "created",
         "insights_trial_end",
@@ -70,7 +75,10 @@ INSTANTS = {
         "subscription_trial_end",
     },
     "pulumi/stack_updates": {"start_time", "end_time"},
+    "pulumi/roles": {"created", "modified"},
     "pulumi/stacks": {"last_update"},
+    "pulumi/team_tokens": {"created", "expires", "last_used"},
+    "pulumi/vcs_integrations": {"created", "group_access_token_expiration", "modified"},
 }
 
 

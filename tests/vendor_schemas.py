@@ -61,11 +61,20 @@ ITEMS = {
     "pulumi/deployments": (PULUMI, ["ListDeploymentSnapshot"]),
     "pulumi/drift_runs": (PULUMI, ["DriftRun"]),
     "pulumi/organization_deployment_status": (PULUMI, ["OrgDeploymentsMetadataResponse"]),
+    "pulumi/agent_pools": (PULUMI, ["AgentPool"]),
+    "pulumi/deleted_stacks": (PULUMI, ["DeletedStack"]),
+    "pulumi/oidc_issuers": (PULUMI, ["OidcIssuerRegistrationResponse"]),
     "pulumi/organization_members": (PULUMI, ["OrganizationMember", "UserInfo"]),
     "pulumi/organization_teams": (PULUMI, ["Team"]),
+    "pulumi/organization_tokens": (PULUMI, ["AccessToken"]),
     "pulumi/organizations": (PULUMI, ["OrganizationMetadata", "Organization"]),
     "pulumi/stack_updates": (PULUMI, ["UpdateInfo", "AppUpdateInfo"]),
     "pulumi/stacks": (PULUMI, ["AppStackSummary"]),
+    "pulumi/team_account_permissions": (PULUMI, ["TeamAccountPermission"]),
+    "pulumi/team_environment_permissions": (PULUMI, ["TeamEnvironmentSettings"]),
+    "pulumi/team_stack_permissions": (PULUMI, ["TeamStackPermission"]),
+    "pulumi/team_tokens": (PULUMI, ["AccessToken"]),
+    "pulumi/template_sources": (PULUMI, ["TemplateSource"]),
 }
 
 # Names that differ by more than their case.
@@ -78,6 +87,7 @@ RENAMED = {
         "avatarUrl": "user_avatar_url",
     },
     "pulumi/stacks": {"id": "stack_id"},
+    "pulumi/team_environment_permissions": {"maxOpenDuration": "max_open_duration_seconds"},
 }
 
 RELATED = "a related object: never asked for, and extracted by a stream of its own if at all"
@@ -144,12 +154,15 @@ OMITTED = {
     },
     "dbt/webhook_events": {"payload": "holds names; what tells of the run are columns"},
     "pulumi/deployment_jobs": {"steps": PARTS},
+    "pulumi/deleted_stacks": {"lastUpdate": FLATTENED},
+    "pulumi/oidc_issuers": {"jwks": "keys, which are long and of no use elsewhere"},
     "pulumi/organization_members": {"user": FLATTENED},
     "pulumi/stack_updates": {
         "info": FLATTENED,
         "deployment": "the checkpoint: large, and full of secrets",
         "latestVersion": "a fact of the stack, which changes old updates at every new one",
     },
+    "pulumi/template_sources": {"destination": "destination_url has its address"},
 }
 
 # Properties that the specifications do not know, by where they come from.
@@ -250,8 +263,18 @@ MADE_BY_THE_TAP = {
         "stack_name",
     },
     "pulumi/organization_deployment_status": {"org_name"},
-    "pulumi/organization_members": {"org_name"},
+    "pulumi/agent_pools": {"org_name"},
+    "pulumi/deleted_stacks": {
+        "last_update_end_time",
+        "last_update_resource_count",
+        "last_update_result",
+        "last_update_start_time",
+        "org_name",
+    },
+    "pulumi/oidc_issuers": {"org_name"},
+    "pulumi/organization_members": {"fga_role_id", "has_seat", "on_roster", "org_name"},
     "pulumi/organization_teams": {"org_name"},
+    "pulumi/organization_tokens": {"org_name", "role_id"},
     "pulumi/stack_updates": {
         "org_name",
         "project_name",
@@ -260,6 +283,11 @@ MADE_BY_THE_TAP = {
         "stack_name",
     },
     "pulumi/stacks": {"console_url"},
+    "pulumi/team_account_permissions": {"org_name", "permission_label", "team_name"},
+    "pulumi/team_environment_permissions": {"org_name", "team_name"},
+    "pulumi/team_stack_permissions": {"org_name", "permission_label", "team_name"},
+    "pulumi/team_tokens": {"org_name", "team_name"},
+    "pulumi/template_sources": {"org_name"},
 }
 #: Columns of another type than the documents', as payloads have them in several.
 RETYPED = {
@@ -268,4 +296,10 @@ RETYPED = {
     # Times that the document calls text.
     "pulumi/deployments": {"created", "modified"},
     "pulumi/drift_runs": {"created", "detectUpdate", "remediateUpdate"},
+    # Seconds, of what comes as text.
+    "pulumi/team_environment_permissions": {"maxOpenDuration"},
+    # Times that the document calls text.
+    "pulumi/oidc_issuers": {"created", "lastUsed", "modified"},
+    "pulumi/organization_tokens": {"created"},
+    "pulumi/team_tokens": {"created"},
 }

@@ -18,6 +18,7 @@ from cloudapis_simulator.api.deployments import DeploymentApi
 from cloudapis_simulator.api.errors import BadRequestError, NoFileError, NotFoundError
 from cloudapis_simulator.api.lists import ListApi
 from cloudapis_simulator.api.query import Query
+from cloudapis_simulator.api.vcs import VcsApi
 from cloudapis_simulator.tables import TABLES
 
 if TYPE_CHECKING:
@@ -108,6 +109,7 @@ class Api:
         self._lists = ListApi(world, behaviour)
         self._files = ArtifactApi(world)
         self._deployments = DeploymentApi(world, behaviour)
+        self._vcs = VcsApi(world)
 
     def routes(self) -> list[Route]:
         """Return the routes; `scope["path"]` must hold the undecoded path."""
@@ -139,6 +141,10 @@ class Api:
             _Endpoint(f"{org}/metadata", "pulumi_organizations", self._pulumi.metadata),
             _Endpoint(f"{org}/members", "pulumi_organization_members", self._pulumi.members),
             _Endpoint(stack, "pulumi_stacks", self._pulumi.stack),
+            *(
+                _Endpoint(path, "pulumi_vcs_integrations", handler)
+                for path, handler in self._vcs.handlers().items()
+            ),
             *self._declared(),
             # Behind what has other words in that place.
             _Endpoint(f"{stack}/deployments", "pulumi_deployments", self._deployments.of_stack),

@@ -10,15 +10,18 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from tap_cloudapis.core.answers import complaint, is_failing, shortened
 from tap_cloudapis.core.errors import TapError
 from tap_cloudapis.core.normalizing import to_timestamp
-from tap_cloudapis.core.paging import Page, PageLimit, Row, as_total
+from tap_cloudapis.core.paging import NO_ROW, Page, PageLimit, Row, as_total
 from tap_cloudapis.core.redaction import STAND_IN
 from tap_cloudapis.core.stream import CloudStream
+from tap_cloudapis.pulumi.references import references_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import requests
     from singer_sdk.helpers.types import Context
+
+    from tap_cloudapis.core.facts import Reference
 
 #: The key that marks an object as one of the engine's special values; by its value it is
 #: a secret.
@@ -58,6 +61,19 @@ def seconds_between(begin: Any, end: Any) -> float | None:
         return None
 
 
+def entries(value: Any) -> list[Row]:
+    """The objects of an array inside a row; null is an empty one, and what is none is told of."""
+    if value is None:
+        return []
+    listed = value if isinstance(value, list) else [NO_ROW]
+    return [entry if isinstance(entry, dict) else NO_ROW for entry in listed]
+
+
+def or_none(value: Any) -> Any:
+    """A value, or ``None`` for the empty text, with which the service tells nothing."""
+    return None if value == "" else value
+
+
 def replace_secret(value: dict[str, Any]) -> str | None:
     """Stand in for the engine's secret values, wherever they are nested."""
     return STAND_IN if SIGNATURE_KEY in value else None
@@ -67,7 +83,8 @@ class PulumiStream(CloudStream):
     """A list of the REST API.
 
     Attributes:
-        records_key: The field of an answer that holds the records.
+        records_key: The field of an answer that holds the records; empty where it is the bare list.
+        token_key: The field of an answer that holds the token of the next page.
         page_size: Records asked for in a page; ``None`` where there is no such parameter.
     """
 
@@ -79,9 +96,15 @@ class PulumiStream(CloudStream):
     context_columns: ClassVar[Mapping[str, str]] = {"org_name": "org_name"}
 
     records_key: ClassVar[str]
+    token_key: ClassVar[str] = "continuationToken"  # noqa: S105 - the name of a field
     page_size: ClassVar[tuple[str, int] | None] = None
 
     replace_secret = staticmethod(replace_secret)
+
+    @property
+    def references(self) -> Sequence[Reference]:
+        """What the columns refer to."""
+        return references_of(self.name, self.schema)
 
     def __init__(self, tap: Any) -> None:
         super().__init__(tap)
@@ -96,11 +119,16 @@ class PulumiStream(CloudStream):
         """
         if body is None:
             body = {}
+        if not self.records_key and isinstance(body, list):
+            return Page(rows=body)
         rows = body.get(self.records_key)
         told = "" if rows and not is_failing(body.get("code")) else complaint(body)
         if told:
             msg = f"{self.connection.host} answered an error in the place of the list: {told}"
             raise TapError(msg)
+        if body and not self.records_key:
+            msg = "not a list"
+            raise TypeError(msg)
         if rows is None:
             # Taken for empty, as older servers mean it, but for no reason to drop any row.
             self.report.unlisted = True
@@ -111,7 +139,7 @@ class PulumiStream(CloudStream):
             rows=rows or [],
             total=self.total_of(body.get("total")),
             size=as_total(body.get("itemsPerPage")),
-            token=body.get("continuationToken") or None,
+            token=body.get(self.token_key) or None,
             listed=rows is not None,
         )
 

@@ -187,6 +187,10 @@ PULUMI_ROUTES = [
     (ORG + "/members", {"type": "frontend"}),
     (ORG + "/teams", {}),
     ("/api/capabilities", {}),
+    *(
+        (f"/api/console/orgs/{{orgName}}/integrations/{kind}", {})
+        for kind in ("github", "gitlab", "bitbucket", "azure-devops", "custom", "github-enterprise")
+    ),
 ]
 
 
