@@ -11,7 +11,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from cloudapis_simulator.items import Item
-from cloudapis_simulator.values import NOT_TRUE, Secret, Time, Told, Untold, answered, true
+from cloudapis_simulator.values import (
+    NOT_TRUE,
+    Secret,
+    Time,
+    Told,
+    Untold,
+    answered,
+    snake,
+    true,
+)
 from cloudapis_simulator.world.things import DELETED, Thing, make_thing
 
 if TYPE_CHECKING:
@@ -89,20 +98,43 @@ class Tokens:
         most: Rows in a page at most; without it the request has no say.
         parameter: How a request asks for a size.
         answered_as: Where the answer has the token.
+        bounds: Parameters for the first and the last second in which a thing was made.
     """
 
     size: int
     most: int | None = None
     parameter: str = "maxResults"
     answered_as: str = "continuationToken"
+    bounds: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True)
 class Pages:
-    """Pulumi: pages by number, from 1; page 0 (or none) is everything."""
+    """Pulumi: pages by number, from 1.
+
+    Attributes:
+        size: Rows in a page where nothing else is asked for.
+        most: Rows in a page at most.
+        whole: Whether page 0 (or none) is everything; else the first is 1, also where none is
+            asked for.
+    """
 
     size: int = 10
     most: int = 100
+    whole: bool = True
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Pulumi: a parameter that chooses among the rows.
+
+    Attributes:
+        values: What it may be, and which things it lets through.
+        default: What stands where it is not sent; empty where there is no answer without it.
+    """
+
+    values: Mapping[str, Callable[[Item], bool]]
+    default: str = ""
 
 
 OFFSETS = Offsets()
@@ -138,7 +170,9 @@ class Table:
         things: The things themselves, where they are not simply made.
         paging: How the list is given out.
         texts: Fields that can be asked for by their text.
+        choices: Pulumi: parameters that choose among the rows; any other value is an error.
         rows_in: Pulumi: the name under which an answer has the rows; none for a bare array.
+        beside: Pulumi: what an answer has beside the rows, by what the list is under.
         part: What stands for one of its rows in paths below it, e.g. `project`.
         named_by: The field that does so; rows below it have it as `<part>_<field>`.
         detail: The path of one row, with a `{part}`.
@@ -146,6 +180,7 @@ class Table:
         detail_alone: Whether that is all that the detail has.
         carried: The field of the rows above in which the rows are carried.
         related: Whether they are only there when `include_related` names that field.
+        detailed: Whether they are only in the detail of these rows.
         strangers: Items that are carried as well, though they belong to others.
         asks_for: A parameter without which there is no answer, and what it names in `under`.
     """
@@ -168,7 +203,9 @@ class Table:
     things: Callable[[Item], Iterable[Thing]] | None = None
     paging: Paging = OFFSETS
     texts: tuple[str, ...] = ()
+    choices: Mapping[str, Choice] = field(default_factory=dict)
     rows_in: str = ""
+    beside: Callable[[Item], Row] = lambda _: {}
     part: str = ""
     named_by: str = "id"
     detail: str = ""
@@ -176,6 +213,7 @@ class Table:
     detail_alone: bool = False
     carried: str = ""
     related: bool = False
+    detailed: bool = False
     strangers: Callable[[Item], Iterable[Item]] = lambda _: ()
     asks_for: tuple[str, str] | None = None
     carries: list[Table] = field(init=False, default_factory=list)
@@ -200,16 +238,23 @@ class Table:
         row = {name: answered(what, item) for name, what in self.fields.items()}
         if self.spread:
             row |= answered(self.spread(item), item)
-        for table in self.carries:
-            if not table.related or table.carried in related:
-                carried = [*table.items(item), *table.strangers(item)]
-                row[table.carried] = [table.row(one, related) for one in carried]
-        return row
+        return row | self._carried(item, related, detailed=False)
 
     def detail_row(self, item: Item, related: AbstractSet[str] = frozenset()) -> Row:
         """Return the row as the detail has it."""
         more = {name: answered(what, item) for name, what in self.detail_fields.items()}
+        more |= self._carried(item, related, detailed=True)
         return more if self.detail_alone else {**self.row(item, related), **more}
+
+    def _carried(self, item: Item, related: AbstractSet[str], *, detailed: bool) -> Row:
+        """Return what a row carries, by the names of the fields."""
+        return {
+            table.carried: [
+                table.row(one, related) for one in (*table.items(item), *table.strangers(item))
+            ]
+            for table in self.carries
+            if table.detailed is detailed and (not table.related or table.carried in related)
+        }
 
     def every(self, world: World) -> Iterator[Item]:
         """Yield the items of all its lists."""
@@ -262,7 +307,9 @@ class Table:
         if truth is None:
             inside = {table.carried for table in self.carries}
             told = [n for n, what in self.fields.items() if not isinstance(what, NOT_TRUE)]
-            truth = [*known, *(name for name in told if name not in inside)]
+            kept = [name for name in told if name not in inside]
+            as_column = snake if self.stream.startswith("pulumi_") else str
+            truth = {**{name: name for name in known}, **{as_column(name): name for name in kept}}
         columns = dict(truth) if isinstance(truth, Mapping) else {name: name for name in truth}
         return {**columns, **self.more_truth}
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from cloudapis_simulator import truth_dbt, truth_runs
 from cloudapis_simulator.clock import SECOND, rfc3339
 from cloudapis_simulator.tables import TABLES
+from cloudapis_simulator.world.pulumi import MOST_SEATS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -112,14 +113,27 @@ def _stack_updates(world: World) -> Iterator[Row]:
 
 
 def _members(world: World) -> Iterator[Row]:
+    """Yield the people on the roster, then those who only have a seat.
+
+    A list of fifty seats may be cut off: nobody knows who has none then.
+    """
+    now = world.clock.now
     for organization in world.organizations:
-        for member in organization.member_rows(world.clock.now):
+        roster, seated = organization.member_rows(now), organization.seat_rows(now)
+        seats = {row["user"]["githubLogin"] for row in seated}
+        without = False if len(seated) < MOST_SEATS else None
+        logins = {row["user"]["githubLogin"] for row in roster}
+        others = [row for row in seated if row["user"]["githubLogin"] not in logins]
+        for member in (*roster, *others):
             user = member["user"]
             if user["githubLogin"] != organization.login:
                 yield {
                     "org_name": organization.login,
                     "user_login": user["githubLogin"],
                     "user_name": user["name"],
+                    "fga_role_id": member.get("fgaRole", {}).get("id"),
+                    "on_roster": user["githubLogin"] in logins,
+                    "has_seat": user["githubLogin"] in seats or without,
                 }
 
 

@@ -6,11 +6,12 @@ for times, which services write in many forms, and for what must never leave the
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cloudapis_simulator.chance import uuid
-from cloudapis_simulator.clock import rfc3339, with_t
+from cloudapis_simulator.clock import SECOND, rfc3339, with_t
 from cloudapis_simulator.world.words import SECRET_MARKER
 
 if TYPE_CHECKING:
@@ -28,20 +29,24 @@ class Time:
     Attributes:
         at: The moment.
         forms: How it is written; where there are several, things take turns.
+        grain: How exactly it is told, in microseconds.
+        never: What stands for no moment.
     """
 
     at: Callable[[Item], int | None]
-    forms: tuple[Callable[[int], str], ...] = (with_t,)
+    forms: tuple[Callable[[int], str | int], ...] = (with_t,)
+    grain: int = 1
+    never: Any = None
 
-    def answer(self, item: Item) -> str | None:
+    def answer(self, item: Item) -> Any:
         """Return what the service writes."""
         at = self.at(item)
-        return None if at is None else self.forms[item.number % len(self.forms)](at)
+        return self.never if at is None else self.forms[item.number % len(self.forms)](at)
 
     def truth(self, item: Item) -> str | None:
         """Return the moment as the truth writes it."""
         at = self.at(item)
-        return None if at is None else rfc3339(at)
+        return None if at is None else rfc3339(at // self.grain * self.grain)
 
 
 @dataclass(frozen=True)
@@ -99,6 +104,17 @@ def created(*forms: Callable[[int], str]) -> Time:
 def updated(*forms: Callable[[int], str]) -> Time:
     """Return the field of the last change of a thing."""
     return Time(lambda it: it.updated_at, forms or (with_t,))
+
+
+def seconds(at: Callable[[Item], int | None], never: Any = 0) -> Time:
+    """Return the field of a moment in seconds since 1970."""
+    return Time(at, (lambda moment: moment // SECOND,), SECOND, never)
+
+
+def snake(name: str) -> str:
+    """Return the name of a field as the truth has it: `repoSlug` is `repo_slug`."""
+    parts = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z0-9]+|_+", name)
+    return "_".join(part.lower() for part in parts if not part.startswith("_"))
 
 
 def answered(what: Any, item: Item) -> Any:

@@ -23,9 +23,11 @@ KEYS = {name.replace("_", "/", 1): list(key) for name, key in truth.KEYS.items()
 # Reviewed: they label a secret, and cannot carry it. Numbers and flags never can.
 NOT_SECRET = {
     "apitoken_last_used",
+    "group_access_token_expiration",
     "requested_by_token",
     "semantic_layer_credential_ids",
     "service_token_ids",
+    "token_id",
     "token_name",
     "token_url",
 }
@@ -45,7 +47,24 @@ INSTANTS = {
     "dbt/service_tokens": {"last_used"},
     "dbt/users": {"apitoken_last_used", "last_login"},
     "dbt/webhook_events": {"event_time"},
+    "pulumi/audit_logs": {"timestamp"},
+    "pulumi/deployment_jobs": {"started", "last_updated"},
+    "pulumi/deployment_steps": {"started", "last_updated"},
+    "pulumi/deployment_updates": {"start_time", "end_time"},
+    "pulumi/deployments": {
+        "created",
+        "modified",
+        *(f"jobs.{name}" for name in ("started", "lastUpdated")),
+        *(f"jobs.steps.{name}" for name in ("started", "lastUpdated")),
+        "updates.startTime",
+        "updates.endTime",
+    },
+    "pulumi/drift_runs": {"created", "detect_update.modified", "remediate_update.modified"},
+    "pulumi/agent_pools": {"created", "last_deployment", "last_seen"},
+    "pulumi/deleted_stacks": {"last_update_end_time", "last_update_start_time"},
+    "pulumi/oidc_issuers": {"created", "last_used", "modified"},
     "pulumi/organization_members": {"created"},
+    "pulumi/organization_tokens": {"created", "expires", "last_used"},
     "pulumi/organizations": {
         "created",
         "insights_trial_end",
@@ -56,7 +75,10 @@ INSTANTS = {
         "subscription_trial_end",
     },
     "pulumi/stack_updates": {"start_time", "end_time"},
+    "pulumi/roles": {"created", "modified"},
     "pulumi/stacks": {"last_update"},
+    "pulumi/team_tokens": {"created", "expires", "last_used"},
+    "pulumi/vcs_integrations": {"created", "group_access_token_expiration", "modified"},
 }
 
 

@@ -54,11 +54,27 @@ ITEMS = {
     "dbt/users": (DBT_V3, ["UserResponse"]),
     "dbt/webhook_events": (DBT_V3, ["Event"]),
     "dbt/webhooks": (DBT_V3, ["Subscription"]),
+    "pulumi/audit_logs": (PULUMI, ["AuditLogEvent"]),
+    "pulumi/deployment_jobs": (PULUMI, ["DeploymentJob"]),
+    "pulumi/deployment_steps": (PULUMI, ["StepRun"]),
+    "pulumi/deployment_updates": (PULUMI, ["DeploymentNestedUpdate"]),
+    "pulumi/deployments": (PULUMI, ["ListDeploymentSnapshot"]),
+    "pulumi/drift_runs": (PULUMI, ["DriftRun"]),
+    "pulumi/organization_deployment_status": (PULUMI, ["OrgDeploymentsMetadataResponse"]),
+    "pulumi/agent_pools": (PULUMI, ["AgentPool"]),
+    "pulumi/deleted_stacks": (PULUMI, ["DeletedStack"]),
+    "pulumi/oidc_issuers": (PULUMI, ["OidcIssuerRegistrationResponse"]),
     "pulumi/organization_members": (PULUMI, ["OrganizationMember", "UserInfo"]),
     "pulumi/organization_teams": (PULUMI, ["Team"]),
+    "pulumi/organization_tokens": (PULUMI, ["AccessToken"]),
     "pulumi/organizations": (PULUMI, ["OrganizationMetadata", "Organization"]),
     "pulumi/stack_updates": (PULUMI, ["UpdateInfo", "AppUpdateInfo"]),
     "pulumi/stacks": (PULUMI, ["AppStackSummary"]),
+    "pulumi/team_account_permissions": (PULUMI, ["TeamAccountPermission"]),
+    "pulumi/team_environment_permissions": (PULUMI, ["TeamEnvironmentSettings"]),
+    "pulumi/team_stack_permissions": (PULUMI, ["TeamStackPermission"]),
+    "pulumi/team_tokens": (PULUMI, ["AccessToken"]),
+    "pulumi/template_sources": (PULUMI, ["TemplateSource"]),
 }
 
 # Names that differ by more than their case.
@@ -71,6 +87,7 @@ RENAMED = {
         "avatarUrl": "user_avatar_url",
     },
     "pulumi/stacks": {"id": "stack_id"},
+    "pulumi/team_environment_permissions": {"maxOpenDuration": "max_open_duration_seconds"},
 }
 
 RELATED = "a related object: never asked for, and extracted by a stream of its own if at all"
@@ -136,12 +153,16 @@ OMITTED = {
         "permissions": PARTS,
     },
     "dbt/webhook_events": {"payload": "holds names; what tells of the run are columns"},
+    "pulumi/deployment_jobs": {"steps": PARTS},
+    "pulumi/deleted_stacks": {"lastUpdate": FLATTENED},
+    "pulumi/oidc_issuers": {"jwks": "keys, which are long and of no use elsewhere"},
     "pulumi/organization_members": {"user": FLATTENED},
     "pulumi/stack_updates": {
         "info": FLATTENED,
         "deployment": "the checkpoint: large, and full of secrets",
         "latestVersion": "a fact of the stack, which changes old updates at every new one",
     },
+    "pulumi/template_sources": {"destination": "destination_url has its address"},
 }
 
 # Properties that the specifications do not know, by where they come from.
@@ -183,6 +204,8 @@ IN_PAYLOADS = {
     # Of the details of a person, which have another shape.
     "dbt/users": {"fullname", "scim_managed", "updated_at"},
     "dbt/webhooks": {"created_at", "updated_at"},
+    # In the prose of the documentation.
+    "pulumi/organization_deployment_status": {"paused_stacks"},
 }
 IN_NEWER_CLIENTS = {
     "pulumi/organization_members": {"suspended"},
@@ -206,8 +229,52 @@ MADE_BY_THE_TAP = {
     "dbt/service_token_grants": {"scope"},
     "dbt/service_tokens": {"semantic_layer_credential_ids"},
     "dbt/webhook_events": {"event_time", "run_id", "run_status"},
-    "pulumi/organization_members": {"org_name"},
+    "pulumi/audit_logs": {"event_hash", "org_name", "user_login"},
+    "pulumi/deployment_jobs": {
+        "deployment_id",
+        "duration_seconds",
+        "job_number",
+        "org_name",
+        "project_name",
+        "stack_id",
+        "stack_name",
+    },
+    "pulumi/deployment_steps": {
+        "deployment_id",
+        "duration_seconds",
+        "job_number",
+        "org_name",
+        "step_number",
+    },
+    "pulumi/deployment_updates": {
+        "deployment_id",
+        "org_name",
+        "project_name",
+        "stack_id",
+        "stack_name",
+    },
+    "pulumi/deployments": {"agent_pool_id", "org_name", "requested_by_login", "stack_id"},
+    "pulumi/drift_runs": {
+        "detect_update_id",
+        "org_name",
+        "project_name",
+        "remediate_update_id",
+        "stack_id",
+        "stack_name",
+    },
+    "pulumi/organization_deployment_status": {"org_name"},
+    "pulumi/agent_pools": {"org_name"},
+    "pulumi/deleted_stacks": {
+        "last_update_end_time",
+        "last_update_resource_count",
+        "last_update_result",
+        "last_update_start_time",
+        "org_name",
+    },
+    "pulumi/oidc_issuers": {"org_name"},
+    "pulumi/organization_members": {"fga_role_id", "has_seat", "on_roster", "org_name"},
     "pulumi/organization_teams": {"org_name"},
+    "pulumi/organization_tokens": {"org_name", "role_id"},
     "pulumi/stack_updates": {
         "org_name",
         "project_name",
@@ -216,9 +283,23 @@ MADE_BY_THE_TAP = {
         "stack_name",
     },
     "pulumi/stacks": {"console_url"},
+    "pulumi/team_account_permissions": {"org_name", "permission_label", "team_name"},
+    "pulumi/team_environment_permissions": {"org_name", "team_name"},
+    "pulumi/team_stack_permissions": {"org_name", "permission_label", "team_name"},
+    "pulumi/team_tokens": {"org_name", "team_name"},
+    "pulumi/template_sources": {"org_name"},
 }
 #: Columns of another type than the documents', as payloads have them in several.
 RETYPED = {
     "dbt/webhook_events": {"account_id", "http_status_code", "job_id"},
     "dbt/webhooks": {"dispatched_at", "http_status_code"},
+    # Times that the document calls text.
+    "pulumi/deployments": {"created", "modified"},
+    "pulumi/drift_runs": {"created", "detectUpdate", "remediateUpdate"},
+    # Seconds, of what comes as text.
+    "pulumi/team_environment_permissions": {"maxOpenDuration"},
+    # Times that the document calls text.
+    "pulumi/oidc_issuers": {"created", "lastUsed", "modified"},
+    "pulumi/organization_tokens": {"created"},
+    "pulumi/team_tokens": {"created"},
 }

@@ -3,31 +3,45 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cloudapis_simulator.api.errors import BadRequestError, NotFoundError
 from cloudapis_simulator.api.paging import by_number, by_offset, by_state, by_token
+from cloudapis_simulator.clock import SECOND
 from cloudapis_simulator.table import Offsets, Pages, Tokens, Whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from collections.abc import Set as AbstractSet
 
     from starlette.datastructures import Headers
 
     from cloudapis_simulator.api.query import Query
     from cloudapis_simulator.items import Item
     from cloudapis_simulator.settings import Behaviour
-    from cloudapis_simulator.table import Paging, Table
+    from cloudapis_simulator.table import Table
     from cloudapis_simulator.world import World
 
-    _States = frozenset[int] | None
-    _Times = tuple[int, int] | None
     Handler = Callable[[Mapping[str, str], Query, Headers], Any]
 
 Row = dict[str, Any]
 
 _MOST_KEPT = 32  # lists
+
+
+class _Asked(NamedTuple):
+    """What a request for a list is for.
+
+    Attributes:
+        related: Fields of related things.
+        chosen: Values of the parameters that choose among the rows.
+        states: States of the rows; None for all.
+        times: When they were made; None for whenever.
+    """
+
+    related: frozenset[str]
+    chosen: tuple[tuple[str, str], ...]
+    states: frozenset[int] | None
+    times: tuple[int, int] | None
 
 
 def success(data: Any, **more: object) -> Row:
@@ -90,15 +104,22 @@ class ListApi:
 
     def _rows(self, table: Table, above: Item, query: Query) -> list[Row]:
         """Return the rows of the list, those of other states and texts left out."""
-        rows = self._made(table, above, query.related(), *self._bounds(table.paging, query))
+        rows = self._made(table, above, self._asked(table, query))
         for name in table.texts:
             text = query.text(name)
             if text is not None:
                 rows = [row for row in rows if row[name] == text]
         return rows
 
-    def _bounds(self, style: Paging, query: Query) -> tuple[_States, _Times]:
-        """Return the states and the times that the request is for."""
+    def _asked(self, table: Table, query: Query) -> _Asked:
+        """Return what the request is for."""
+        style = table.paging
+        chosen = tuple(
+            (name, query.text(name) or one.default) for name, one in table.choices.items()
+        )
+        for name, value in chosen:
+            if value not in table.choices[name].values:
+                raise BadRequestError(f"Invalid '{name}' value.")
         states, times = None, None
         if isinstance(style, Offsets) and style.state:
             states = frozenset(by_state(query)[1])
@@ -107,27 +128,26 @@ class ListApi:
             now = self._world.clock.now
             begin = first if first is not None else (end or now) - style.days.recent
             times = (begin, now + 1 if end is None else end)
-        return states, times
+        if isinstance(style, Tokens) and style.bounds:
+            low, high = (query.integer(name) for name in style.bounds)
+            end = self._world.clock.now + 1 if high is None else (high + 1) * SECOND
+            times = ((low or 0) * SECOND, end)
+        return _Asked(frozenset(query.related()), chosen, states, times)
 
-    def _made(
-        self,
-        table: Table,
-        above: Item,
-        related: AbstractSet[str],
-        states: _States,
-        times: _Times,
-    ) -> list[Row]:
+    def _made(self, table: Table, above: Item, asked: _Asked) -> list[Row]:
         """Return the rows of a list; they are kept for the pages that follow."""
         if self._version != self._world.clock.version or len(self._kept) > _MOST_KEPT:
             self._version = self._world.clock.version
             self._kept.clear()
-        key = (table.stream, above.subject, related, states, times)
+        key = (table.stream, above.subject, asked)
         rows = self._kept.get(key)
         if rows is None:
+            states, times = asked.states, asked.times
             rows = self._kept[key] = [
-                table.row(item, related)
+                table.row(item, asked.related)
                 for item in table.items(above)
                 if (states is None or item.state in states)
+                and all(table.choices[name].values[value](item) for name, value in asked.chosen)
                 and (times is None or times[0] <= item.created_at < times[1])
             ]
         return rows
@@ -146,7 +166,8 @@ class ListApi:
         return terse(page, extra) if style.terse else success(page, extra=extra)
 
     def _pulumi(self, table: Table, names: Mapping[str, str], query: Query, _: Headers) -> Any:
-        rows = self._rows(table, self._above(table, names, query), query)
+        above = self._above(table, names, query)
+        rows = self._rows(table, above, query)
         style = table.paging
         shown: Sequence[Row] = rows
         more: Row = {}
@@ -156,7 +177,7 @@ class ListApi:
             shown, more = by_number(rows, query, self._behaviour, style)
         elif style == Whole(single=True):
             return _only(rows)
-        return {table.rows_in: shown, **more} if table.rows_in else shown
+        return {table.rows_in: shown, **more, **table.beside(above)} if table.rows_in else shown
 
     def _detail(self, table: Table, names: Mapping[str, str], query: Query, _: Headers) -> Row:
         item = table.find(self._world, names)

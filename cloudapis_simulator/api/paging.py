@@ -134,7 +134,10 @@ def by_number(
 ) -> tuple[Sequence[Any], Row]:
     """Return the page of the request's number, and what the answer says of it."""
     page, asked = query.integer("page") or 0, query.integer("pageSize") or None
-    if page < 0:
+    if not style.whole:
+        page = 1 if query.integer("page") is None else page
+        asked = query.integer("pageSize")
+    if page < (0 if style.whole else 1):
         raise BadRequestError("Invalid 'page' value.")
     size = len(rows)
     if page:

@@ -113,8 +113,7 @@ class PulumiApi:
         if kind not in ("frontend", "backend"):
             raise BadRequestError("Invalid 'type' value.")
         if kind == "frontend":
-            known = [row for row in rows if row["knownToPulumi"]]
-            return {"members": known[:_MEMBERS_PER_PAGE]}
+            return {"members": self._organization(names).seat_rows(self._world.clock.now)}
         shown, more = by_token(rows, query, self._behaviour, Tokens(_MEMBERS_PER_PAGE))
         return {"members": shown, **more}
 

@@ -14,9 +14,11 @@ from starlette.routing import Route
 from cloudapis_simulator.api import dbt, pulumi
 from cloudapis_simulator.api.artifacts import ArtifactApi
 from cloudapis_simulator.api.cache import JsonCache
+from cloudapis_simulator.api.deployments import DeploymentApi
 from cloudapis_simulator.api.errors import BadRequestError, NoFileError, NotFoundError
 from cloudapis_simulator.api.lists import ListApi
 from cloudapis_simulator.api.query import Query
+from cloudapis_simulator.api.vcs import VcsApi
 from cloudapis_simulator.tables import TABLES
 
 if TYPE_CHECKING:
@@ -106,6 +108,8 @@ class Api:
         self._pulumi = pulumi.PulumiApi(world, behaviour)
         self._lists = ListApi(world, behaviour)
         self._files = ArtifactApi(world)
+        self._deployments = DeploymentApi(world, behaviour)
+        self._vcs = VcsApi(world)
 
     def routes(self) -> list[Route]:
         """Return the routes; `scope["path"]` must hold the undecoded path."""
@@ -137,7 +141,16 @@ class Api:
             _Endpoint(f"{org}/metadata", "pulumi_organizations", self._pulumi.metadata),
             _Endpoint(f"{org}/members", "pulumi_organization_members", self._pulumi.members),
             _Endpoint(stack, "pulumi_stacks", self._pulumi.stack),
+            *(
+                _Endpoint(path, "pulumi_vcs_integrations", handler)
+                for path, handler in self._vcs.handlers().items()
+            ),
             *self._declared(),
+            # Behind what has other words in that place.
+            _Endpoint(f"{stack}/deployments", "pulumi_deployments", self._deployments.of_stack),
+            _Endpoint(
+                f"{stack}/deployments/{{deployment}}", "pulumi_deployments", self._deployments.one
+            ),
         ]
 
     def _artifacts(self, path: str) -> list[_Endpoint]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cloudapis_simulator.items import ORGANIZATIONS
 from cloudapis_simulator.table import WHOLE, Table
+from cloudapis_simulator.values import Untold
 from cloudapis_simulator.world import words
 
 TEAMS = Table(
@@ -14,9 +15,10 @@ TEAMS = Table(
     named_by="name",
     many=len(words.TEAMS),
     paging=WHOLE,  # a continuation token is ignored
+    detail="/api/orgs/{org}/teams/{team}",
     rows_in="teams",
     key=("org_name", "name"),
-    truth=("org_name", "name"),
+    detail_fields={"roleIds": Untold(lambda it: [f"role-{it.number}"])},
     fields={
         "name": lambda it: words.TEAMS[it.number],
         "displayName": lambda it: words.TEAMS[it.number].title(),

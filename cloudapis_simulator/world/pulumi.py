@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 
-_FIRST_MEMBERS = 60
+_FIRST_MEMBERS = (60, 24)  # of every other organization
+MOST_SEATS = 50
+_OUTSIDER = 101
 _MOST_JOIN = 10  # where a world keeps its size
 _JOIN_PACE = 20 * DAY
 _CONSOLE = "https://app.pulumi.com"
@@ -92,6 +94,7 @@ class Organization:
         self.login = f"{name}-{turn}" if turn else name
         self.number = number
         self._windowed = sizes.days > 0
+        self._first_members = _FIRST_MEMBERS[number % len(_FIRST_MEMBERS)]
         self.stacks = Stacks(
             seed,
             self.login,
@@ -148,7 +151,7 @@ class Organization:
 
     def _member_count(self, now: int) -> int:
         joined = max(0, (now - END_OF_HISTORY) // _JOIN_PACE)
-        return _FIRST_MEMBERS + (min(joined, _MOST_JOIN) if self._windowed else joined)
+        return self._first_members + (min(joined, _MOST_JOIN) if self._windowed else joined)
 
     def member_rows(self, now: int) -> list[Row]:
         """Return the identity provider's roster at `now`, with the row for the org itself."""
@@ -164,10 +167,20 @@ class Organization:
         }
         return [*rows[:3], org_as_user, *rows[3:]]
 
+    def seat_rows(self, now: int) -> list[Row]:
+        """Return those who have a seat at `now`, fifty of them at most.
+
+        In every other organization there is one whom the identity provider does not list.
+        """
+        rows = [row for row in self.member_rows(now) if row["knownToPulumi"]]
+        outsiders = [self._member(_OUTSIDER)] if self.number % 2 else []
+        return [*outsiders, *rows][:MOST_SEATS]
+
     def _member(self, number: int) -> Row:
-        joined = BEGINNING - (_FIRST_MEMBERS - number) * DAY
-        if number >= _FIRST_MEMBERS:
-            joined = END_OF_HISTORY + (number - _FIRST_MEMBERS + 1) * _JOIN_PACE
+        first = self._first_members
+        joined = BEGINNING - (first - number) * DAY
+        if _OUTSIDER > number >= first:
+            joined = END_OF_HISTORY + (number - first + 1) * _JOIN_PACE
         row = {
             "role": "admin" if number == 0 else "member",
             "user": person(number),

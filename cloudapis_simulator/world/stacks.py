@@ -171,6 +171,12 @@ class Stacks:
             self._listed = (now, stacks)
         return stacks
 
+    def deleted(self, now: int) -> list[Stack]:
+        """Return the stacks that were deleted by `now`, in the order of their ends."""
+        self._play(now)
+        ended = [one for one in self._lives if one.died_at is not None and one.died_at <= now]
+        return sorted((one for one in ended if one.died_at != one.born_at), key=_end)
+
     def find(self, project: str, name: str, now: int) -> Stack | None:
         """Return the stack of that name that exists at `now`."""
         self._play(now)
@@ -289,3 +295,7 @@ class Stacks:
         victim.died_at = at
         if number % 3 or self._most:
             self._born(project, name, number, at + 2 * DAY, "again")
+
+
+def _end(stack: Stack) -> tuple[int, str]:
+    return stack.died_at or 0, stack.id

@@ -43,6 +43,8 @@ class EmittingStream(DescribedStream):
     in_catalog: ClassVar[bool] = True
     #: The key of the stream's service: the prefix of its settings and streams.
     service_key: ClassVar[str]
+    #: Whether the service lists no more than the latest rows, so that older ones stay in a target.
+    adds_up: ClassVar[bool] = False
     #: The type of the stream's bookmark in the state.
     bookmark_form: ClassVar[Any] = Bookmark
 
@@ -171,7 +173,7 @@ class EmittingStream(DescribedStream):
     @property
     def _emits_all(self) -> bool:
         """Whether a sync emits all rows there are, whatever those before it have emitted."""
-        if self.replication_method != REPLICATION_FULL_TABLE:
+        if self.replication_method != REPLICATION_FULL_TABLE or self.adds_up:
             return False
         return self.parent is None or self.parent._emits_all  # noqa: SLF001 - its own kind
 

@@ -13,7 +13,7 @@ from typing import Any
 class Unselected(StrEnum):
     """Why a stream is not selected by default."""
 
-    REQUESTS = "a request for each run, job, stack or node"
+    REQUESTS = "a request for each run, job, stack, team or node"
     PERSONAL = "personal data"
     SECURITY = "details of security or configuration that few need"
     TEXT = "long text, which may quote secrets"

@@ -1,13 +1,38 @@
-"""Pulumi Cloud: organizations, their members and teams, stacks and their updates."""
+"""Pulumi Cloud: organizations, what they have and who opens them, stacks and their updates."""
 
 from __future__ import annotations
 
 from tap_cloudapis.core.service import Service
+from tap_cloudapis.pulumi.access import OidcIssuers, OrganizationTokens, Roles, TeamTokens
+from tap_cloudapis.pulumi.audit_logs import AuditLogs
 from tap_cloudapis.pulumi.client import headers
-from tap_cloudapis.pulumi.organization import Members, Organizations, Teams
+from tap_cloudapis.pulumi.configuration import (
+    AgentPools,
+    DeletedStacks,
+    OrganizationWebhooks,
+    TemplateSources,
+)
+from tap_cloudapis.pulumi.deployments import (
+    DeploymentJobs,
+    Deployments,
+    DeploymentStatus,
+    DeploymentSteps,
+    DeploymentUpdates,
+)
+from tap_cloudapis.pulumi.drift import DriftRuns
+from tap_cloudapis.pulumi.members import Members
+from tap_cloudapis.pulumi.organization import Organizations, Teams
 from tap_cloudapis.pulumi.settings import DEFAULT_URL, SETTINGS
 from tap_cloudapis.pulumi.stacks import Stacks
+from tap_cloudapis.pulumi.teams import (
+    TeamAccountPermissions,
+    TeamDetails,
+    TeamEnvironmentPermissions,
+    TeamMembers,
+    TeamStackPermissions,
+)
 from tap_cloudapis.pulumi.updates import StackUpdates
+from tap_cloudapis.pulumi.vcs import VcsIntegrations
 
 PULUMI_CLOUD = Service(
     key="pulumi",
@@ -22,5 +47,26 @@ PULUMI_CLOUD = Service(
         StackUpdates,
         Members,
         Teams,
+        Deployments,
+        DeploymentJobs,
+        DeploymentSteps,
+        DeploymentUpdates,
+        DriftRuns,
+        DeploymentStatus,
+        AuditLogs,
+        TeamDetails,
+        TeamMembers,
+        TeamStackPermissions,
+        TeamEnvironmentPermissions,
+        TeamAccountPermissions,
+        Roles,
+        OrganizationTokens,
+        TeamTokens,
+        OidcIssuers,
+        AgentPools,
+        OrganizationWebhooks,
+        DeletedStacks,
+        TemplateSources,
+        VcsIntegrations,
     ),
 )

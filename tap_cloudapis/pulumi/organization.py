@@ -1,4 +1,4 @@
-"""Organizations, their members and their teams."""
+"""Organizations and their teams."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tap_cloudapis.core.errors import (
 from tap_cloudapis.core.facts import Facts
 from tap_cloudapis.core.owners import OwnerStream
 from tap_cloudapis.core.paging import Paginator, Row, TokenPages, as_object
-from tap_cloudapis.pulumi.client import PulumiStream, snake_keys
+from tap_cloudapis.pulumi.client import PulumiStream
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -182,47 +182,6 @@ class Organizations(OwnerStream, PulumiStream):
         return {"org_name": record["org_name"]}
 
 
-class Members(PulumiStream):
-    """The roster of an organization as its identity provider has it, seated or not."""
-
-    name = "pulumi_organization_members"
-    path = "/api/orgs/{org_name}/members"
-    primary_keys = ("org_name", "user_login")
-    parent_stream_type = Organizations
-    records_key = "members"
-    facts = Facts(
-        row="a person in an organization",
-        requests="one per page of members",
-        permission="the permission to read members",
-    )
-
-    def base_params(self, context: Context | None) -> dict[str, Any]:  # noqa: ARG002
-        """The complete list: the other one stops at 50 members."""
-        return {"type": "backend"}
-
-    def new_paginator(self, context: Context | None) -> Paginator:
-        """Pages by token, of a size of the server's own."""
-        return TokenPages(limit=None, what=self.place(context))
-
-    def to_record(self, row: Row, context: Context) -> Row | None:
-        """Lay the user's fields beside the member's; leave out the organization as a user."""
-        given = row.pop("user", None)
-        user = given if isinstance(given, dict) else {}
-        record = snake_keys(row)
-        created = str(record.get("created") or "")
-        synthetic = not created or created.startswith(("0001-", "1970-01-01T00:00:00"))
-        if synthetic:
-            record["created"] = None
-        login = user.get("githubLogin") or user.get("email") or user.get("name")
-        is_org = str(login).casefold() == str(context["org_name"]).casefold()
-        if is_org and created and synthetic and not as_object(row.get("fgaRole")).get("id"):
-            return None
-        record.update({f"user_{name}": value for name, value in snake_keys(user).items()})
-        record["user_login"] = login
-        record.pop("user_github_login", None)
-        return record
-
-
 class Teams(PulumiStream):
     """The teams of an organization; the list comes whole."""
 
@@ -242,3 +201,7 @@ class Teams(PulumiStream):
         """The list comes whole; a token that the API may send with it, it was seen to ignore."""
         what = self.place(context)
         return TokenPages(limit=None, what=what, ignored=True)
+
+    def child_context(self, record: Row, context: Context) -> dict[str, Any]:
+        """What a team has needs its name."""
+        return {"org_name": context["org_name"], "team_name": record["name"]}

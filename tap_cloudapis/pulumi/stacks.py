@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+from tap_cloudapis.core.errors import TapError
 from tap_cloudapis.core.facts import Facts
 from tap_cloudapis.core.ledger import LedgerParent
 from tap_cloudapis.core.paging import Paginator, Row, TokenPages, as_object
@@ -11,7 +13,7 @@ from tap_cloudapis.pulumi.client import PulumiStream, snake_keys
 from tap_cloudapis.pulumi.organization import Organizations
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from singer_sdk.helpers.types import Context
 
@@ -47,6 +49,9 @@ class Stacks(LedgerParent, PulumiStream):
         super().__init__(tap)
         self.forced_replication_method = "FULL_TABLE"
         self.tells_last_update = False
+        # Of all stacks that were listed; and whose list was read only for that.
+        self._ids: dict[str, str] = {}
+        self._asked_ids: set[str] = set()
 
     def get_replication_key_signpost(self, context: Context | None = None) -> None:  # noqa: ARG002
         """None: the whole list leaves nothing to remember."""
@@ -81,8 +86,30 @@ class Stacks(LedgerParent, PulumiStream):
             msg = "the id of a stack is no text"
             raise TypeError(msg)  # all below the stack is known by it
         record["stack_id"] = str(stack_id or "/".join(map(str, names)))
+        self._ids["/".join(map(str, names))] = record["stack_id"]
         record["console_url"] = as_object(record.get("links")).get("self")
         return record
+
+    def id_of(self, org_name: str, project_name: str, stack_name: str) -> str:
+        """The id of a stack by its names, which stand in where the list does not know them.
+
+        Where this stream is not selected, the list is read all the same.
+        """
+        if org_name not in self._read and org_name not in self._asked_ids:
+            self._asked_ids.add(org_name)
+            context = {"org_name": org_name}
+            try:
+                for row in chain.from_iterable(self._listed_of(context)):
+                    self.to_record(row, context)
+            except TapError as exc:
+                self.note_of(context, f"the names of stacks stand in for their ids ({exc})")
+        place = f"{org_name}/{project_name}/{stack_name}"
+        return self._ids.get(place, place)
+
+    def _listed_of(self, context: Context) -> Iterator[list[Row]]:
+        """The raw rows of an organization's list."""
+        for _, rows in self._reading(context):
+            yield self._objects(rows, context)
 
     def entry(self, record: Row) -> tuple[str, str, Any]:
         """A stack is known by its id; another ``last_update`` tells that it has changed."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -61,16 +62,28 @@ class Client:
             for row in self.dbt_rows(pattern.format(a=account["id"]), **params)
         ]
 
-    def pulumi_rows(self, path: str, key: str, **params: Any) -> list[Row]:
+    def pulumi_rows(
+        self, path: str, key: str, answered_as: str = "continuationToken", **params: Any
+    ) -> list[Row]:
         """Follow continuation tokens to the end."""
         rows: list[Row] = []
         while True:
             answer = self.pulumi(path, **params).json()
             rows += answer[key]
-            token = answer.get("continuationToken")
+            token = answer.get(answered_as)
             if not token:
                 return rows
             params["continuationToken"] = token
+
+    def pulumi_pages(self, path: str, key: str, **params: Any) -> list[Row]:
+        """Read pages by number until all there are have come."""
+        rows: list[Row] = []
+        for page in itertools.count(1):
+            answer = self.pulumi(path, **params, page=page).json()
+            rows += answer[key]
+            if not answer[key] or len(rows) >= answer["total"]:
+                break
+        return rows
 
     def organizations(self) -> list[str]:
         return [row["githubLogin"] for row in self.pulumi("user").json()["organizations"]]

@@ -15,7 +15,7 @@ import yaml
 
 from cloudapis_simulator.tables import TABLES
 from tests.simulator.client import stack_path
-from tests.simulator.test_tables import places
+from tests.simulator.test_tables import choices, places
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -187,6 +187,10 @@ PULUMI_ROUTES = [
     (ORG + "/members", {"type": "frontend"}),
     (ORG + "/teams", {}),
     ("/api/capabilities", {}),
+    *(
+        (f"/api/console/orgs/{{orgName}}/integrations/{kind}", {})
+        for kind in ("github", "gitlab", "bitbucket", "azure-devops", "custom", "github-enterprise")
+    ),
 ]
 
 
@@ -230,7 +234,8 @@ def declared_answers(client: Client, table: Table, *, details: bool) -> Iterator
         params = {"limit": 50, **related} if of_dbt and not details else {}
         if table.asks_for:
             params[table.asks_for[0]] = columns[table.asks_for[0]]
-        response = client.dbt(path, **params) if of_dbt else client.pulumi(path)
+        params |= next(choices(table)) if not details else {}
+        response = client.dbt(path, **params) if of_dbt else client.pulumi(path, **params)
         assert response.status_code == 200, path
         yield declared.split("/")[2] if of_dbt else "pulumi", declared, response.json()
 

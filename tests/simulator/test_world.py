@@ -28,7 +28,7 @@ def utc(text: str | None) -> str | None:
         return None
     day, _, rest = text.replace(" ", "T").partition("T")
     time, _, fraction = rest.removesuffix("+00:00").removesuffix("Z").partition(".")
-    return f"{day}T{time}.{fraction.ljust(6, '0')}Z"
+    return f"{day}T{time}.{fraction[:6].ljust(6, '0')}Z"
 
 
 def of_seconds(seconds: int | None) -> str | None:
@@ -108,7 +108,7 @@ def read(client: Client) -> dict[str, list[Row]]:
                 "user_name": row["user"]["name"],
             }
             for name in client.organizations()
-            for row in client.pulumi_rows(f"orgs/{name}/members", "members", type="backend")
+            for row in people(client, name)
             if row["user"]["githubLogin"] != name
         ],
         "pulumi_organization_teams": [
@@ -117,6 +117,14 @@ def read(client: Client) -> dict[str, list[Row]]:
             for row in client.pulumi(f"orgs/{name}/teams").json()["teams"]
         ],
     }
+
+
+def people(client: Client, org: str) -> list[Row]:
+    """Return each person of the roster and of the seats, once."""
+    path = f"orgs/{org}/members"
+    kinds = ("backend", "frontend")
+    rows = [row for kind in kinds for row in client.pulumi_rows(path, "members", type=kind)]
+    return [*{row["user"]["githubLogin"]: row for row in rows}.values()]
 
 
 def in_order(rows: list[Row]) -> list[str]:

@@ -1,0 +1,123 @@
+"""Checks for drift, which deployments make: read of a stack whose deployments tell of one."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from tap_cloudapis.core.facts import Facts
+from tap_cloudapis.core.newest import NewestStream, earlier
+from tap_cloudapis.core.paging import as_object
+from tap_cloudapis.pulumi.client import PulumiStream, snake_keys
+from tap_cloudapis.pulumi.deployments import OPEN, Deployments
+from tap_cloudapis.pulumi.stacks import STACK_KEY
+from tap_cloudapis.pulumi.updates import GONE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from singer_sdk.helpers.types import Context
+
+    from tap_cloudapis.core.errors import RefusedError
+    from tap_cloudapis.core.paging import Row
+
+#: A stack without checks for so long is forgotten; should there be new ones, all are read again.
+FORGOTTEN_AFTER = timedelta(days=180)
+_NAMES = STACK_KEY[:3]
+
+
+class DriftRuns(NewestStream, PulumiStream):
+    """The checks for drift of each stack, and the repairs that followed.
+
+    The first deployment of a stack that looks for drift leads to the list of its checks, which is
+    read down to the newest one that is known. A stack of which a check was open is read again.
+    """
+
+    name = "pulumi_drift_runs"
+    path = "/api/stacks/{org_name}/{project_name}/{stack_name}/drift/runs"
+    primary_keys = (*STACK_KEY, "id")
+    replication_key = "created"
+    parent_stream_type = Deployments
+    records_key = "driftRuns"
+    page_size = ("pageSize", 100)
+    time_field = "created"
+    mark_key = "stack_id"
+    scope = "stack {org_name}/{project_name}/{stack_name}"
+    # The names are those of the stack, or those that an open check was emitted with.
+    context_columns: ClassVar[Mapping[str, str]] = {"stack_id": "stack_id"}
+    facts = Facts(
+        row="a check of a stack for drift, and its repair",
+        requests="one per stack that was checked since the last sync, and per further 100 checks",
+        permission="the permission to read deployments of the stack",
+        plan="Pro and above",
+    )
+
+    def __init__(self, tap: Any) -> None:
+        super().__init__(tap)
+        # The stacks that are read in this sync, by the deployment that led to them.
+        self._led_to: dict[str, str] = {}
+        self._names: list[str | None] = []
+
+    def wants(self, context: Context) -> bool:
+        """Whether a deployment looks for drift, and is the first one of its stack."""
+        stack_id = context["stack_id"]
+        if not stack_id or not str(context["pulumi_operation"]).endswith("-drift"):
+            return False
+        if {context["project_name"], context["stack_name"]} & {".", ".."}:
+            self.skip("has a name that cannot be put in a URL", self.place(context))
+            return False
+        key = str(context["deployment_id"])
+        return self._led_to.setdefault(stack_id, key) == key
+
+    def is_open(self, row: Row) -> bool:
+        """Whether it waits or runs."""
+        return row.get("status") in OPEN
+
+    def whereabouts(self, row: Row) -> list[str | None]:
+        """The names under which it is emitted."""
+        return self._names_of(row)
+
+    def _names_of(self, row: Row) -> list[str | None]:
+        """The names that a check was emitted with when it was open, else those of its stack."""
+        known = self._before.open.get(str(row.get("id")), [])[1:]
+        return known if len(known) == len(_NAMES) else self._names
+
+    def lists(self, context: Context | None) -> Iterator[list[Row]]:
+        """The checks of a stack."""
+        self._names = [(context or {})[name] for name in _NAMES]
+        return super().lists(context)
+
+    def to_record(self, row: Row, context: Context) -> Row | None:  # noqa: ARG002
+        """Add which updates have looked and repaired."""
+        record = snake_keys(row)
+        record.update(zip(_NAMES, self._names_of(row), strict=True))
+        for name in ("detect_update", "remediate_update"):
+            record[f"{name}_id"] = as_object(record.get(name)).get("updateId")
+        return record
+
+    def parent_done(self, context: Context | None) -> None:
+        """Read the stacks of which a check was open, and that no deployment has led to."""
+        organization = (context or {})["org_name"]
+        for stack_id, (_, *still_open) in list(self._marks.items()):
+            names = next(iter(still_open[0].values()))[1:] if still_open else []
+            if names[:1] == [organization] and stack_id not in self._led_to:
+                self._led_to[stack_id] = ""
+                told = {**dict(zip(_NAMES, names, strict=True)), "stack_id": stack_id}
+                self._sync_child(self, told)
+
+    def refused(self, exc: RefusedError, context: Context | None, rows: int) -> None:
+        """A stack can be gone before its checks are read; then nothing is missing."""
+        if context and exc.is_not_found and not rows:
+            self.outcomes[self.owner_of(context)].gone += 1
+            self._marks.pop(context["stack_id"], None)
+            self.skip(GONE, self.place(context))
+            return
+        super().refused(exc, context, rows)
+
+    def sync_ended(self) -> None:
+        """Forget the stacks that were not checked for long."""
+        super().sync_ended()
+        now = f"{self.connection.now():%Y-%m-%dT%H:%M:%S}.000000Z" if self.configured else ""
+        for stack_id, mark in list(self._marks.items()):
+            if now and not mark[1:] and mark[0] < earlier(now, FORGOTTEN_AFTER):
+                del self._marks[stack_id]
