@@ -17,6 +17,7 @@ from cloudapis_simulator.api.cache import JsonCache
 from cloudapis_simulator.api.errors import BadRequestError, NoFileError, NotFoundError
 from cloudapis_simulator.api.lists import ListApi
 from cloudapis_simulator.api.query import Query
+from cloudapis_simulator.api.registry import RegistryApi
 from cloudapis_simulator.api.vcs import VcsApi
 from cloudapis_simulator.tables import TABLES
 
@@ -108,6 +109,7 @@ class Api:
         self._lists = ListApi(world, behaviour)
         self._files = ArtifactApi(world)
         self._vcs = VcsApi(world)
+        self._registry = RegistryApi(world, behaviour)
 
     def routes(self) -> list[Route]:
         """Return the routes; `scope["path"]` must hold the undecoded path."""
@@ -142,6 +144,10 @@ class Api:
             *(
                 _Endpoint(path, "pulumi_vcs_integrations", handler)
                 for path, handler in self._vcs.handlers().items()
+            ),
+            *(
+                _Endpoint(path, stream, handler)
+                for path, (stream, handler) in self._registry.handlers().items()
             ),
             *self._declared(),
         ]

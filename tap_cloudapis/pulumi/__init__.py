@@ -11,8 +11,15 @@ from tap_cloudapis.pulumi.configuration import (
     OrganizationWebhooks,
     TemplateSources,
 )
+from tap_cloudapis.pulumi.insights import InsightsAccounts
 from tap_cloudapis.pulumi.members import Members
 from tap_cloudapis.pulumi.organization import Organizations, Teams
+from tap_cloudapis.pulumi.registry import (
+    PackagesInUse,
+    PackageUsage,
+    RegistryPackages,
+    RegistryTemplates,
+)
 from tap_cloudapis.pulumi.settings import DEFAULT_URL, SETTINGS
 from tap_cloudapis.pulumi.stacks import Stacks
 from tap_cloudapis.pulumi.teams import (
@@ -52,5 +59,10 @@ PULUMI_CLOUD = Service(
         DeletedStacks,
         TemplateSources,
         VcsIntegrations,
+        InsightsAccounts,
+        RegistryPackages,
+        RegistryTemplates,
+        PackagesInUse,
+        PackageUsage,
     ),
 )

@@ -39,6 +39,7 @@ EVERYWHERE = (
     within(("created_by",), "pulumi_organization_members", ("user_login",)),
     within(("owned_by_login",), "pulumi_organization_members", ("user_login",)),
     within(("requested_by_login",), "pulumi_organization_members", ("user_login",)),
+    within(("agent_pool_id",), "pulumi_agent_pools", ("id",)),
     within(("role_id",), "pulumi_roles", ("id",)),
     within(("fga_role_id",), "pulumi_roles", ("id",)),
     within(("role_ids[]",), "pulumi_roles", ("id",)),
@@ -54,6 +55,14 @@ BELOW_STACKS = (
 
 #: Columns of a stream that have another name than what they refer to, or may refer to nothing.
 OTHERS: Mapping[str, tuple[Reference, ...]] = {
+    # The list of what is in use lags behind.
+    "pulumi_package_usage": (
+        within(_STACK, "pulumi_stacks", _STACK),
+        within(("package_name",), "pulumi_registry_packages", ("name",)),
+    ),
+    "pulumi_team_account_permissions": (
+        within(("account_name",), "pulumi_insights_accounts", ("name",)),
+    ),
     # The token may see fewer stacks than the team.
     "pulumi_team_stack_permissions": (within(_STACK, "pulumi_stacks", _STACK),),
 }
