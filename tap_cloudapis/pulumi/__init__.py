@@ -30,6 +30,7 @@ from tap_cloudapis.pulumi.teams import (
     TeamStackPermissions,
 )
 from tap_cloudapis.pulumi.updates import StackUpdates
+from tap_cloudapis.pulumi.usage import UsageDaily
 from tap_cloudapis.pulumi.vcs import VcsIntegrations
 
 PULUMI_CLOUD = Service(
@@ -64,5 +65,6 @@ PULUMI_CLOUD = Service(
         RegistryTemplates,
         PackagesInUse,
         PackageUsage,
+        UsageDaily,
     ),
 )

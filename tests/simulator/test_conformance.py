@@ -190,6 +190,10 @@ PULUMI_ROUTES = [
     (ORG + "/members", {"type": "frontend"}),
     (ORG + "/teams", {}),
     ("/api/capabilities", {}),
+    *(
+        (f"{ORG}/{metric}/summary", {"granularity": "daily", "lookbackDays": "9"})
+        for metric in ("resources", "discovered-resources", "deployments", "secrets", "neo/tokens")
+    ),
     ("/api/registry/packages", {}),
     ("/api/registry/packages", {"visibility": "private", "orgLogin": "Acme-Cloud"}),
     ("/api/registry/templates", {"limit": "1"}),
