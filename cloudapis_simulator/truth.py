@@ -11,6 +11,7 @@ from cloudapis_simulator import truth_dbt, truth_runs
 from cloudapis_simulator.clock import SECOND, rfc3339
 from cloudapis_simulator.tables import TABLES
 from cloudapis_simulator.world.pulumi import MOST_SEATS
+from cloudapis_simulator.world.usage import METRICS, MOST_DAYS, days
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -137,6 +138,21 @@ def _members(world: World) -> Iterator[Row]:
                 }
 
 
+def _usage(world: World) -> Iterator[Row]:
+    """Yield the days that the service can still tell of."""
+    now = world.clock.now
+    for organization in world.organizations:
+        for metric in METRICS:
+            for day in days(world.seed, organization, metric, now, MOST_DAYS):
+                yield {
+                    "org_name": organization.login,
+                    "metric": metric,
+                    "date": day.date(),
+                    "resources": day.resources,
+                    "resource_hours": day.resource_hours,
+                }
+
+
 class _Stream(NamedTuple):
     """Key, rows and number of rows of a stream; without a number its rows are counted.
 
@@ -178,6 +194,7 @@ _STREAMS = {
             for stack in organization.stacks.listed(world.clock.now)
         ),
     ),
+    "pulumi_usage_daily": _Stream(("org_name", "metric", "date"), _usage),
     "pulumi_organization_members": _Stream(("org_name", "user_login"), _members),
     "dbt_run_steps": _Stream(("account_id", "run_id", "index"), truth_runs.steps),
     "dbt_run_invocations": _Stream(

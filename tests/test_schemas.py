@@ -75,6 +75,7 @@ INSTANTS = {
         "subscription_trial_end",
     },
     "pulumi/stack_updates": {"start_time", "end_time"},
+    "pulumi/package_usage": {"last_update_time"},
     "pulumi/roles": {"created", "modified"},
     "pulumi/stacks": {"last_update"},
     "pulumi/team_tokens": {"created", "expires", "last_used"},

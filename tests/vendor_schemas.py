@@ -63,11 +63,15 @@ ITEMS = {
     "pulumi/organization_deployment_status": (PULUMI, ["OrgDeploymentsMetadataResponse"]),
     "pulumi/agent_pools": (PULUMI, ["AgentPool"]),
     "pulumi/deleted_stacks": (PULUMI, ["DeletedStack"]),
+    "pulumi/insights_accounts": (PULUMI, ["InsightsAccount"]),
     "pulumi/oidc_issuers": (PULUMI, ["OidcIssuerRegistrationResponse"]),
     "pulumi/organization_members": (PULUMI, ["OrganizationMember", "UserInfo"]),
     "pulumi/organization_teams": (PULUMI, ["Team"]),
     "pulumi/organization_tokens": (PULUMI, ["AccessToken"]),
     "pulumi/organizations": (PULUMI, ["OrganizationMetadata", "Organization"]),
+    "pulumi/package_usage": (PULUMI, ["StackUsage"]),
+    "pulumi/registry_packages": (PULUMI, ["PackageMetadata"]),
+    "pulumi/registry_templates": (PULUMI, ["Template"]),
     "pulumi/stack_updates": (PULUMI, ["UpdateInfo", "AppUpdateInfo"]),
     "pulumi/stacks": (PULUMI, ["AppStackSummary"]),
     "pulumi/team_account_permissions": (PULUMI, ["TeamAccountPermission"]),
@@ -95,6 +99,7 @@ VOLATILE = "relative to the moment of reading"
 FLATTENED = "its fields are columns"
 PARTS = "its entries are rows of streams of their own"
 HIDDEN = "a secret, or a holder of secrets"
+SIGNED = "an address that is signed anew for each answer"
 OMITTED = {
     "dbt/credentials": {
         "_refresh_token": HIDDEN,
@@ -157,6 +162,14 @@ OMITTED = {
     "pulumi/deleted_stacks": {"lastUpdate": FLATTENED},
     "pulumi/oidc_issuers": {"jwks": "keys, which are long and of no use elsewhere"},
     "pulumi/organization_members": {"user": FLATTENED},
+    "pulumi/package_usage": {"lastUpdate": FLATTENED},
+    "pulumi/registry_packages": {
+        "logoUrl": SIGNED,
+        "pluginDownloadURL": HIDDEN,
+        "readmeURL": SIGNED,
+        "schemaURL": SIGNED,
+    },
+    "pulumi/registry_templates": {"downloadURL": SIGNED, "readmeURL": SIGNED},
     "pulumi/stack_updates": {
         "info": FLATTENED,
         "deployment": "the checkpoint: large, and full of secrets",
@@ -167,6 +180,7 @@ OMITTED = {
 
 # Properties that the specifications do not know, by where they come from.
 IN_PAYLOADS = {
+    "pulumi/registry_templates": {"created_at"},
     "dbt/accounts": {
         "develop_file_system",
         "enterprise_authentication_method",
@@ -271,10 +285,28 @@ MADE_BY_THE_TAP = {
         "last_update_start_time",
         "org_name",
     },
+    "pulumi/insights_accounts": {
+        "org_name",
+        "owned_by_login",
+        "scan_finished_at",
+        "scan_id",
+        "scan_last_updated_at",
+        "scan_resource_count",
+        "scan_started_at",
+        "scan_user_id",
+    },
     "pulumi/oidc_issuers": {"org_name"},
     "pulumi/organization_members": {"fga_role_id", "has_seat", "on_roster", "org_name"},
     "pulumi/organization_teams": {"org_name"},
     "pulumi/organization_tokens": {"org_name", "role_id"},
+    "pulumi/package_usage": {
+        "last_update_time",
+        "last_update_version",
+        "org_name",
+        "package_name",
+    },
+    "pulumi/registry_packages": {"org_name"},
+    "pulumi/registry_templates": {"org_name"},
     "pulumi/stack_updates": {
         "org_name",
         "project_name",
@@ -296,6 +328,10 @@ RETYPED = {
     # Times that the document calls text.
     "pulumi/deployments": {"created", "modified"},
     "pulumi/drift_runs": {"created", "detectUpdate", "remediateUpdate"},
+    # An object, whose status has its name; the other fields are columns as well.
+    "pulumi/insights_accounts": {"scanStatus"},
+    # Without its parameter, which is opaque.
+    "pulumi/registry_packages": {"parameterization"},
     # Seconds, of what comes as text.
     "pulumi/team_environment_permissions": {"maxOpenDuration"},
     # Times that the document calls text.

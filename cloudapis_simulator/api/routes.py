@@ -18,6 +18,8 @@ from cloudapis_simulator.api.deployments import DeploymentApi
 from cloudapis_simulator.api.errors import BadRequestError, NoFileError, NotFoundError
 from cloudapis_simulator.api.lists import ListApi
 from cloudapis_simulator.api.query import Query
+from cloudapis_simulator.api.registry import RegistryApi
+from cloudapis_simulator.api.usage import UsageApi
 from cloudapis_simulator.api.vcs import VcsApi
 from cloudapis_simulator.tables import TABLES
 
@@ -110,6 +112,8 @@ class Api:
         self._files = ArtifactApi(world)
         self._deployments = DeploymentApi(world, behaviour)
         self._vcs = VcsApi(world)
+        self._usage = UsageApi(world)
+        self._registry = RegistryApi(world, behaviour)
 
     def routes(self) -> list[Route]:
         """Return the routes; `scope["path"]` must hold the undecoded path."""
@@ -144,6 +148,14 @@ class Api:
             *(
                 _Endpoint(path, "pulumi_vcs_integrations", handler)
                 for path, handler in self._vcs.handlers().items()
+            ),
+            *(
+                _Endpoint(path, "pulumi_usage_daily", handler)
+                for path, handler in self._usage.handlers().items()
+            ),
+            *(
+                _Endpoint(path, stream, handler)
+                for path, (stream, handler) in self._registry.handlers().items()
             ),
             *self._declared(),
             # Behind what has other words in that place.
@@ -188,6 +200,8 @@ class Api:
                 return PlainTextResponse("The file was not found.\n", 404)
             except NotFoundError:
                 return failure(service, 404, dbt.NOT_FOUND if service == "dbt" else "not found")
+            if not body and service == "pulumi":
+                return Response(status_code=204)
             return Response(body, media_type="application/json")
 
         return answer

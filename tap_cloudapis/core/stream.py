@@ -216,7 +216,9 @@ class CloudStream(RowStream):
         self.report.kind = self.kind_of_lists
         return Sender(self.connection, self.validate_response, self.report)
 
-    def _reading(self, context: Context | None) -> Reading:
+    def _reading(self, context: Context | None, reads: Iterable[Read] | None = None) -> Reading:
+        """Read the lists of a context, or other ones at the same path."""
+
         def ask_page(read: Read, params: Params, *, resizable: bool = True) -> PendingPage:
             return AskedPage(
                 lambda params: self.ask(context, params),
@@ -228,7 +230,8 @@ class CloudStream(RowStream):
             )
 
         refused, failed = partial(self.not_given, context), partial(self.named_failed, context)
-        return Reading(self.reads(context), ask_page, self.ahead, refused, failed)
+        coming = self.reads(context) if reads is None else reads
+        return Reading(coming, ask_page, self.ahead, refused, failed)
 
     def prefetch(self, context: Context) -> None:
         """Ask for the first pages of a context that will be synced soon."""

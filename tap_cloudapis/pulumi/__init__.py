@@ -20,8 +20,15 @@ from tap_cloudapis.pulumi.deployments import (
     DeploymentUpdates,
 )
 from tap_cloudapis.pulumi.drift import DriftRuns
+from tap_cloudapis.pulumi.insights import InsightsAccounts
 from tap_cloudapis.pulumi.members import Members
 from tap_cloudapis.pulumi.organization import Organizations, Teams
+from tap_cloudapis.pulumi.registry import (
+    PackagesInUse,
+    PackageUsage,
+    RegistryPackages,
+    RegistryTemplates,
+)
 from tap_cloudapis.pulumi.settings import DEFAULT_URL, SETTINGS
 from tap_cloudapis.pulumi.stacks import Stacks
 from tap_cloudapis.pulumi.teams import (
@@ -32,6 +39,7 @@ from tap_cloudapis.pulumi.teams import (
     TeamStackPermissions,
 )
 from tap_cloudapis.pulumi.updates import StackUpdates
+from tap_cloudapis.pulumi.usage import UsageDaily
 from tap_cloudapis.pulumi.vcs import VcsIntegrations
 
 PULUMI_CLOUD = Service(
@@ -68,5 +76,11 @@ PULUMI_CLOUD = Service(
         DeletedStacks,
         TemplateSources,
         VcsIntegrations,
+        InsightsAccounts,
+        RegistryPackages,
+        RegistryTemplates,
+        PackagesInUse,
+        PackageUsage,
+        UsageDaily,
     ),
 )

@@ -42,19 +42,12 @@ class OrganizationList(PulumiStream):
         return TokenPages(limit=self.limit, what=what, ignored=self.limit is None)
 
 
-class TeamList(OrganizationList):
-    """A list that each team has.
+class PerishableList(OrganizationList):
+    """A list of something that an organization has, which may be gone when it is asked for.
 
-    One that is not there belongs to a team that was deleted meanwhile; where that is so of every
-    team, the token may not read them.
+    A list that is not there is such a one; where that is so of all of them, the token may not read
+    them.
     """
-
-    parent_stream_type = Teams
-    scope = "organization {org_name}, team {team_name}"
-    context_columns: ClassVar[Mapping[str, str]] = {
-        "org_name": "org_name",
-        "team_name": "team_name",
-    }
 
     def __init__(self, tap: Any) -> None:
         super().__init__(tap)
@@ -76,3 +69,14 @@ class TeamList(OrganizationList):
         for owner, (exc, context) in self._gone.items():
             if not self.outcomes[owner].read:
                 super().refused(exc, context, 0)
+
+
+class TeamList(PerishableList):
+    """A list that each team has."""
+
+    parent_stream_type = Teams
+    scope = "organization {org_name}, team {team_name}"
+    context_columns: ClassVar[Mapping[str, str]] = {
+        "org_name": "org_name",
+        "team_name": "team_name",
+    }

@@ -76,6 +76,14 @@ OTHERS: Mapping[str, tuple[Reference, ...]] = {
         within(("detect_update_id",), "pulumi_stack_updates", ("update_id",)),
         within(("remediate_update_id",), "pulumi_stack_updates", ("update_id",)),
     ),
+    # The list of what is in use lags behind.
+    "pulumi_package_usage": (
+        within(_STACK, "pulumi_stacks", _STACK),
+        within(("package_name",), "pulumi_registry_packages", ("name",)),
+    ),
+    "pulumi_team_account_permissions": (
+        within(("account_name",), "pulumi_insights_accounts", ("name",)),
+    ),
     # The token may see fewer stacks than the team.
     "pulumi_team_stack_permissions": (within(_STACK, "pulumi_stacks", _STACK),),
 }

@@ -34,4 +34,14 @@ SETTINGS = (
             "that the token's user belongs to."
         ),
     ),
+    th.Property(
+        "pulumi_usage_days",
+        th.IntegerType(minimum=1, maximum=365),
+        default=365,
+        title="Days of Pulumi Cloud usage",
+        description=(
+            "How far back the first sync goes for usage per day, which a start_date can shorten; "
+            "the service remembers a year. Later syncs read what is new and the days before it."
+        ),
+    ),
 )

@@ -38,6 +38,8 @@ WITHOUT = {name: family(name) for name in NAMES} | {"pulumi_organizations": set(
 WITHOUT["dbt_run_steps"] = {"dbt_run_steps", "dbt_run_results", "dbt_source_freshness"}
 WITHOUT["dbt_run_steps"] |= {"dbt_run_invocations"}
 WITHOUT["dbt_runs"] = {"dbt_runs", "dbt_run_artifacts", *WITHOUT["dbt_run_steps"]}
+# Which packages are in use, the list of packages tells.
+WITHOUT["pulumi_registry_packages"] = {"pulumi_registry_packages", "pulumi_package_usage"}
 #: Which stream has read something before it is refused the rest: files of the other kind.
 PARTLY = {key: {"dbt_run_invocations"} for key in ("dbt_run_results", "dbt_source_freshness")}
 #: Without the list of stacks, names stand in for their ids.

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tap_cloudapis.pulumi import PULUMI_CLOUD
 from tests.core.syncing import Outcome, Record, sync
 from tests.core.test_failures import assert_plain
 from tests.core.test_odd_servers import FAKE, flat
@@ -52,6 +53,15 @@ def row(stream: str, key: Any, **more: Any) -> Record:
     return found
 
 
+def nothing(path: str) -> Any:
+    """An organization, or an empty list of it, whichever it is."""
+    *above, last = path.split("/")
+    if above[-1] == "orgs" or last == "metadata":
+        return {"githubLogin": "acme"}
+    names = {getattr(kind, "records_key", "") for kind in PULUMI_CLOUD.streams}
+    return [] if last == "hooks" else {name: [] for name in names}
+
+
 class Lists:
     """One account with one project, one organization with one stack; a test sets the lists.
 
@@ -80,9 +90,9 @@ class Lists:
         if last == "updates":
             rows = self.rows.get("pulumi_stack_updates", [])
             return {"updates": rows, "total": len(rows)}
-        if last in ("members", "teams"):
+        if last in ("members", "teams") and query.get("type") != "frontend":
             return {last: self.rows.get(f"pulumi_organization_{last}", [])}
-        return {"githubLogin": "acme"}
+        return nothing(path)
 
     def _of_dbt(self, last: str, query: dict[str, str]) -> list[Record]:
         if last == "accounts":

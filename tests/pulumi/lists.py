@@ -53,9 +53,11 @@ class Organization:
     def sync(self, *select: str, code: int = 0, **settings: Any) -> Outcome:
         """Sync some streams from the state of the last time."""
         self.asked.clear()
+        catalog = settings.pop("catalog", None)
         with ScriptedServer(self, clock=self.clock) as server:
             config = {"pulumi_token": FAKE, "pulumi_url": server.url, **settings}
-            outcome = sync(config, state=self.state, select=select)
+            chosen = None if catalog else select
+            outcome = sync(config, state=self.state, select=chosen, catalog=catalog)
         assert outcome.code == code, outcome.log
         assert not outcome.says("unexpected"), outcome.log
         assert not outcome.says(SECRET)

@@ -71,6 +71,7 @@ DEVIATIONS = [
     Deviation("dbt", "PublicAuditLogResponse.id", "may be a number", "a payload of 2022"),
     Deviation("pulumi", "OrganizationMember.created", "may be absent", "older rows lack it"),
     Deviation("pulumi", "OrganizationMember.fgaRole", "may be absent", "older rows lack it"),
+    Deviation("pulumi", "WorkflowRun.status", "may be empty", "accounts that were never scanned"),
 ]
 
 
@@ -148,6 +149,8 @@ def correct(schemas: dict[str, Any], place: str, what: str) -> None:
         properties[key] = {"type": "array", "items": properties[key]}
     elif what == "is one of them":
         properties[key] = properties[key]["items"]
+    elif what == "may be empty":
+        properties[key]["enum"].append("")
     elif what == "is text":
         properties[key] = {"type": "string"}
     elif what == "may be a number":
@@ -187,6 +190,13 @@ PULUMI_ROUTES = [
     (ORG + "/members", {"type": "frontend"}),
     (ORG + "/teams", {}),
     ("/api/capabilities", {}),
+    *(
+        (f"{ORG}/{metric}/summary", {"granularity": "daily", "lookbackDays": "9"})
+        for metric in ("resources", "discovered-resources", "deployments", "secrets", "neo/tokens")
+    ),
+    ("/api/registry/packages", {}),
+    ("/api/registry/packages", {"visibility": "private", "orgLogin": "Acme-Cloud"}),
+    ("/api/registry/templates", {"limit": "1"}),
     *(
         (f"/api/console/orgs/{{orgName}}/integrations/{kind}", {})
         for kind in ("github", "gitlab", "bitbucket", "azure-devops", "custom", "github-enterprise")
