@@ -117,11 +117,6 @@ class Connection:
         """Whether any request has succeeded, so that the token is one of this service."""
         return self.health.reached
 
-    @property
-    def date(self) -> str:
-        """The time of the latest answer, as the server tells it; empty if it does not."""
-        return self._transport.date
-
     def _say_that_budget_is_spent(self, seconds: float) -> None:
         setting = self.url_setting.replace("_url", "_requests_per_minute")
         self.health.say(f"{self._service}: waits {seconds:.0f} s, as {setting} says")
@@ -129,7 +124,7 @@ class Connection:
     def now(self) -> datetime:
         """The time by the service's clock, where it tells it, or else by this computer's."""
         try:
-            return parsedate_to_datetime(self.date).astimezone(UTC)
+            return parsedate_to_datetime(self._transport.date).astimezone(UTC)
         except (TypeError, ValueError, OverflowError):
             return datetime.now(UTC)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import suppress
 from datetime import MAXYEAR, UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -216,7 +215,7 @@ class StackUpdates(MarkedStream, PulumiStream):
         # The time is told in seconds: another update may begin in the one that was told.
         told = (
             None
-            if _is_fresh(context["last_update"], self.connection.date)
+            if _is_fresh(context["last_update"], self.connection.now())
             else context["last_update"]
         )
         self._now = StackMark(context["org_name"], told, self._before.newest, self._before.known_by)
@@ -290,11 +289,9 @@ class StackUpdates(MarkedStream, PulumiStream):
         super().refused(exc, context, rows)
 
 
-def _is_fresh(last_update: Any, server_date: str) -> bool:
+def _is_fresh(last_update: Any, server_time: datetime) -> bool:
     """Whether a stack was updated just now, by the server's clock or this computer's."""
-    clocks = [datetime.now(UTC)]
-    with suppress(TypeError, ValueError):
-        clocks.append(parsedate_to_datetime(server_date))
+    clocks = (datetime.now(UTC), server_time)
     told = str(to_timestamp(last_update) or "")
     return any(
         f"{now - LAG:%Y-%m-%dT%H:%M:%S}" < told < f"{now + AHEAD:%Y-%m-%dT%H:%M:%S}"
