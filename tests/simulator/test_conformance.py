@@ -194,6 +194,8 @@ PULUMI_ROUTES = [
         (f"{ORG}/{metric}/summary", {"granularity": "daily", "lookbackDays": "9"})
         for metric in ("resources", "discovered-resources", "deployments", "secrets", "neo/tokens")
     ),
+    (f"{ORG}/search/resourcesv2", {"sort": "urn", "asc": "true", "size": "500"}),
+    (f"{ORG}/search/column-set", {"field": "project"}),
     ("/api/registry/packages", {}),
     ("/api/registry/packages", {"visibility": "private", "orgLogin": "Acme-Cloud"}),
     ("/api/registry/templates", {"limit": "1"}),
