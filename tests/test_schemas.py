@@ -76,6 +76,7 @@ INSTANTS = {
     },
     "pulumi/stack_updates": {"start_time", "end_time"},
     "pulumi/package_usage": {"last_update_time"},
+    "pulumi/resources": {"created", "modified"},
     "pulumi/roles": {"created", "modified"},
     "pulumi/stacks": {"last_update"},
     "pulumi/team_tokens": {"created", "expires", "last_used"},

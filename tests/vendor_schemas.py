@@ -72,6 +72,7 @@ ITEMS = {
     "pulumi/package_usage": (PULUMI, ["StackUsage"]),
     "pulumi/registry_packages": (PULUMI, ["PackageMetadata"]),
     "pulumi/registry_templates": (PULUMI, ["Template"]),
+    "pulumi/resources": (PULUMI, ["ResourceResult"]),
     "pulumi/stack_updates": (PULUMI, ["UpdateInfo", "AppUpdateInfo"]),
     "pulumi/stacks": (PULUMI, ["AppStackSummary"]),
     "pulumi/team_account_permissions": (PULUMI, ["TeamAccountPermission"]),
@@ -170,6 +171,10 @@ OMITTED = {
         "schemaURL": SIGNED,
     },
     "pulumi/registry_templates": {"downloadURL": SIGNED, "readmeURL": SIGNED},
+    "pulumi/resources": {
+        "matches": "what of a row a query has met",
+        "properties": "never asked for: may hold secrets, and costs more",
+    },
     "pulumi/stack_updates": {
         "info": FLATTENED,
         "deployment": "the checkpoint: large, and full of secrets",
@@ -307,6 +312,7 @@ MADE_BY_THE_TAP = {
     },
     "pulumi/registry_packages": {"org_name"},
     "pulumi/registry_templates": {"org_name"},
+    "pulumi/resources": {"org_name", "resource_key"},
     "pulumi/stack_updates": {
         "org_name",
         "project_name",
@@ -337,5 +343,6 @@ RETYPED = {
     # Times that the document calls text.
     "pulumi/oidc_issuers": {"created", "lastUsed", "modified"},
     "pulumi/organization_tokens": {"created"},
+    "pulumi/resources": {"created", "modified"},
     "pulumi/team_tokens": {"created"},
 }

@@ -19,6 +19,7 @@ from cloudapis_simulator.api.errors import BadRequestError, NoFileError, NotFoun
 from cloudapis_simulator.api.lists import ListApi
 from cloudapis_simulator.api.query import Query
 from cloudapis_simulator.api.registry import RegistryApi
+from cloudapis_simulator.api.search import SearchApi
 from cloudapis_simulator.api.usage import UsageApi
 from cloudapis_simulator.api.vcs import VcsApi
 from cloudapis_simulator.tables import TABLES
@@ -113,6 +114,7 @@ class Api:
         self._deployments = DeploymentApi(world, behaviour)
         self._vcs = VcsApi(world)
         self._usage = UsageApi(world)
+        self._search = SearchApi(world, behaviour)
         self._registry = RegistryApi(world, behaviour)
 
     def routes(self) -> list[Route]:
@@ -152,6 +154,10 @@ class Api:
             *(
                 _Endpoint(path, "pulumi_usage_daily", handler)
                 for path, handler in self._usage.handlers().items()
+            ),
+            *(
+                _Endpoint(path, "pulumi_resources", handler)
+                for path, handler in self._search.handlers().items()
             ),
             *(
                 _Endpoint(path, stream, handler)

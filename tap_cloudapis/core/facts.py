@@ -16,6 +16,7 @@ class Unselected(StrEnum):
     REQUESTS = "a request for each run, job, stack, team or node"
     PERSONAL = "personal data"
     SECURITY = "details of security or configuration that few need"
+    VOLUME = "a row for each resource"
     TEXT = "long text, which may quote secrets"
     OPTIONAL = "another API or a setting of its own"
 

@@ -29,6 +29,7 @@ from tap_cloudapis.pulumi.registry import (
     RegistryPackages,
     RegistryTemplates,
 )
+from tap_cloudapis.pulumi.search import Resources
 from tap_cloudapis.pulumi.settings import DEFAULT_URL, SETTINGS
 from tap_cloudapis.pulumi.stacks import Stacks
 from tap_cloudapis.pulumi.teams import (
@@ -82,5 +83,6 @@ PULUMI_CLOUD = Service(
         PackagesInUse,
         PackageUsage,
         UsageDaily,
+        Resources,
     ),
 )

@@ -81,6 +81,11 @@ OTHERS: Mapping[str, tuple[Reference, ...]] = {
         within(_STACK, "pulumi_stacks", _STACK),
         within(("package_name",), "pulumi_registry_packages", ("name",)),
     ),
+    # The index lags behind; what was discovered has no stack.
+    "pulumi_resources": (
+        within(("project", "stack"), "pulumi_stacks", _STACK),
+        within(("account",), "pulumi_insights_accounts", ("name",)),
+    ),
     "pulumi_team_account_permissions": (
         within(("account_name",), "pulumi_insights_accounts", ("name",)),
     ),

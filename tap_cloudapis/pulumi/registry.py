@@ -9,6 +9,7 @@ from tap_cloudapis.core.carriers import CarrierStream
 from tap_cloudapis.core.exchange import Read
 from tap_cloudapis.core.facts import Facts, Unselected
 from tap_cloudapis.core.paging import TokenPages, as_object
+from tap_cloudapis.core.scrubbing import is_secret
 from tap_cloudapis.pulumi.client import snake_keys
 from tap_cloudapis.pulumi.lists import OrganizationList, PerishableList
 from tap_cloudapis.pulumi.urls import bare
@@ -71,7 +72,7 @@ class RegistryTemplates(RegistryList):
     path = "/api/registry/templates"
     records_key = "templates"
     dropped_fields = frozenset({"download_url", "readme_url"})
-    # Its own mark tells what is secret.
+    # Its own mark tells what is secret, and names that look like it: see to_record.
     unscrubbed_fields = frozenset({"config"})
     facts = Facts(
         row="a private template",
@@ -92,10 +93,20 @@ class RegistryTemplates(RegistryList):
         record = snake_keys(row)
         record["url"] = bare(record.get("url"))
         record["repo_slug"] = bare(record.get("repo_slug"))
-        for entry in as_object(record.get("config")).values():
-            if as_object(entry).get("secret"):
-                entry.pop("default", None)
+        config = record.get("config")
+        if isinstance(config, dict):
+            record["config"] = {key: _configured(key, as_object(config[key])) for key in config}
         return record
+
+
+def _configured(key: str, entry: Row) -> Row:
+    """What a template says of a key of its configuration; no default of what is to be secret."""
+    told: Row = {
+        name: entry[name] for name in ("default", "description", "secret") if name in entry
+    }
+    if told.get("secret") or is_secret(key, told.get("default")):
+        told.pop("default", None)
+    return told
 
 
 class PackagesInUse(CarrierStream, OrganizationList):

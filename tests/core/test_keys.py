@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tap_cloudapis.pulumi import PULUMI_CLOUD
 from tests.core.syncing import Outcome, Record, sync
 from tests.core.test_failures import assert_plain
-from tests.core.test_odd_servers import FAKE, flat
+from tests.core.test_odd_servers import FAKE, flat, nothing
 from tests.scripted_server import ScriptedServer
 
 if TYPE_CHECKING:
@@ -51,15 +50,6 @@ def row(stream: str, key: Any, **more: Any) -> Record:
         del found[KEYS[stream]]
         found.pop("id", None)
     return found
-
-
-def nothing(path: str) -> Any:
-    """An organization, or an empty list of it, whichever it is."""
-    *above, last = path.split("/")
-    if above[-1] == "orgs" or last == "metadata":
-        return {"githubLogin": "acme"}
-    names = {getattr(kind, "records_key", "") for kind in PULUMI_CLOUD.streams}
-    return [] if last == "hooks" else {name: [] for name in names}
 
 
 class Lists:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tap_cloudapis.pulumi import PULUMI_CLOUD
 from tests.core.syncing import sync
 from tests.scripted_server import Reply, ScriptedServer
 
@@ -140,6 +141,15 @@ def test_accounts_that_only_their_own_address_shows() -> None:
     assert {r["account_id"] for r in outcome.records("dbt_runs")} == {7}
 
 
+def nothing(path: str) -> Any:
+    """An organization, or an empty list of it, whichever it is."""
+    *above, last = path.split("/")
+    if above[-1] == "orgs" or last == "metadata":
+        return {"githubLogin": "acme"}
+    names = {getattr(kind, "records_key", "") for kind in PULUMI_CLOUD.streams}
+    return [] if last == "hooks" else {name: [] for name in names}
+
+
 def odd_pulumi(
     updates: Callable[[dict[str, str]], Any], stack: dict[str, Any] | None = None
 ) -> Callable[[str, dict[str, str]], Any]:
@@ -151,7 +161,7 @@ def odd_pulumi(
             return {"stacks": [{**row, **(stack or {})}], "continuationToken": None}
         if path.endswith("/updates"):
             return updates(query)
-        return {"githubLogin": "acme"}
+        return nothing(path)
 
     return answer
 

@@ -194,6 +194,8 @@ PULUMI_ROUTES = [
         (f"{ORG}/{metric}/summary", {"granularity": "daily", "lookbackDays": "9"})
         for metric in ("resources", "discovered-resources", "deployments", "secrets", "neo/tokens")
     ),
+    (f"{ORG}/search/resourcesv2", {"sort": "urn", "asc": "true", "size": "500"}),
+    (f"{ORG}/search/column-set", {"field": "project"}),
     ("/api/registry/packages", {}),
     ("/api/registry/packages", {"visibility": "private", "orgLogin": "Acme-Cloud"}),
     ("/api/registry/templates", {"limit": "1"}),
@@ -244,10 +246,11 @@ def declared_answers(client: Client, table: Table, *, details: bool) -> Iterator
         params = {"limit": 50, **related} if of_dbt and not details else {}
         if table.asks_for:
             params[table.asks_for[0]] = columns[table.asks_for[0]]
-        params |= next(choices(table)) if not details else {}
-        response = client.dbt(path, **params) if of_dbt else client.pulumi(path, **params)
-        assert response.status_code == 200, path
-        yield declared.split("/")[2] if of_dbt else "pulumi", declared, response.json()
+        for chosen in [{}] if details else choices(table):
+            asked = {**params, **chosen}
+            response = client.dbt(path, **asked) if of_dbt else client.pulumi(path, **asked)
+            assert response.status_code == 200, path
+            yield declared.split("/")[2] if of_dbt else "pulumi", declared, response.json()
 
 
 def documented(document: Document, declared: str) -> str:
