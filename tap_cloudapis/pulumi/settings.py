@@ -34,4 +34,14 @@ SETTINGS = (
             "that the token's user belongs to."
         ),
     ),
+    th.Property(
+        "pulumi_messages",
+        th.BooleanType,
+        default=False,
+        title="Pulumi Cloud messages",
+        description=(
+            "Whether rows have what policies, programs and the engine say in their own words. "
+            "Pulumi masks the secrets that it knows of; such text may quote others."
+        ),
+    ),
 )
