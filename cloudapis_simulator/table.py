@@ -125,6 +125,21 @@ class Pages:
 
 
 @dataclass(frozen=True)
+class Grid:
+    """Pulumi: a POST whose body names the first row, and the one behind the last.
+
+    Attributes:
+        total: Where the answer has the number of all rows.
+        orders: What `sortModel` may name.
+        most: Rows in an answer at most.
+    """
+
+    total: str
+    orders: tuple[str, ...] = ()
+    most: int = 1000
+
+
+@dataclass(frozen=True)
 class Choice:
     """Pulumi: a parameter that chooses among the rows.
 
@@ -141,7 +156,7 @@ OFFSETS = Offsets()
 UNORDERED = Offsets(state=False, orders=())
 TOTAL = Offsets(state=False, orders=(), limit=False)
 WHOLE = Whole()
-Paging = Offsets | Whole | Tokens | Pages
+Paging = Offsets | Whole | Tokens | Pages | Grid
 
 
 @dataclass(eq=False)
@@ -180,6 +195,7 @@ class Table:
         detail_alone: Whether that is all that the detail has.
         carried: The field of the rows above in which the rows are carried.
         related: Whether they are only there when `include_related` names that field.
+        bare: The field that stands for the row where these carry it: no object, but a value.
         detailed: Whether they are only in the detail of these rows.
         strangers: Items that are carried as well, though they belong to others.
         asks_for: A parameter without which there is no answer, and what it names in `under`.
@@ -213,6 +229,7 @@ class Table:
     detail_alone: bool = False
     carried: str = ""
     related: bool = False
+    bare: str = ""
     detailed: bool = False
     strangers: Callable[[Item], Iterable[Item]] = lambda _: ()
     asks_for: tuple[str, str] | None = None
@@ -250,11 +267,17 @@ class Table:
         """Return what a row carries, by the names of the fields."""
         return {
             table.carried: [
-                table.row(one, related) for one in (*table.items(item), *table.strangers(item))
+                table.carried_row(one, related)
+                for one in (*table.items(item), *table.strangers(item))
             ]
             for table in self.carries
             if table.detailed is detailed and (not table.related or table.carried in related)
         }
+
+    def carried_row(self, item: Item, related: AbstractSet[str]) -> Any:
+        """Return the row as those above carry it."""
+        row = self.row(item, related)
+        return row[self.bare] if self.bare else row
 
     def every(self, world: World) -> Iterator[Item]:
         """Yield the items of all its lists."""

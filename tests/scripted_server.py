@@ -31,10 +31,11 @@ class Reply:
 
 
 class ScriptedServer:
-    """Serves GET requests; a context manager.
+    """Serves GET requests, and POST requests that only read; a context manager.
 
     Args:
-        answer: Gives a :class:`Reply` or a JSON value for a path and its query.
+        answer: Gives a :class:`Reply` or a JSON value for a path and its query; what the body of
+            a POST holds is added to the query.
         seconds: How long each answer takes.
         clock: By how many seconds the time differs that answers tell.
 
@@ -67,6 +68,8 @@ class ScriptedServer:
             def do_GET(self) -> None:
                 parts = urlsplit(self.path)
                 query = dict(parse_qsl(parts.query))
+                length = int(self.headers.get("Content-Length") or 0)
+                query |= json.loads(self.rfile.read(length) or "{}")
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 outer._arrived({"path": parts.path, "query": query, "headers": headers})
                 time.sleep(outer.seconds)
@@ -83,6 +86,8 @@ class ScriptedServer:
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)
+
+            do_POST = do_GET  # noqa: N815 - as http.server calls it
 
             def date_time_string(self, timestamp: float | None = None) -> str:
                 return super().date_time_string((timestamp or time.time()) + clock)

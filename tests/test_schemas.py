@@ -48,6 +48,7 @@ INSTANTS = {
     "dbt/users": {"apitoken_last_used", "last_login"},
     "dbt/webhook_events": {"event_time"},
     "pulumi/audit_logs": {"timestamp"},
+    "pulumi/policy_issues": {"last_modified"},
     "pulumi/deployment_jobs": {"started", "last_updated"},
     "pulumi/deployment_steps": {"started", "last_updated"},
     "pulumi/deployment_updates": {"start_time", "end_time"},

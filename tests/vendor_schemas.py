@@ -73,6 +73,14 @@ ITEMS = {
     "pulumi/registry_packages": (PULUMI, ["PackageMetadata"]),
     "pulumi/registry_templates": (PULUMI, ["Template"]),
     "pulumi/resources": (PULUMI, ["ResourceResult"]),
+    "pulumi/change_requests": (PULUMI, ["GetChangeRequestResponse"]),
+    "pulumi/policy_compliance": (PULUMI, ["PolicyComplianceRow"]),
+    "pulumi/policy_group_packs": (PULUMI, ["AppPolicyPackMetadata"]),
+    "pulumi/policy_group_stacks": (PULUMI, ["AppPulumiStackReference"]),
+    "pulumi/policy_groups": (PULUMI, ["PolicyGroup", "AppPolicyGroupSummary"]),
+    "pulumi/policy_issues": (PULUMI, ["PolicyIssue"]),
+    "pulumi/policy_packs": (PULUMI, ["AppPolicyPackWithVersions"]),
+    "pulumi/policy_summary": (PULUMI, ["PolicyResultsMetadata", "PolicyGroupMetadata"]),
     "pulumi/stack_updates": (PULUMI, ["UpdateInfo", "AppUpdateInfo"]),
     "pulumi/stacks": (PULUMI, ["AppStackSummary"]),
     "pulumi/team_account_permissions": (PULUMI, ["TeamAccountPermission"]),
@@ -91,6 +99,7 @@ RENAMED = {
         "email": "user_email",
         "avatarUrl": "user_avatar_url",
     },
+    "pulumi/policy_group_stacks": {"name": "stack_name", "routingProject": "project_name"},
     "pulumi/stacks": {"id": "stack_id"},
     "pulumi/team_environment_permissions": {"maxOpenDuration": "max_open_duration_seconds"},
 }
@@ -160,6 +169,7 @@ OMITTED = {
     },
     "dbt/webhook_events": {"payload": "holds names; what tells of the run are columns"},
     "pulumi/deployment_jobs": {"steps": PARTS},
+    "pulumi/policy_groups": dict.fromkeys(["stacks", "accounts", "appliedPolicyPacks"], PARTS),
     "pulumi/deleted_stacks": {"lastUpdate": FLATTENED},
     "pulumi/oidc_issuers": {"jwks": "keys, which are long and of no use elsewhere"},
     "pulumi/organization_members": {"user": FLATTENED},
@@ -223,10 +233,13 @@ IN_PAYLOADS = {
     # Of the details of a person, which have another shape.
     "dbt/users": {"fullname", "scim_managed", "updated_at"},
     "dbt/webhooks": {"created_at", "updated_at"},
+    # Of the kind of thing that is an environment.
+    "pulumi/change_requests": {"entity.name", "entity.project"},
     # In the prose of the documentation.
     "pulumi/organization_deployment_status": {"paused_stacks"},
 }
 IN_NEWER_CLIENTS = {
+    "pulumi/policy_groups": {"account_match_rule", "stack_match_rule"},
     "pulumi/organization_members": {"suspended"},
     "pulumi/organizations": {"past_due_since", "retrial_announced_end_date", "retrial_product"},
 }
@@ -249,6 +262,21 @@ MADE_BY_THE_TAP = {
     "dbt/service_tokens": {"semantic_layer_credential_ids"},
     "dbt/webhook_events": {"event_time", "run_id", "run_status"},
     "pulumi/audit_logs": {"event_hash", "org_name", "user_login"},
+    "pulumi/change_requests": {
+        "created_by_login",
+        "entity_type",
+        "env_name",
+        "gates_satisfied",
+        "org_name",
+        "project_name",
+    },
+    "pulumi/policy_compliance": {"org_name"},
+    "pulumi/policy_group_packs": {"org_name", "policy_group_name"},
+    "pulumi/policy_group_stacks": {"org_name", "policy_group_name"},
+    "pulumi/policy_groups": {"org_name"},
+    "pulumi/policy_issues": {"assigned_to_login", "is_closed", "org_name"},
+    "pulumi/policy_packs": {"access_level", "org_name", "publisher", "source"},
+    "pulumi/policy_summary": {"date", "org_name"},
     "pulumi/deployment_jobs": {
         "deployment_id",
         "duration_seconds",

@@ -6,9 +6,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cloudapis_simulator.api.errors import BadRequestError, NotFoundError
-from cloudapis_simulator.api.paging import by_number, by_offset, by_state, by_token
+from cloudapis_simulator.api.paging import by_grid, by_number, by_offset, by_state, by_token
 from cloudapis_simulator.clock import SECOND
-from cloudapis_simulator.table import Offsets, Pages, Tokens, Whole
+from cloudapis_simulator.table import Grid, Offsets, Pages, Tokens, Whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -175,6 +175,8 @@ class ListApi:
             shown, more = by_token(rows, query, self._behaviour, style)
         elif isinstance(style, Pages):
             shown, more = by_number(rows, query, self._behaviour, style)
+        elif isinstance(style, Grid):
+            shown, more = by_grid(rows, query.body, self._behaviour, style)
         elif style == Whole(single=True):
             return _only(rows)
         return {table.rows_in: shown, **more, **table.beside(above)} if table.rows_in else shown

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from cloudapis_simulator.settings import Behaviour
-    from cloudapis_simulator.table import Offsets, Pages, Tokens
+    from cloudapis_simulator.table import Grid, Offsets, Pages, Tokens
 
 Row = dict[str, Any]
 
@@ -144,6 +144,24 @@ def by_number(
         size = page_size(asked, style.size, style.most, behaviour, "pageSize")
     shown = rows[(page - 1) * size : page * size] if page else rows
     return shown, {"itemsPerPage": size, "total": len(rows)}
+
+
+def by_grid(
+    rows: Sequence[Row], asked: Row, behaviour: Behaviour, style: Grid
+) -> tuple[Sequence[Row], Row]:
+    """Return the rows between those that the body names, and the number of all rows."""
+    kept = list(rows)
+    for order in reversed(asked.get("sortModel") or []):
+        column = order.get("colId")
+        if column not in style.orders or order.get("sort") not in ("asc", "desc"):
+            raise BadRequestError(f"cannot sort by {column}")
+        kept.sort(key=lambda row: row[column], reverse=order["sort"] == "desc")
+    start, end = asked.get("startRow", 0), asked.get("endRow")
+    if not isinstance(start, int) or not isinstance(end, int | None) or start < 0:
+        raise BadRequestError("Invalid rows.")
+    wanted = None if end is None else end - start
+    size = page_size(wanted, style.most, style.most, behaviour, "endRow")
+    return kept[start : start + size], {style.total: len(kept)}
 
 
 def write_token(place: tuple[str, ...]) -> str:

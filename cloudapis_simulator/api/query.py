@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cloudapis_simulator.api.errors import BadRequestError
 from cloudapis_simulator.clock import micros
@@ -18,10 +18,15 @@ _DATE_LENGTH = 10
 
 
 class Query:
-    """The parameters of one request; a value that cannot be read is a `BadRequestError`."""
+    """The parameters of one request; a value that cannot be read is a `BadRequestError`.
 
-    def __init__(self, params: QueryParams) -> None:
+    Attributes:
+        body: What a POST asks for.
+    """
+
+    def __init__(self, params: QueryParams, body: dict[str, Any] | None = None) -> None:
         self._params = params
+        self.body = body or {}
 
     def text(self, name: str) -> str | None:
         """Return the value of `name`; None when it is absent or empty."""

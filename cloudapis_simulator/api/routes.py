@@ -17,11 +17,13 @@ from cloudapis_simulator.api.cache import JsonCache
 from cloudapis_simulator.api.deployments import DeploymentApi
 from cloudapis_simulator.api.errors import BadRequestError, NoFileError, NotFoundError
 from cloudapis_simulator.api.lists import ListApi
+from cloudapis_simulator.api.policy import PolicyApi
 from cloudapis_simulator.api.query import Query
 from cloudapis_simulator.api.registry import RegistryApi
 from cloudapis_simulator.api.search import SearchApi
 from cloudapis_simulator.api.usage import UsageApi
 from cloudapis_simulator.api.vcs import VcsApi
+from cloudapis_simulator.table import Grid
 from cloudapis_simulator.tables import TABLES
 
 if TYPE_CHECKING:
@@ -43,12 +45,16 @@ _PULUMI_SCHEMES = ("token",)
 
 
 class _Endpoint(NamedTuple):
-    """A route; not `cached` where an answer is asked for but once, or heeds other settings."""
+    """A route; not `cached` where an answer is asked for but once, or heeds other settings.
+
+    One that `posts` is asked by a body.
+    """
 
     path: str
     stream: str | None
     handler: Handler
     cached: bool = True
+    posts: bool = False
 
 
 def service_of(path: str) -> str:
@@ -95,6 +101,18 @@ def own_mistake(_request: Request, error: Exception) -> Response:
     return PlainTextResponse("the simulator made a mistake: see its stderr\n", 500)
 
 
+def _question(body: bytes) -> dict[str, Any]:
+    """Read the body of a POST.
+
+    Raises:
+        BadRequestError: It is no JSON object.
+    """
+    try:
+        return msgspec.json.decode(body, type=dict[str, Any])
+    except msgspec.MsgspecError:
+        raise BadRequestError("invalid request body") from None
+
+
 class Api:
     """Both services' routes over one world.
 
@@ -112,6 +130,7 @@ class Api:
         self._lists = ListApi(world, behaviour)
         self._files = ArtifactApi(world)
         self._deployments = DeploymentApi(world, behaviour)
+        self._policy = PolicyApi(world)
         self._vcs = VcsApi(world)
         self._usage = UsageApi(world)
         self._search = SearchApi(world, behaviour)
@@ -120,7 +139,11 @@ class Api:
     def routes(self) -> list[Route]:
         """Return the routes; `scope["path"]` must hold the undecoded path."""
         return [
-            Route(endpoint.path, self._answerer(endpoint), methods=["GET"])
+            Route(
+                endpoint.path,
+                self._answerer(endpoint),
+                methods=["POST" if endpoint.posts else "GET"],
+            )
             for endpoint in self._endpoints()
         ]
 
@@ -163,6 +186,16 @@ class Api:
                 _Endpoint(path, stream, handler)
                 for path, (stream, handler) in self._registry.handlers().items()
             ),
+            _Endpoint(
+                f"{org}/policygroups/metadata", "pulumi_policy_summary", self._policy.coverage
+            ),
+            _Endpoint(
+                "/api/registry/policypacks",
+                "pulumi_policy_packs",
+                self._policy.registry,
+                cached=False,
+                posts=True,
+            ),
             *self._declared(),
             # Behind what has other words in that place.
             _Endpoint(f"{stack}/deployments", "pulumi_deployments", self._deployments.of_stack),
@@ -183,9 +216,10 @@ class Api:
 
     def _declared(self) -> list[_Endpoint]:
         endpoints = [
-            _Endpoint(path, table.stream, handler)
+            _Endpoint(path, table.stream, handler, cached=not posts, posts=posts)
             for table in TABLES.values()
             for path, handler in self._lists.handlers(table).items()
+            for posts in (isinstance(table.paging, Grid) and path == table.path,)
         ]
         # "{" is behind all letters: what is called by name comes before what names a part.
         return sorted(endpoints, key=lambda endpoint: endpoint.path)
@@ -199,7 +233,8 @@ class Api:
             if refusal is not None:
                 return refusal
             try:
-                body = self._body(endpoint, request)
+                asked = _question(await request.body()) if endpoint.posts else None
+                body = self._body(endpoint, request, asked)
             except BadRequestError as error:
                 return failure(service, 400, str(error))
             except NoFileError:
@@ -212,7 +247,7 @@ class Api:
 
         return answer
 
-    def _body(self, endpoint: _Endpoint, request: Request) -> bytes:
+    def _body(self, endpoint: _Endpoint, request: Request, asked: dict[str, Any] | None) -> bytes:
         scope, behaviour = request.scope, self._behaviour
         key = (
             scope["path"],
@@ -224,7 +259,7 @@ class Api:
         body = self._cache.get(key) if endpoint.cached else None
         if body is None:
             names = {name: unquote(value) for name, value in request.path_params.items()}
-            answer = endpoint.handler(names, Query(request.query_params), request.headers)
+            answer = endpoint.handler(names, Query(request.query_params, asked), request.headers)
             body = answer if isinstance(answer, bytes) else _ENCODER.encode(answer)
             if endpoint.cached:
                 self._cache.put(key, body)

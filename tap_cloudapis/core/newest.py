@@ -57,12 +57,14 @@ class NewestStream(MarkedStream):
     Attributes:
         time_field: The field of a raw row that the list is in order of.
         id_field: The field that tells raw rows apart.
+        lag: How much of what is known is read again.
         mark_key: The key of a context that a mark is for.
     """
 
     bookmark_form = NewestBookmark
     time_field: ClassVar[str]
     id_field: ClassVar[str] = "id"
+    lag: ClassVar[timedelta] = LAG
     mark_key: ClassVar[str]
 
     limit: PageLimit | None
@@ -124,7 +126,7 @@ class NewestStream(MarkedStream):
     def since(self, context: Context | None) -> str:
         """The time from which rows are wanted; "" for all of them."""
         newest = self.mark(context).newest
-        return earlier(newest, LAG) if newest else self.start
+        return max(earlier(newest, self.lag), self.start) if newest else self.start
 
     def when(self, row: Row) -> str:
         """The time of a raw row, as records have it; "" for none."""
@@ -140,7 +142,7 @@ class NewestStream(MarkedStream):
             limit=self.limit,
             what=self.place(context),
             when=self.when,
-            key=self.id_field,
+            key=self.key_of,
             since=self.since(context),
         )
 
@@ -180,6 +182,11 @@ class NewestStream(MarkedStream):
             if self.is_open(row):
                 self._now.open[key] = [time, *self.whereabouts(row)]
         return rows
+
+    def key_of(self, row: Row) -> Any:
+        """What tells a raw row from others; ``None`` where it has nothing that does."""
+        key = row.get(self.id_field)
+        return key if isinstance(key, (int, str)) else None
 
     def _key(self, row: Row) -> str:
         return str(row.get(self.id_field))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from tap_cloudapis.core.errors import IncompleteListError
 from tap_cloudapis.core.paging import MAX_RESTARTS, later_page
@@ -27,7 +27,7 @@ class NewestPages:
         limit: The page size.
         what: The list in the words of an error message.
         when: Gives the time that rows are in order of, as records have times; "" for none.
-        key: The field that tells rows apart.
+        key: Gives what tells rows apart; ``None`` where a row has no such thing.
         since: Rows from before this time are known, or not wanted: the walk ends with the page
             that reaches them; "" for none.
         unsorted: Whether rows were not newest first: then the list is read to its end.
@@ -36,8 +36,11 @@ class NewestPages:
     limit: PageLimit
     what: str
     when: Callable[[Row], str]
-    key: str = "id"
+    key: Callable[[Row], Any]
     since: str = ""
+    #: By how many rows a page reaches into the one before: where it does not begin with a row that
+    #: was met, rows have gone in between.
+    overlap: ClassVar[int] = 0
     unsorted: bool = field(default=False, init=False)
     _seen: set[Any] = field(default_factory=set, init=False, repr=False)
     _last: str = field(default="", init=False, repr=False)
@@ -50,6 +53,10 @@ class NewestPages:
     def params_of(self, number: int, size: int) -> Params:
         """The parameters of a page behind the first one."""
         return {"page": number, self.limit.param: size}
+
+    def end_of(self, number: int, size: int) -> int:
+        """How many rows the first pages have, so many of them."""
+        return number * size
 
     def walk(self, submit: Submit, first: PendingPage, ahead: int) -> Iterator[list[Row]]:
         """Give each row once; see the class."""
@@ -81,13 +88,13 @@ class NewestPages:
                     return sure
                 if not page.rows or (total is not None and len(here) >= total):
                     return sure and len(here) >= (total or 0)
-                while len(pending) < ahead and (total is None or number * size < total):
+                while len(pending) < ahead and (total is None or self.end_of(number, size) < total):
                     number += 1
                     pending.append(submit(self.params_of(number, size), resizable=False))
                 if not pending:
                     return False
                 page = later_page(pending.popleft(), self.what)
-                known = len(here)
+                known, sure = len(here), sure and self._joins(page, size, here)
                 here |= self._keys(page)
                 told = self._told(page, len(here))
                 if told is not None and total is not None:
@@ -113,18 +120,19 @@ class NewestPages:
 
     def _keys(self, page: Page) -> set[Any]:
         """What tells the rows of a page apart; rows without a key are all different."""
-        return {self._key(row) or id(row) for row in page.rows}
+        return {self.key(row) or id(row) for row in page.rows}
 
-    def _key(self, row: Row) -> Any:
-        key = row.get(self.key)
-        return key if isinstance(key, (int, str)) else None
+    def _joins(self, page: Page, size: int, known: set[Any]) -> bool:
+        """Whether a page goes on where the one before ended."""
+        is_told = self.overlap and size > 1 and page.rows
+        return not is_told or self.key(page.rows[0]) in known
 
     def _fresh(self, rows: list[Row]) -> list[Row]:
         """Leave out the rows that were given before; those without a key are the stream's."""
         fresh = []
         here: set[Any] = set()
         for row in rows:
-            key = self._key(row)
+            key = self.key(row)
             if not key or key in here or key not in self._seen:
                 fresh.append(row)
                 here.add(key)

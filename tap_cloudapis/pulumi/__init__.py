@@ -5,6 +5,7 @@ from __future__ import annotations
 from tap_cloudapis.core.service import Service
 from tap_cloudapis.pulumi.access import OidcIssuers, OrganizationTokens, Roles, TeamTokens
 from tap_cloudapis.pulumi.audit_logs import AuditLogs
+from tap_cloudapis.pulumi.change_requests import ChangeRequests
 from tap_cloudapis.pulumi.client import headers
 from tap_cloudapis.pulumi.configuration import (
     AgentPools,
@@ -23,6 +24,14 @@ from tap_cloudapis.pulumi.drift import DriftRuns
 from tap_cloudapis.pulumi.insights import InsightsAccounts
 from tap_cloudapis.pulumi.members import Members
 from tap_cloudapis.pulumi.organization import Organizations, Teams
+from tap_cloudapis.pulumi.policy import (
+    PolicyGroupAccounts,
+    PolicyGroupPacks,
+    PolicyGroups,
+    PolicyGroupStacks,
+    PolicyPacks,
+)
+from tap_cloudapis.pulumi.policy_results import PolicyCompliance, PolicyIssues, PolicySummary
 from tap_cloudapis.pulumi.registry import (
     PackagesInUse,
     PackageUsage,
@@ -63,6 +72,15 @@ PULUMI_CLOUD = Service(
         DriftRuns,
         DeploymentStatus,
         AuditLogs,
+        PolicyGroups,
+        PolicyGroupStacks,
+        PolicyGroupAccounts,
+        PolicyGroupPacks,
+        PolicyPacks,
+        PolicyIssues,
+        PolicyCompliance,
+        PolicySummary,
+        ChangeRequests,
         TeamDetails,
         TeamMembers,
         TeamStackPermissions,

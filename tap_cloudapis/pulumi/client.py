@@ -84,6 +84,7 @@ class PulumiStream(CloudStream):
 
     Attributes:
         records_key: The field of an answer that holds the records; empty where it is the bare list.
+        total_key: The field of an answer that tells how many rows there are.
         token_key: The field of an answer that holds the token of the next page.
         page_size: Records asked for in a page; ``None`` where there is no such parameter.
     """
@@ -96,6 +97,7 @@ class PulumiStream(CloudStream):
     context_columns: ClassVar[Mapping[str, str]] = {"org_name": "org_name"}
 
     records_key: ClassVar[str]
+    total_key: ClassVar[str] = "total"
     token_key: ClassVar[str] = "continuationToken"  # noqa: S105 - the name of a field
     page_size: ClassVar[tuple[str, int] | None] = None
 
@@ -137,7 +139,7 @@ class PulumiStream(CloudStream):
             raise TypeError(msg)
         return Page(
             rows=rows or [],
-            total=self.total_of(body.get("total")),
+            total=self.total_of(body.get(self.total_key)),
             size=as_total(body.get("itemsPerPage")),
             token=body.get(self.token_key) or None,
             listed=rows is not None,

@@ -101,6 +101,7 @@ class Deployments(NewestStream, PulumiStream):
             limit=self.limit,
             what=what,
             when=self.when,
+            key=self.key_of,
             since=earlier(oldest, LAG) if oldest else "",
         )
 

@@ -41,6 +41,7 @@ EVERYWHERE = (
     within(("requested_by_login",), "pulumi_organization_members", ("user_login",)),
     within(("agent_pool_id",), "pulumi_agent_pools", ("id",)),
     within(("deployment_id",), "pulumi_deployments", ("id",), weak=False),
+    within(("policy_group_name",), "pulumi_policy_groups", ("name",), weak=False),
     within(("role_id",), "pulumi_roles", ("id",)),
     within(("fga_role_id",), "pulumi_roles", ("id",)),
     within(("role_ids[]",), "pulumi_roles", ("id",)),
@@ -70,6 +71,21 @@ OTHERS: Mapping[str, tuple[Reference, ...]] = {
     "pulumi_deployment_updates": (
         *_MAYBE_BELOW_STACKS,
         within(("update_id",), "pulumi_stack_updates", ("update_id",)),
+    ),
+    "pulumi_change_requests": (
+        within(("created_by_login",), "pulumi_organization_members", ("user_login",)),
+    ),
+    # A token may see fewer stacks than the group has; some packs are Pulumi's own.
+    "pulumi_policy_group_stacks": (within(_STACK, "pulumi_stacks", _STACK),),
+    "pulumi_policy_group_packs": (within(("name",), "pulumi_policy_packs", ("name",)),),
+    "pulumi_policy_issues": (
+        within(("policy_group_name",), "pulumi_policy_groups", ("name",)),
+        within(("policy_pack",), "pulumi_policy_packs", ("name",)),
+        within(("assigned_to_login",), "pulumi_organization_members", ("user_login",)),
+    ),
+    "pulumi_policy_compliance": (
+        within(("policy_group_name",), "pulumi_policy_groups", ("name",)),
+        within(("policy_pack",), "pulumi_policy_packs", ("name",)),
     ),
     "pulumi_drift_runs": (
         within(("deployment_id",), "pulumi_deployments", ("id",)),
@@ -118,4 +134,6 @@ def references_of(stream: str, schema: Mapping[str, Any]) -> Sequence[Reference]
 def _has(schema: Mapping[str, Any], column: str) -> bool:
     """Whether a schema declares a column, which may be an array of values."""
     found = schema.get("properties", {}).get(column.removesuffix("[]"))
+    if found is not None and "additionalProperties" in found:
+        return False  # an object, beside which stands what it is known by
     return found is not None and column.endswith("[]") is ("items" in found)

@@ -44,4 +44,14 @@ SETTINGS = (
             "the service remembers a year. Later syncs read what is new and the days before it."
         ),
     ),
+    th.Property(
+        "pulumi_messages",
+        th.BooleanType,
+        default=False,
+        title="Pulumi Cloud messages",
+        description=(
+            "Whether rows have what policies, programs and the engine say in their own words. "
+            "Pulumi masks the secrets that it knows of; such text may quote others."
+        ),
+    ),
 )

@@ -139,7 +139,9 @@ def test_no_volatile_column(whole: Outcome) -> None:
 def test_requests_are_made_as_the_documents_ask(still: Simulator) -> None:
     assert sync(settings(still)).code == 0
     requests = still.requests()
-    assert {r["method"] for r in requests} == {"GET"}
+    posted = {r["path"].rpartition("/")[2] for r in requests if r["method"] == "POST"}
+    assert posted == {"issues", "policies", "policypacks"}, "searches, which only read"
+    assert {r["method"] for r in requests} == {"GET", "POST"}
     refused = {r["stream"] for r in requests if r["status"] != 200}
     missing = {"dbt_extended_attributes", "dbt_run_results"}
     missing |= {"pulumi_usage_daily"}  # 204: no usage at all

@@ -75,6 +75,15 @@ class Client:
                 return rows
             params["continuationToken"] = token
 
+    def ask_pulumi(self, path: str, asked: Row, **params: Any) -> requests.Response:
+        """Send a POST that only reads."""
+        headers = {
+            "Authorization": f"token {self.simulator.pulumi_token}",
+            "Accept": PULUMI_ACCEPT,
+        }
+        url = f"{self.simulator.pulumi_url}/api/{path}"
+        return self.session.post(url, json=asked, params=params, headers=headers, timeout=_TIMEOUT)
+
     def pulumi_pages(self, path: str, key: str, **params: Any) -> list[Row]:
         """Read pages by number until all there are have come."""
         rows: list[Row] = []

@@ -13,6 +13,7 @@ import jsonschema
 import pytest
 import yaml
 
+from cloudapis_simulator.table import Grid
 from cloudapis_simulator.tables import TABLES
 from tests.simulator.client import stack_path
 from tests.simulator.test_tables import choices, places
@@ -46,6 +47,12 @@ class Deviation(NamedTuple):
     fact: str
 
 
+#: Lists that are asked for in the body of a POST.
+POSTED = tuple(
+    table.path.rpartition("/policyresults")[2]
+    for table in TABLES.values()
+    if isinstance(table.paging, Grid)
+)
 NAMES = {"v2": "dbt-cloud-v2.yaml", "v3": "dbt-cloud-v3.yaml", "pulumi": "pulumi-cloud.json"}
 
 # One that no answer needs fails a test.
@@ -69,6 +76,7 @@ DEVIATIONS = [
         "one is like another",
     ),
     Deviation("dbt", "PublicAuditLogResponse.id", "may be a number", "a payload of 2022"),
+    Deviation("pulumi", "ListPolicyIssuesResponse.groupData", "may be null", "not grouped"),
     Deviation("pulumi", "OrganizationMember.created", "may be absent", "older rows lack it"),
     Deviation("pulumi", "OrganizationMember.fgaRole", "may be absent", "older rows lack it"),
     Deviation("pulumi", "WorkflowRun.status", "may be empty", "accounts that were never scanned"),
@@ -131,7 +139,9 @@ class Document:
         assert wrong is None, wrong
 
     def answer_schema(self, path: str) -> dict[str, Any]:
-        content = self.raw["paths"][path]["get"]["responses"]["200"]["content"]
+        methods = self.raw["paths"][path]
+        asked = methods["post" if path.endswith(POSTED) else "get"]
+        content = asked["responses"]["200"]["content"]
         schema: dict[str, Any] = content["application/json"]["schema"]
         return schema
 
@@ -147,6 +157,8 @@ def correct(schemas: dict[str, Any], place: str, what: str) -> None:
         schema["required"].remove(key)
     elif what == "is a list":
         properties[key] = {"type": "array", "items": properties[key]}
+    elif what == "may be null":
+        properties[key] = {"anyOf": [{"type": "null"}, properties[key]]}
     elif what == "is one of them":
         properties[key] = properties[key]["items"]
     elif what == "may be empty":
@@ -248,7 +260,10 @@ def declared_answers(client: Client, table: Table, *, details: bool) -> Iterator
             params[table.asks_for[0]] = columns[table.asks_for[0]]
         for chosen in [{}] if details else choices(table):
             asked = {**params, **chosen}
-            response = client.dbt(path, **asked) if of_dbt else client.pulumi(path, **asked)
+            if isinstance(table.paging, Grid) and not details:
+                response = client.ask_pulumi(path, {"startRow": 0, "endRow": 50}, **asked)
+            else:
+                response = client.dbt(path, **asked) if of_dbt else client.pulumi(path, **asked)
             assert response.status_code == 200, path
             yield declared.split("/")[2] if of_dbt else "pulumi", declared, response.json()
 
