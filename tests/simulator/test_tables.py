@@ -168,7 +168,9 @@ def of_time(value: Any) -> str | None:
     """Return a moment in any form as the truth writes it."""
     if not value:
         return None
-    return of_micros(f"{value}000000") if isinstance(value, int) else utc(value)
+    if isinstance(value, int):  # seconds or milliseconds
+        return of_micros(f"{value}000" if value > 10**11 else f"{value}000000")
+    return utc(value)
 
 
 def gather(table: Table, rows: list[Row], columns: Row, found: dict[str, list[Row]]) -> None:
