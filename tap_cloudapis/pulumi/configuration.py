@@ -35,8 +35,8 @@ class AgentPools(OrganizationList):
         page = super().read_page(body)
         default = as_object(body).get("defaultAgentPoolID")
         for row in page.rows if default else []:
-            if isinstance(row, dict):
-                row.setdefault("isDefault", row.get("id") == default)
+            if isinstance(row, dict) and row.get("isDefault") is None:
+                row["isDefault"] = row.get("id") == default
         return page
 
 

@@ -51,11 +51,15 @@ class Seats:
     refusal: tuple[Read, TapError] | None = None
     _rows: dict[str, Row] = field(default_factory=dict)
     _by_name: dict[str, str] = field(default_factory=dict)
+    _nameless: list[Row] = field(default_factory=list)
 
     def add(self, rows: list[Row]) -> None:
         """Note people of the list of seats."""
         for row in rows:
             login = identity(row)
+            if not login:
+                self._nameless.append(row)
+                continue
             self._rows.setdefault(login, row)
             self._by_name.setdefault(_name(row), login)
 
@@ -69,8 +73,9 @@ class Seats:
         return {**row, "onRoster": True, "hasSeat": has_seat}
 
     def left(self) -> list[Row]:
-        """Those with a seat whom the roster has not."""
-        return [{**row, "onRoster": False, "hasSeat": True} for row in self._rows.values()]
+        """Those with a seat whom the roster has not, and those that cannot be told from others."""
+        rows = (*self._rows.values(), *self._nameless)
+        return [{**row, "onRoster": False, "hasSeat": True} for row in rows]
 
 
 class Members(PulumiStream):
@@ -138,17 +143,17 @@ class Members(PulumiStream):
         if is_org and created and synthetic and not role_id:
             return None
         record.update({f"user_{name}": value for name, value in snake_keys(user).items()})
-        record["user_login"] = login
+        record["user_login"] = or_none(login)
         record["fga_role_id"] = role_id
         record.pop("user_github_login", None)
         return record
 
 
 def identity(row: Row) -> str:
-    """What tells a member from others, whatever its case."""
+    """What tells a member from others, whatever its case; empty for nothing."""
     user = as_object(row.get("user"))
     login = user.get("githubLogin") or user.get("email") or user.get("name")
-    return repr(login).casefold()
+    return repr(login).casefold() if login else ""
 
 
 def _name(row: Row) -> str:

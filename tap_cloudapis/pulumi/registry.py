@@ -135,6 +135,11 @@ class PackagesInUse(CarrierStream, OrganizationList):
         pages = TokenPages(limit=self.limit, what="public packages")
         reads = [Read(pages, {"visibility": "public"})]
         rows = [row for _, batch in self._reading(None, reads) for row in batch]
+        if rows and not any(isinstance(row.get("usageStats"), dict) for row in rows):
+            self.report.unlisted = True
+            what = "the registry does not tell which public packages are in use: they are missing"
+            for child in self._wanted_children():
+                self.tap.report.note(child.name, what)
         used = (row for row in rows if as_object(row.get("usageStats")).get("totalStacks"))
         return [name for row in used if isinstance(name := row.get("name"), str)]
 

@@ -93,3 +93,10 @@ def test_the_role_has_its_id_beside_it() -> None:
     outcome = people({"members": roster}, {"members": roster}).sync(STREAM)
     assert [r["fga_role_id"] for r in outcome.records(STREAM)] == ["r1", None]
     assert [r["has_seat"] for r in outcome.records(STREAM)] == [True, True]
+
+
+def test_seats_of_nobody_are_left_out_and_counted() -> None:
+    seats = {"members": [member(None), member(None), member("ana")]}
+    outcome = people({"members": [member("ana")]}, seats).sync(STREAM, code=1)
+    assert len(outcome.records(STREAM)) == 1
+    assert outcome.logged(STREAM, "2 records left out")

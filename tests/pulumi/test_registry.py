@@ -108,6 +108,18 @@ def test_a_plan_without_private_packages_has_public_ones() -> None:
     assert {r["package_name"] for r in outcome.records(USAGE)} == {"aws", "net"}
 
 
+def test_a_registry_that_does_not_tell_what_is_in_use() -> None:
+    def silent(query: dict[str, str]) -> Any:
+        private = query["visibility"] == "private"
+        return {"packages": [package("net") if private else package("aws", "public")]}
+
+    organization = Organization({REGISTRY: silent, "packages/usage": usage})
+    outcome = organization.sync(USAGE, emit_activate_version_messages=True)
+    assert {r["package_name"] for r in outcome.records(USAGE)} == {"net"}
+    assert outcome.says(USAGE, "does not tell which public packages are in use")
+    assert activated(outcome) == set()
+
+
 def test_where_no_usage_is_told_that_is_said() -> None:
     organization = Organization({REGISTRY: registry, "packages/usage": refused(404)})
     outcome = organization.sync(USAGE, PACKAGES)

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tap_cloudapis.pulumi.usage import METRICS
-from tests.core.syncing import StreamWarehouse, catalog_of
+from tests.core.syncing import (
+    StreamWarehouse,
+    assert_true,
+    catalog_of,
+    cut_after,
+    latest,
+    settings,
+    sync,
+)
 from tests.pulumi.lists import Organization, only, refused
 from tests.scripted_server import Reply
 from tests.simulator_process import END_OF_HISTORY, Simulator
@@ -78,7 +86,7 @@ def test_later_syncs_ask_for_what_is_new_and_three_days_more() -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "days"),
+    ("given", "days"),
     [
         ({"pulumi_usage_days": 30}, 30),
         ({"pulumi_usage_days": 1}, 3),
@@ -87,9 +95,9 @@ def test_later_syncs_ask_for_what_is_new_and_three_days_more() -> None:
         ({"start_date": "2026-06-11", "pulumi_usage_days": 9}, 9),
     ],
 )
-def test_how_far_the_first_sync_goes_back(settings: dict[str, Any], days: int) -> None:
+def test_how_far_the_first_sync_goes_back(given: dict[str, Any], days: int) -> None:
     organization = every(Reply(status=204))
-    organization.sync(STREAM, **settings)
+    organization.sync(STREAM, **given)
     assert set(looked_back(organization).values()) == {days}
 
 
@@ -171,3 +179,16 @@ def test_days_that_were_restated_are_true_at_the_end(moving: Simulator) -> None:
         warehouse.sync()
         warehouse.assert_true(moving)
     assert len(warehouse.sync().records(STREAM)) < 50
+
+
+@pytest.mark.parametrize("records", [1, 20, 60])
+def test_a_sync_that_is_cut_goes_on(records: int, moving: Simulator) -> None:
+    config = settings(moving, "pulumi")
+    cut = sync(config, select=[STREAM], prepare=cut_after(records, STREAM))
+    assert len(cut.records(STREAM)) == records
+    rest = sync(config, select=[STREAM], state=cut.state)
+    assert rest.code == 0
+    found = latest([*cut.records(STREAM), *rest.records(STREAM)], STREAM)
+    assert_true(lambda _: found, moving, [STREAM])
+    again = sync(config, select=[STREAM], state=rest.state)
+    assert len(again.records(STREAM)) < len(rest.records(STREAM))

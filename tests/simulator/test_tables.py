@@ -172,7 +172,9 @@ def of_time(value: Any) -> str | None:
     """Return a moment in any form as the truth writes it."""
     if not value or value == ZERO_TIME:
         return None
-    return of_micros(f"{value:0<16}") if isinstance(value, int) else utc(value)
+    if isinstance(value, int):  # seconds or milliseconds
+        return of_micros(f"{value}000" if value > 10**11 else f"{value}000000")
+    return utc(value)
 
 
 def carried(table: Table, row: Row) -> list[Row]:
