@@ -79,6 +79,12 @@ def zulu(at: int) -> str:
     return _written(at, "Z")
 
 
+def zoneless(at: int) -> str:
+    """Write `at` as Pulumi writes deployments: `2026-01-31 10:42:16.179`, without a zone."""
+    second, fraction = divmod(at, SECOND)
+    return f"{_second(second).replace('T', ' ')}.{fraction // 1000:03d}"
+
+
 def same_as_rfc3339(text: str | None) -> str | None:
     """Return a time that was written in any of these forms as `rfc3339` would write it."""
     return None if text is None else rfc3339(micros(datetime.fromisoformat(text)))

@@ -73,7 +73,7 @@ class Whole:
 
     Attributes:
         single: The only row itself, 404 where there is none.
-        shape: dbt: what the answer makes of the rows, where it is no list of them.
+        shape: What the answer makes of the rows, where it is no list of them.
     """
 
     single: bool = False

@@ -22,6 +22,7 @@ KEYS = {name.replace("_", "/", 1): list(key) for name, key in truth.KEYS.items()
 
 # Reviewed: they label a secret, and cannot carry it. Numbers and flags never can.
 NOT_SECRET = {
+    "additional_secret_outputs",
     "apitoken_last_used",
     "requested_by_token",
     "semantic_layer_credential_ids",
@@ -54,6 +55,15 @@ INSTANTS = {
         "retrial_expiration",
         "subscription_period_end",
         "subscription_trial_end",
+    },
+    "pulumi/stack_details": {"current_operation_started"},
+    "pulumi/stack_resources": {"created", "modified"},
+    "pulumi/stack_schedules": {
+        "created",
+        "last_executed",
+        "modified",
+        "next_execution",
+        "schedule_once",
     },
     "pulumi/stack_updates": {"start_time", "end_time"},
     "pulumi/stacks": {"last_update"},

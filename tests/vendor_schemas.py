@@ -57,6 +57,8 @@ ITEMS = {
     "pulumi/organization_members": (PULUMI, ["OrganizationMember", "UserInfo"]),
     "pulumi/organization_teams": (PULUMI, ["Team"]),
     "pulumi/organizations": (PULUMI, ["OrganizationMetadata", "Organization"]),
+    "pulumi/stack_details": (PULUMI, ["AppStack"]),
+    "pulumi/stack_resources": (PULUMI, ["Resource"]),
     "pulumi/stack_updates": (PULUMI, ["UpdateInfo", "AppUpdateInfo"]),
     "pulumi/stacks": (PULUMI, ["AppStackSummary"]),
 }
@@ -70,6 +72,8 @@ RENAMED = {
         "email": "user_email",
         "avatarUrl": "user_avatar_url",
     },
+    "pulumi/stack_details": {"id": "stack_id"},
+    "pulumi/stack_resources": {"id": "resource_id"},
     "pulumi/stacks": {"id": "stack_id"},
 }
 
@@ -137,6 +141,8 @@ OMITTED = {
     },
     "dbt/webhook_events": {"payload": "holds names; what tells of the run are columns"},
     "pulumi/organization_members": {"user": FLATTENED},
+    "pulumi/stack_details": {"config": HIDDEN, "currentOperation": FLATTENED},
+    "pulumi/stack_resources": {"initErrors": "may quote values; init_error_count has their number"},
     "pulumi/stack_updates": {
         "info": FLATTENED,
         "deployment": "the checkpoint: large, and full of secrets",
@@ -183,6 +189,7 @@ IN_PAYLOADS = {
     # Of the details of a person, which have another shape.
     "dbt/users": {"fullname", "scim_managed", "updated_at"},
     "dbt/webhooks": {"created_at", "updated_at"},
+    "pulumi/stack_resources": {"created", "modified", "provider"},
 }
 IN_NEWER_CLIENTS = {
     "pulumi/organization_members": {"suspended"},
@@ -208,6 +215,21 @@ MADE_BY_THE_TAP = {
     "dbt/webhook_events": {"event_time", "run_id", "run_status"},
     "pulumi/organization_members": {"org_name"},
     "pulumi/organization_teams": {"org_name"},
+    "pulumi/stack_details": {
+        "config_environment",
+        "current_operation_author",
+        "current_operation_kind",
+        "current_operation_started",
+    },
+    "pulumi/stack_resources": {
+        "init_error_count",
+        "org_name",
+        "project_name",
+        "region",
+        "stack_id",
+        "stack_name",
+        "version",
+    },
     "pulumi/stack_updates": {
         "org_name",
         "project_name",

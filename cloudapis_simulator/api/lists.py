@@ -146,7 +146,8 @@ class ListApi:
         return terse(page, extra) if style.terse else success(page, extra=extra)
 
     def _pulumi(self, table: Table, names: Mapping[str, str], query: Query, _: Headers) -> Any:
-        rows = self._rows(table, self._above(table, names, query), query)
+        above = self._above(table, names, query)
+        rows = self._rows(table, above, query)
         style = table.paging
         shown: Sequence[Row] = rows
         more: Row = {}
@@ -154,8 +155,8 @@ class ListApi:
             shown, more = by_token(rows, query, self._behaviour, style)
         elif isinstance(style, Pages):
             shown, more = by_number(rows, query, self._behaviour, style)
-        elif style == Whole(single=True):
-            return _only(rows)
+        elif isinstance(style, Whole) and (style.single or style.shape):
+            return style.shape(above, rows) if style.shape else _only(rows)
         return {table.rows_in: shown, **more} if table.rows_in else shown
 
     def _detail(self, table: Table, names: Mapping[str, str], query: Query, _: Headers) -> Row:

@@ -136,7 +136,7 @@ class Api:
             _Endpoint(org, "pulumi_organizations", self._pulumi.organization),
             _Endpoint(f"{org}/metadata", "pulumi_organizations", self._pulumi.metadata),
             _Endpoint(f"{org}/members", "pulumi_organization_members", self._pulumi.members),
-            _Endpoint(stack, "pulumi_stacks", self._pulumi.stack),
+            _Endpoint(stack, "pulumi_stack_details", self._pulumi.stack),
             *self._declared(),
         ]
 

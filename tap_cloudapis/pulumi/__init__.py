@@ -6,6 +6,13 @@ from tap_cloudapis.core.service import Service
 from tap_cloudapis.pulumi.client import headers
 from tap_cloudapis.pulumi.organization import Members, Organizations, Teams
 from tap_cloudapis.pulumi.settings import DEFAULT_URL, SETTINGS
+from tap_cloudapis.pulumi.stack_deployments import (
+    StackDeploymentSettings,
+    StackDeploymentStatus,
+    StackSchedules,
+)
+from tap_cloudapis.pulumi.stack_details import StackDetails, StackReferences, StackTags
+from tap_cloudapis.pulumi.stack_resources import StackResources
 from tap_cloudapis.pulumi.stacks import Stacks
 from tap_cloudapis.pulumi.updates import StackUpdates
 
@@ -16,10 +23,19 @@ PULUMI_CLOUD = Service(
     default_url=DEFAULT_URL,
     headers=headers,
     owner_setting="pulumi_organizations",
+    # What lies below stacks is narrowed with them.
+    narrowing={key: {Stacks.name} for key in ("pulumi_projects", "pulumi_stack_tag")},
     streams=(
         Organizations,
         Stacks,
         StackUpdates,
+        StackDetails,
+        StackTags,
+        StackResources,
+        StackReferences,
+        StackDeploymentSettings,
+        StackDeploymentStatus,
+        StackSchedules,
         Members,
         Teams,
     ),

@@ -8,6 +8,7 @@ from email.utils import parsedate_to_datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from tap_cloudapis.core.breaking import GONE
 from tap_cloudapis.core.errors import ResponseError
 from tap_cloudapis.core.facts import Facts
 from tap_cloudapis.core.ledger import short_hash
@@ -38,7 +39,6 @@ GONE_STATUSES = (404, 405, 410)
 #: A stack that was updated just now is asked for once more: a clock or a list may lag behind by
 #: minutes. What lies further ahead is no time at all, and has to tell one update from another.
 LAG, AHEAD = timedelta(minutes=5), timedelta(days=1)
-GONE = "answered 404: deleted or moved meanwhile, or not shown to this token"
 
 
 class StackUpdates(MarkedStream, PulumiStream):
@@ -110,6 +110,11 @@ class StackUpdates(MarkedStream, PulumiStream):
         parent = self.parent
         told_now = isinstance(parent, Stacks) and parent.tells_last_update
         return told_now or self.marks.tell_last_update
+
+    def has_open_update(self, stack_id: str) -> bool:
+        """Whether an update of a stack was open when it was last read."""
+        mark = self.marks.get(stack_id)
+        return bool(mark and mark.open)
 
     def was_read(self, context: Context | None) -> bool:
         """Whether the stack has a mark, and all of its organization was read."""
@@ -186,10 +191,7 @@ class StackUpdates(MarkedStream, PulumiStream):
         return self.ask_at(f"{self.get_url(context)}/{version}")
 
     def _each_alone(self, context: Context) -> list[Row]:
-        """Ask for the updates that were open, and that the list lacks, at their own addresses.
-
-        A list may lack an update for a moment; only its own address tells that it is gone.
-        """
+        """Ask for open updates that the list lacks: only their own addresses tell what is gone."""
         still_open = {update.version: (ref, update) for ref, update in self._before.open.items()}
         pending = [
             (version, self._ask_alone(context, version)) for version in sorted(self._missing)

@@ -8,10 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tap_cloudapis.core.marks import MarkedStream
 from tap_cloudapis.dbt import DBT_CLOUD
 from tap_cloudapis.tap import TapCloudAPIs
-from tests.core.syncing import KINDS, NAMES, Outcome, catalog_of, family, settings, sync
+from tests.core.syncing import (
+    INCREMENTAL,
+    NAMES,
+    Outcome,
+    catalog_of,
+    family,
+    settings,
+    sync,
+)
 from tests.core.test_keys import Lists, row
 from tests.core.test_odd_servers import FAKE
 from tests.loader.support import load, query
@@ -26,7 +33,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.usefixtures("impatient")
 
 ON: dict[str, Any] = {"emit_activate_version_messages": True}
-INCREMENTAL = {name for name in NAMES if issubclass(KINDS[name], MarkedStream)}
 WHOLE = set(NAMES) - INCREMENTAL
 #: Streams of which the simulator lacks rows that others name: whether these are gone, or hidden
 #: from the token, nobody can tell.

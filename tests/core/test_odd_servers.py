@@ -140,6 +140,10 @@ def test_accounts_that_only_their_own_address_shows() -> None:
     assert {r["account_id"] for r in outcome.records("dbt_runs")} == {7}
 
 
+#: What every list of a stack that has nothing, and every object about it, has at least.
+EMPTY_STACK: dict[str, Any] = {"stackName": "s", "paused": False, "resources": [], "events": []}
+
+
 def odd_pulumi(
     updates: Callable[[dict[str, str]], Any], stack: dict[str, Any] | None = None
 ) -> Callable[[str, dict[str, str]], Any]:
@@ -151,6 +155,8 @@ def odd_pulumi(
             return {"stacks": [{**row, **(stack or {})}], "continuationToken": None}
         if path.endswith("/updates"):
             return updates(query)
+        if path.startswith("/api/stacks/"):
+            return dict(EMPTY_STACK)
         return {"githubLogin": "acme"}
 
     return answer

@@ -16,6 +16,14 @@ if TYPE_CHECKING:
     from tests.core.syncing import Outcome, Record
 
 STACKS, UPDATES = "pulumi_stacks", "pulumi_stack_updates"
+#: The streams that a scripted cloud knows of.
+KNOWN = (
+    "pulumi_organizations",
+    STACKS,
+    UPDATES,
+    "pulumi_organization_members",
+    "pulumi_organization_teams",
+)
 FIRST_START = 1_780_000_000
 _numbers = count(1)
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.core.syncing import sync
 from tests.core.test_odd_servers import FAKE
-from tests.pulumi.scripted import STACKS, UPDATES, Cloud, Stack, update
+from tests.pulumi.scripted import KNOWN, STACKS, UPDATES, Cloud, Stack, update
 from tests.scripted_server import Reply, ScriptedServer
 
 if TYPE_CHECKING:
@@ -45,7 +45,8 @@ def closed_with(answer: Reply, *names: str) -> Closed:
 
 def read(cloud: Cloud, state: Record | None = None, **more: Any) -> Outcome:
     with ScriptedServer(cloud) as server:
-        return sync({"pulumi_token": FAKE, "pulumi_url": server.url, **more}, state=state)
+        config = {"pulumi_token": FAKE, "pulumi_url": server.url, **more}
+        return sync(config, state=state, select=KNOWN)
 
 
 def organizations(outcome: Outcome, stream: str = STACKS) -> set[str]:

@@ -70,11 +70,17 @@ def overrides(data: Any) -> list[Row]:
     return [{"name": name, **row["job"]} for name, row in data.items() if row["job"]]
 
 
+def resources(data: Any) -> list[Row]:
+    return [entry["resource"] for entry in data["resources"]]
+
+
 #: The rows in answers that are no lists of them.
 SHAPES: dict[str, Callable[[Any], list[Row]]] = {
     "dbt_licenses": seats,
     "dbt_environment_variables": scopes,
     "dbt_job_environment_variables": overrides,
+    "pulumi_stack_resources": resources,
+    "pulumi_stack_deployment_status": lambda data: [data],
 }
 
 
@@ -83,7 +89,12 @@ def rows_of(table: Table, path: str, client: Client, above: Row) -> list[Row]:
     if not table.stream.startswith("dbt_"):
         if isinstance(table.paging, Tokens):
             return client.pulumi_rows(path, table.rows_in)
-        answer: Any = client.pulumi(path).json()
+        response = client.pulumi(path)
+        if response.status_code == 404 and table.paging == Whole(single=True):
+            return []  # not set
+        answer: Any = response.json()
+        if isinstance(table.paging, Whole) and table.paging.shape:
+            return SHAPES[table.stream](answer)
         found: list[Row] = answer[table.rows_in] if table.rows_in else answer
         return [answer] if table.paging == Whole(single=True) else found
     params = {"include_related": ",".join(child.carried for child in table.carries)}
