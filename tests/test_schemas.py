@@ -57,6 +57,7 @@ INSTANTS = {
         "subscription_trial_end",
     },
     "pulumi/stack_details": {"current_operation_started"},
+    "pulumi/stack_previews": {"start_time", "end_time"},
     "pulumi/stack_resources": {"created", "modified"},
     "pulumi/stack_schedules": {
         "created",
@@ -67,6 +68,7 @@ INSTANTS = {
     },
     "pulumi/stack_updates": {"start_time", "end_time"},
     "pulumi/stacks": {"last_update"},
+    "pulumi/update_events": {"timestamp"},
 }
 
 

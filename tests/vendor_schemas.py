@@ -58,6 +58,7 @@ ITEMS = {
     "pulumi/organization_teams": (PULUMI, ["Team"]),
     "pulumi/organizations": (PULUMI, ["OrganizationMetadata", "Organization"]),
     "pulumi/stack_details": (PULUMI, ["AppStack"]),
+    "pulumi/stack_previews": (PULUMI, ["UpdateInfo", "AppUpdateInfo"]),
     "pulumi/stack_resources": (PULUMI, ["Resource"]),
     "pulumi/stack_updates": (PULUMI, ["UpdateInfo", "AppUpdateInfo"]),
     "pulumi/stacks": (PULUMI, ["AppStackSummary"]),
@@ -143,6 +144,11 @@ OMITTED = {
     "pulumi/organization_members": {"user": FLATTENED},
     "pulumi/stack_details": {"config": HIDDEN, "currentOperation": FLATTENED},
     "pulumi/stack_resources": {"initErrors": "may quote values; init_error_count has their number"},
+    "pulumi/stack_previews": {
+        "info": FLATTENED,
+        "deployment": "the checkpoint: large, and full of secrets",
+        "latestVersion": "a fact of the stack, which changes old updates at every new one",
+    },
     "pulumi/stack_updates": {
         "info": FLATTENED,
         "deployment": "the checkpoint: large, and full of secrets",
@@ -229,6 +235,13 @@ MADE_BY_THE_TAP = {
         "stack_id",
         "stack_name",
         "version",
+    },
+    "pulumi/stack_previews": {
+        "org_name",
+        "project_name",
+        "requested_by_login",
+        "stack_id",
+        "stack_name",
     },
     "pulumi/stack_updates": {
         "org_name",

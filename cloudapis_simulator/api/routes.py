@@ -17,6 +17,7 @@ from cloudapis_simulator.api.cache import JsonCache
 from cloudapis_simulator.api.errors import BadRequestError, NoFileError, NotFoundError
 from cloudapis_simulator.api.lists import ListApi
 from cloudapis_simulator.api.query import Query
+from cloudapis_simulator.api.update_details import UpdateDetailApi
 from cloudapis_simulator.tables import TABLES
 
 if TYPE_CHECKING:
@@ -106,6 +107,7 @@ class Api:
         self._pulumi = pulumi.PulumiApi(world, behaviour)
         self._lists = ListApi(world, behaviour)
         self._files = ArtifactApi(world)
+        self._details = UpdateDetailApi(world, behaviour)
 
     def routes(self) -> list[Route]:
         """Return the routes; `scope["path"]` must hold the undecoded path."""
@@ -125,6 +127,7 @@ class Api:
             _Endpoint(
                 f"{stack}/updates/{{version}}", "pulumi_stack_updates", self._pulumi.one_update
             ),
+            *self._update_details(stack),
             _Endpoint(f"{run}/", "dbt_runs", self._dbt.run, cached=False),
             *self._artifacts(f"{run}/artifacts/"),
             _Endpoint(f"{v2}jobs/", "dbt_jobs", self._dbt.jobs),
@@ -138,6 +141,16 @@ class Api:
             _Endpoint(f"{org}/members", "pulumi_organization_members", self._pulumi.members),
             _Endpoint(stack, "pulumi_stack_details", self._pulumi.stack),
             *self._declared(),
+        ]
+
+    def _update_details(self, stack: str) -> list[_Endpoint]:
+        """Return the routes of what hangs on single updates."""
+        one = f"{stack}/updates/{{version}}"
+        api = self._details
+        return [
+            _Endpoint(f"{one}/previews", "pulumi_stack_previews", api.previews),
+            _Endpoint(f"{one}/timeline", "pulumi_update_timelines", api.timeline),
+            _Endpoint(f"{stack}/update/{{update}}/events", "pulumi_update_events", api.events),
         ]
 
     def _artifacts(self, path: str) -> list[_Endpoint]:

@@ -263,7 +263,7 @@ class LedgerStream(CloudStream):
     complete, ``done`` (the rows that were read since, by the run and the day of that).
     """
 
-    bookmark_form = PassesBookmark
+    bookmark_form: ClassVar[Any] = PassesBookmark
     #: Whether rows are asked for in turn, too.
     in_slots: ClassVar[bool] = False
     #: The key of the context that holds the ledger's id of the parent's row.

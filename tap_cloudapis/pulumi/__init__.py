@@ -5,6 +5,7 @@ from __future__ import annotations
 from tap_cloudapis.core.service import Service
 from tap_cloudapis.pulumi.client import headers
 from tap_cloudapis.pulumi.organization import Members, Organizations, Teams
+from tap_cloudapis.pulumi.previews import StackPreviews
 from tap_cloudapis.pulumi.settings import DEFAULT_URL, SETTINGS
 from tap_cloudapis.pulumi.stack_deployments import (
     StackDeploymentSettings,
@@ -14,6 +15,8 @@ from tap_cloudapis.pulumi.stack_deployments import (
 from tap_cloudapis.pulumi.stack_details import StackDetails, StackReferences, StackTags
 from tap_cloudapis.pulumi.stack_resources import StackResources
 from tap_cloudapis.pulumi.stacks import Stacks
+from tap_cloudapis.pulumi.update_details import UpdateEvents, UpdateTimelines
+from tap_cloudapis.pulumi.update_walk import UpdateWalk
 from tap_cloudapis.pulumi.updates import StackUpdates
 
 PULUMI_CLOUD = Service(
@@ -29,6 +32,10 @@ PULUMI_CLOUD = Service(
         Organizations,
         Stacks,
         StackUpdates,
+        StackPreviews,
+        UpdateWalk,
+        UpdateTimelines,
+        UpdateEvents,
         StackDetails,
         StackTags,
         StackResources,

@@ -64,6 +64,16 @@ SETTINGS = (
         ),
     ),
     th.Property(
+        "pulumi_update_detail_days",
+        th.IntegerType(minimum=0, maximum=36_500),
+        default=30,
+        title="Pulumi Cloud update detail days",
+        description=(
+            "How far back the first sync goes for what hangs on single updates: previews, "
+            "timelines, events. Later syncs read what is new; a larger number goes back again."
+        ),
+    ),
+    th.Property(
         "pulumi_resource_properties",
         th.BooleanType,
         default=False,
@@ -71,6 +81,16 @@ SETTINGS = (
         description=(
             "Whether pulumi_stack_resources has the inputs and outputs of resources. What the "
             "engine marks as a secret is taken out; a secret that it does not know of is not."
+        ),
+    ),
+    th.Property(
+        "pulumi_messages",
+        th.BooleanType,
+        default=False,
+        title="Pulumi Cloud messages",
+        description=(
+            "Whether pulumi_update_events has the texts of diagnostics, findings and errors. The "
+            "engine masks secrets that it knows of in them, and no others."
         ),
     ),
 )

@@ -115,7 +115,11 @@ def settings(simulator: Simulator, service: str | None = None, **more: Any) -> d
         "dbt_run_details_days": 600,
         "dbt_requests_per_minute": 1_000_000,
     }
-    pulumi = {"pulumi_token": simulator.pulumi_token, "pulumi_url": simulator.pulumi_url}
+    pulumi = {
+        "pulumi_token": simulator.pulumi_token,
+        "pulumi_url": simulator.pulumi_url,
+        "pulumi_update_detail_days": 3_650,
+    }
     chosen = {"dbt": dbt, "pulumi": pulumi, None: {**dbt, **pulumi}}[service]
     return {**chosen, **more}
 

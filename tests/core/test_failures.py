@@ -40,6 +40,9 @@ WITHOUT["dbt_run_steps"] |= {"dbt_run_invocations"}
 WITHOUT["dbt_runs"] = {"dbt_runs", "dbt_run_artifacts", *WITHOUT["dbt_run_steps"]}
 #: Which stream has read something before it is refused the rest: files of the other kind.
 PARTLY = {key: {"dbt_run_invocations"} for key in ("dbt_run_results", "dbt_source_freshness")}
+# Which updates there are, previews ask as well.
+PARTLY["pulumi_stack_updates"] = {"pulumi_stack_previews"}
+WITHOUT["pulumi_stack_updates"] |= {"pulumi_update_timelines", "pulumi_update_events"}
 #: The streams with requests of their own, which can be refused.
 ASKING = [name for name in NAMES if not KINDS[name].takes_parts and name != "dbt_run_invocations"]
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 DETAILS, REFERENCES = "pulumi_stack_details", "pulumi_stack_references"
 SETTINGS, SCHEDULES = "pulumi_stack_deployment_settings", "pulumi_stack_schedules"
 STATUS, RESOURCES = "pulumi_stack_deployment_status", "pulumi_stack_resources"
-UPDATES = "pulumi_stack_updates"
+UPDATES, PREVIEWS = "pulumi_stack_updates", "pulumi_stack_previews"
 SIGNATURE = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}
 DAY = 20_000
 NO = Reply({"code": 403, "message": "no"}, status=403)
@@ -263,7 +263,7 @@ def test_servers_that_know_no_filter_are_filtered(patch: pytest.MonkeyPatch) -> 
 
 def test_turns_catch_what_is_edited_by_hand(moving: Simulator, patch: pytest.MonkeyPatch) -> None:
     """Day by day; what is younger than a round may be missing, and nothing else."""
-    names = [STACKS, UPDATES, DETAILS, "pulumi_stack_tags", SETTINGS, STATUS, SCHEDULES]
+    names = [STACKS, UPDATES, DETAILS, "pulumi_stack_tags", SETTINGS, STATUS, SCHEDULES, PREVIEWS]
     rows: dict[str, Any] = {name: {} for name in names}
     state: Record | None = None
 

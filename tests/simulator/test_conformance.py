@@ -327,6 +327,10 @@ def test_pulumi_stacks_and_their_updates_conform(
         for row in answer.json()["updates"][:2]:
             one = still.pulumi(f"{path}/updates/{row['version']}")
             document.check(document.answer_schema(address + "/updates/{version}"), one.json())
+        previews = still.pulumi(f"{path}/updates/latest/previews", page=1, pageSize=50, asc="true")
+        document.check(
+            document.answer_schema(address + "/updates/latest/previews"), previews.json()
+        )
 
 
 def test_conformance_can_fail(still: Client, documents: dict[str, Document]) -> None:
