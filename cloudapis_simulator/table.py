@@ -88,13 +88,34 @@ class Tokens:
         size: Rows in a page where nothing else is asked for.
         most: Rows in a page at most; without it the request has no say.
         parameter: How a request asks for a size.
+        takes: How a request gives the token.
         answered_as: Where the answer has the token.
+        end: The token of the last page, where there is one; then tokens are numbers of rows.
+        shape: What the answer makes of the rows, where it is no list of them.
     """
 
     size: int
     most: int | None = None
     parameter: str = "maxResults"
+    takes: str = "continuationToken"
     answered_as: str = "continuationToken"
+    end: str = ""
+    shape: Callable[[Sequence[Row]], Any] | None = None
+
+
+@dataclass(frozen=True)
+class Falling:
+    """Pulumi: bare arrays of numbered rows, newest first, behind the number in `before`.
+
+    Attributes:
+        by: The field that has the number.
+        size: Rows in an answer where nothing else is asked for.
+        most: Rows in an answer at most.
+    """
+
+    by: str
+    size: int
+    most: int
 
 
 @dataclass(frozen=True)
@@ -109,7 +130,7 @@ OFFSETS = Offsets()
 UNORDERED = Offsets(state=False, orders=())
 TOTAL = Offsets(state=False, orders=(), limit=False)
 WHOLE = Whole()
-Paging = Offsets | Whole | Tokens | Pages
+Paging = Offsets | Whole | Tokens | Falling | Pages
 
 
 @dataclass(eq=False)

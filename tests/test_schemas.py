@@ -46,6 +46,9 @@ INSTANTS = {
     "dbt/service_tokens": {"last_used"},
     "dbt/users": {"apitoken_last_used", "last_login"},
     "dbt/webhook_events": {"event_time"},
+    "pulumi/environment_revisions": {"created", "retracted.at"},
+    "pulumi/environment_tags": {"created", "modified"},
+    "pulumi/environments": {"created", "modified"},
     "pulumi/organization_members": {"created"},
     "pulumi/organizations": {
         "created",

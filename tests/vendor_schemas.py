@@ -54,6 +54,9 @@ ITEMS = {
     "dbt/users": (DBT_V3, ["UserResponse"]),
     "dbt/webhook_events": (DBT_V3, ["Event"]),
     "dbt/webhooks": (DBT_V3, ["Subscription"]),
+    "pulumi/environment_revisions": (PULUMI, ["EnvironmentRevision"]),
+    "pulumi/environment_tags": (PULUMI, ["EnvironmentTag"]),
+    "pulumi/environments": (PULUMI, ["OrgEnvironment"]),
     "pulumi/organization_members": (PULUMI, ["OrganizationMember", "UserInfo"]),
     "pulumi/organization_teams": (PULUMI, ["Team"]),
     "pulumi/organizations": (PULUMI, ["OrganizationMetadata", "Organization"]),
@@ -66,6 +69,11 @@ ITEMS = {
 
 # Names that differ by more than their case.
 RENAMED = {
+    "pulumi/environments": {
+        "organization": "org_name",
+        "project": "project_name",
+        "name": "env_name",
+    },
     "pulumi/organizations": {"githubLogin": "org_name"},
     "pulumi/organization_members": {
         "githubLogin": "user_login",
@@ -141,6 +149,8 @@ OMITTED = {
         "permissions": PARTS,
     },
     "dbt/webhook_events": {"payload": "holds names; what tells of the run are columns"},
+    "pulumi/environment_revisions": {"sourceChangeRequest": "source_change_request_id has its id"},
+    "pulumi/environments": {"referrerMetadata": "always zero"},
     "pulumi/organization_members": {"user": FLATTENED},
     "pulumi/stack_details": {"config": HIDDEN, "currentOperation": FLATTENED},
     "pulumi/stack_resources": {"initErrors": "may quote values; init_error_count has their number"},
@@ -219,6 +229,15 @@ MADE_BY_THE_TAP = {
     "dbt/service_token_grants": {"scope"},
     "dbt/service_tokens": {"semantic_layer_credential_ids"},
     "dbt/webhook_events": {"event_time", "run_id", "run_status"},
+    "pulumi/environment_revisions": {
+        "env_name",
+        "org_name",
+        "project_name",
+        "retracted_at",
+        "source_change_request_id",
+    },
+    "pulumi/environment_tags": {"env_name", "org_name", "project_name"},
+    "pulumi/environments": {"owned_by_login"},
     "pulumi/organization_members": {"org_name"},
     "pulumi/organization_teams": {"org_name"},
     "pulumi/stack_details": {
@@ -256,4 +275,5 @@ MADE_BY_THE_TAP = {
 RETYPED = {
     "dbt/webhook_events": {"account_id", "http_status_code", "job_id"},
     "dbt/webhooks": {"dispatched_at", "http_status_code"},
+    "pulumi/environments": {"created", "deletedAt", "modified"},
 }

@@ -6,8 +6,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from cloudapis_simulator.api.errors import BadRequestError, NotFoundError
-from cloudapis_simulator.api.paging import by_number, by_offset, by_state, by_token
-from cloudapis_simulator.table import Offsets, Pages, Tokens, Whole
+from cloudapis_simulator.api.paging import by_falling, by_number, by_offset, by_state, by_token
+from cloudapis_simulator.table import Falling, Offsets, Pages, Tokens, Whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -153,6 +153,10 @@ class ListApi:
         more: Row = {}
         if isinstance(style, Tokens):
             shown, more = by_token(rows, query, self._behaviour, style)
+            if style.shape:
+                return {table.rows_in: style.shape(shown), **more}
+        elif isinstance(style, Falling):
+            shown = by_falling(rows, query, self._behaviour, style)
         elif isinstance(style, Pages):
             shown, more = by_number(rows, query, self._behaviour, style)
         elif isinstance(style, Whole) and (style.single or style.shape):

@@ -145,6 +145,7 @@ STACK_RESOURCES = Table(
         region=lambda _: "us-west-2",
         delete="delete",
         custom="custom",
+        parent=lambda it: _urn(it, 0) if it.number else None,
         dependencies="dependencies",
         created=lambda it: rfc3339(it.stack.born_at - it.number * HOUR - 123),
         init_error_count=lambda _: 1,

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from tap_cloudapis.core.service import Service
 from tap_cloudapis.pulumi.client import headers
+from tap_cloudapis.pulumi.environments import (
+    EnvironmentReferrers,
+    EnvironmentRevisions,
+    Environments,
+    EnvironmentTags,
+)
 from tap_cloudapis.pulumi.organization import Members, Organizations, Teams
 from tap_cloudapis.pulumi.previews import StackPreviews
 from tap_cloudapis.pulumi.settings import DEFAULT_URL, SETTINGS
@@ -43,6 +49,10 @@ PULUMI_CLOUD = Service(
         StackDeploymentSettings,
         StackDeploymentStatus,
         StackSchedules,
+        Environments,
+        EnvironmentTags,
+        EnvironmentRevisions,
+        EnvironmentReferrers,
         Members,
         Teams,
     ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from tap_cloudapis.core.normalizing import to_timestamp
@@ -25,7 +26,7 @@ class DetailStream(PulumiStream):
         """The start date as records have times; empty for none."""
         return to_timestamp(self.config.get("start_date")) or ""
 
-    @property
+    @cached_property
     def oldest(self) -> str:
         """When the oldest update began whose details are read at first."""
         days = timedelta(days=int(self.config["pulumi_update_detail_days"]))

@@ -65,6 +65,7 @@ class StackResources(StackStream, WholeAnswer):
         """Rename the fields; leave out what the resource is made of, or the secrets in it."""
         row["init_error_count"] = len(row.get("initErrors") or ())
         row["resource_id"] = row.get("id") or ""
+        row.update({name: row.get(name) or None for name in ("parent", "provider", "deletedWith")})
         known = row.get("additionalSecretOutputs")
         for name in _PROPERTIES:
             properties = row.pop(name, None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from tap_cloudapis.core.exchange import Read
@@ -116,6 +117,10 @@ class Stacks(LedgerParent, PulumiStream):
         record["console_url"] = as_object(record.get("links")).get("self")
         return record
 
+    @cached_property
+    def _knowing(self) -> list[KnowsOpenUpdates]:
+        return [child for child in self._wanted_children() if isinstance(child, KnowsOpenUpdates)]
+
     def entry(self, record: Row) -> tuple[str, str, Any]:
         """A stack is known by its id; another ``last_update`` tells that it has changed.
 
@@ -125,13 +130,19 @@ class Stacks(LedgerParent, PulumiStream):
         """
         stack_id, changed = record["stack_id"], record.get("last_update")
         told = to_timestamp(changed)
-        knowing = [c for c in self._wanted_children() if isinstance(c, KnowsOpenUpdates)]
-        if any(child.has_open_update(stack_id) for child in knowing):
+        if any(child.has_open_update(stack_id) for child in self._knowing):
             changed = [changed, self.ledger.run]
-        elif not knowing and isinstance(told, str):
+        elif not self._knowing and isinstance(told, str):
             oldest = self.connection.now() - LONGEST_UPDATE
             changed = [changed] if told > f"{oldest:%Y-%m-%dT%H:%M:%S}" else changed
         return stack_id, stack_place(record), changed
+
+    def context_done(self, context: Context | None) -> None:
+        """Say once where nothing tells what has changed."""
+        super().context_done(context)
+        if self._listed and self._is_read and not self.tells_changes:
+            what = "no stack tells when it was updated: what lies below is read in turn"
+            self.tap.report.note(self.name, what)
 
     def child_context(self, record: Row, context: Context) -> dict[str, Any]:  # noqa: ARG002
         """What identifies a stack, and what tells whether it has changed."""

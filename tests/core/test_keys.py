@@ -82,8 +82,8 @@ class Lists:
             return {"updates": rows, "total": len(rows)}
         if last in ("members", "teams"):
             return {last: self.rows.get(f"pulumi_organization_{last}", [])}
-        if path.startswith("/api/stacks/"):
-            return dict(EMPTY_STACK)
+        if path.startswith(("/api/stacks/", "/api/esc/")):
+            return {**EMPTY_STACK, "environments": self.rows.get("pulumi_environments", [])}
         return {"githubLogin": "acme"}
 
     def _of_dbt(self, last: str, query: dict[str, str]) -> list[Record]:

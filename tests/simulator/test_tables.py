@@ -14,7 +14,7 @@ import pytest
 
 from cloudapis_simulator.clock import Clock, parse_time
 from cloudapis_simulator.settings import Sizes
-from cloudapis_simulator.table import Offsets, Table, Tokens, Whole
+from cloudapis_simulator.table import Falling, Offsets, Table, Tokens, Whole
 from cloudapis_simulator.tables import TABLES
 from cloudapis_simulator.values import NOT_TRUE, Told
 from cloudapis_simulator.world import World
@@ -74,29 +74,68 @@ def resources(data: Any) -> list[Row]:
     return [entry["resource"] for entry in data["resources"]]
 
 
+def referrers(data: Any) -> list[Row]:
+    return [
+        {"revision": key, "use": use} for key, uses in data["referrers"].items() for use in uses
+    ]
+
+
 #: The rows in answers that are no lists of them.
 SHAPES: dict[str, Callable[[Any], list[Row]]] = {
     "dbt_licenses": seats,
     "dbt_environment_variables": scopes,
     "dbt_job_environment_variables": overrides,
+    "pulumi_environments": lambda data: list(data["environments"]),
+    "pulumi_environment_tags": lambda data: list(data["tags"].values()),
+    "pulumi_environment_referrers": referrers,
     "pulumi_stack_resources": resources,
     "pulumi_stack_deployment_status": lambda data: [data],
 }
 
 
+def falling_rows(client: Client, path: str, by: str) -> list[Row]:
+    """Read numbered rows down to an empty answer."""
+    rows: list[Row] = []
+    while answer := client.pulumi(path, **({"before": rows[-1][by]} if rows else {})).json():
+        rows += answer
+    return rows
+
+
+def shaped_rows(client: Client, path: str, table: Table) -> list[Row]:
+    """Read pages whose tokens, or whose rows, have another form than usual."""
+    style, params, rows = table.paging, dict[str, Any](), list[Row]()
+    assert isinstance(style, Tokens)
+    while True:
+        answer = client.pulumi(path, **params).json()
+        rows += SHAPES[table.stream](answer)
+        token = answer.get(style.answered_as)
+        if token in (None, style.end):
+            return rows
+        params[style.takes] = token
+
+
+def rows_of_pulumi(table: Table, path: str, client: Client) -> list[Row]:
+    """Read a list of Pulumi Cloud to its end."""
+    if isinstance(table.paging, Falling):
+        return falling_rows(client, path, table.paging.by)
+    if isinstance(table.paging, Tokens) and (table.paging.shape or table.rows_in == "environments"):
+        return shaped_rows(client, path, table)
+    if isinstance(table.paging, Tokens):
+        return client.pulumi_rows(path, table.rows_in)
+    response = client.pulumi(path)
+    if response.status_code == 404 and table.paging == Whole(single=True):
+        return []  # not set
+    answer: Any = response.json()
+    if isinstance(table.paging, Whole) and table.paging.shape:
+        return SHAPES[table.stream](answer)
+    found: list[Row] = answer[table.rows_in] if table.rows_in else answer
+    return [answer] if table.paging == Whole(single=True) else found
+
+
 def rows_of(table: Table, path: str, client: Client, above: Row) -> list[Row]:
     """Read a list to its end."""
     if not table.stream.startswith("dbt_"):
-        if isinstance(table.paging, Tokens):
-            return client.pulumi_rows(path, table.rows_in)
-        response = client.pulumi(path)
-        if response.status_code == 404 and table.paging == Whole(single=True):
-            return []  # not set
-        answer: Any = response.json()
-        if isinstance(table.paging, Whole) and table.paging.shape:
-            return SHAPES[table.stream](answer)
-        found: list[Row] = answer[table.rows_in] if table.rows_in else answer
-        return [answer] if table.paging == Whole(single=True) else found
+        return rows_of_pulumi(table, path, client)
     params = {"include_related": ",".join(child.carried for child in table.carries)}
     if table.asks_for:
         params[table.asks_for[0]] = above[table.asks_for[0]]
