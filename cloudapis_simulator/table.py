@@ -82,7 +82,7 @@ class Whole:
 
     Attributes:
         single: The only row itself, 404 where there is none.
-        shape: dbt: what the answer makes of the rows, where it is no list of them.
+        shape: What the answer makes of the rows, where it is no list of them.
     """
 
     single: bool = False
@@ -97,15 +97,36 @@ class Tokens:
         size: Rows in a page where nothing else is asked for.
         most: Rows in a page at most; without it the request has no say.
         parameter: How a request asks for a size.
+        takes: How a request gives the token.
         answered_as: Where the answer has the token.
         bounds: Parameters for the first and the last second in which a thing was made.
+        end: The token of the last page, where there is one; then tokens are numbers of rows.
+        shape: What the answer makes of the rows, where it is no list of them.
     """
 
     size: int
     most: int | None = None
     parameter: str = "maxResults"
+    takes: str = "continuationToken"
     answered_as: str = "continuationToken"
     bounds: tuple[str, str] | None = None
+    end: str = ""
+    shape: Callable[[Sequence[Row]], Any] | None = None
+
+
+@dataclass(frozen=True)
+class Falling:
+    """Pulumi: bare arrays of numbered rows, newest first, behind the number in `before`.
+
+    Attributes:
+        by: The field that has the number.
+        size: Rows in an answer where nothing else is asked for.
+        most: Rows in an answer at most.
+    """
+
+    by: str
+    size: int
+    most: int
 
 
 @dataclass(frozen=True)
@@ -156,7 +177,7 @@ OFFSETS = Offsets()
 UNORDERED = Offsets(state=False, orders=())
 TOTAL = Offsets(state=False, orders=(), limit=False)
 WHOLE = Whole()
-Paging = Offsets | Whole | Tokens | Pages | Grid
+Paging = Offsets | Whole | Tokens | Falling | Pages | Grid
 
 
 @dataclass(eq=False)

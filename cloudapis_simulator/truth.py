@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from cloudapis_simulator import truth_dbt, truth_runs
+from cloudapis_simulator import truth_dbt, truth_runs, truth_updates
 from cloudapis_simulator.clock import SECOND, rfc3339
 from cloudapis_simulator.tables import TABLES
 from cloudapis_simulator.world.pulumi import MOST_SEATS
@@ -195,6 +195,11 @@ _STREAMS = {
         ),
     ),
     "pulumi_usage_daily": _Stream(("org_name", "metric", "date"), _usage),
+    "pulumi_stack_previews": _Stream((*_STACK, "stack_id", "update_id"), truth_updates.previews),
+    "pulumi_update_timelines": _Stream((*_STACK, "stack_id", "version"), truth_updates.timelines),
+    "pulumi_update_events": _Stream(
+        (*_STACK, "stack_id", "update_id", "event_number"), truth_updates.events
+    ),
     "pulumi_organization_members": _Stream(("org_name", "user_login"), _members),
     "dbt_run_steps": _Stream(("account_id", "run_id", "index"), truth_runs.steps),
     "dbt_run_invocations": _Stream(

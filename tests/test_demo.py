@@ -119,7 +119,7 @@ def test_the_usual_world_is_as_large_on_any_day(now: str, tmp_path: Path) -> Non
     (total,) = re.findall(r"total +([\d,]+) rows +([\d,]+) requests", "\n".join(outcome.log))
     rows, requests = (int(number.replace(",", "")) for number in total)
     assert rows < 15_000
-    assert requests < 1_000
+    assert requests < 1_500
 
 
 def test_without_a_simulator_there_is_no_token(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ KEYS = {name.replace("_", "/", 1): list(key) for name, key in truth.KEYS.items()
 
 # Reviewed: they label a secret, and cannot carry it. Numbers and flags never can.
 NOT_SECRET = {
+    "additional_secret_outputs",
     "apitoken_last_used",
     "group_access_token_expiration",
     "requested_by_token",
@@ -64,6 +65,9 @@ INSTANTS = {
     "pulumi/agent_pools": {"created", "last_deployment", "last_seen"},
     "pulumi/deleted_stacks": {"last_update_end_time", "last_update_start_time"},
     "pulumi/oidc_issuers": {"created", "last_used", "modified"},
+    "pulumi/environment_revisions": {"created", "retracted.at"},
+    "pulumi/environment_tags": {"created", "modified"},
+    "pulumi/environments": {"created", "modified"},
     "pulumi/organization_members": {"created"},
     "pulumi/organization_tokens": {"created", "expires", "last_used"},
     "pulumi/organizations": {
@@ -75,6 +79,16 @@ INSTANTS = {
         "subscription_period_end",
         "subscription_trial_end",
     },
+    "pulumi/stack_details": {"current_operation_started"},
+    "pulumi/stack_previews": {"start_time", "end_time"},
+    "pulumi/stack_resources": {"created", "modified"},
+    "pulumi/stack_schedules": {
+        "created",
+        "last_executed",
+        "modified",
+        "next_execution",
+        "schedule_once",
+    },
     "pulumi/stack_updates": {"start_time", "end_time"},
     "pulumi/package_usage": {"last_update_time"},
     "pulumi/resources": {"created", "modified"},
@@ -82,6 +96,7 @@ INSTANTS = {
     "pulumi/stacks": {"last_update"},
     "pulumi/team_tokens": {"created", "expires", "last_used"},
     "pulumi/vcs_integrations": {"created", "group_access_token_expiration", "modified"},
+    "pulumi/update_events": {"timestamp"},
 }
 
 

@@ -153,7 +153,8 @@ def test_concurrency_is_the_most_requests_in_flight(concurrency: int) -> None:
                     for i in range(24)
                 ]
             }
-        return {"updates": [], "members": [], "teams": [], "githubLogin": "acme"}
+        lists = {"updates": [], "members": [], "teams": [], "githubLogin": "acme"}
+        return lists | {"stackName": "s", "paused": False, "resources": []}
 
     with ScriptedServer(answer, seconds=0.03) as server:
         config = {"pulumi_token": FAKE, "pulumi_url": server.url, "concurrency": concurrency}

@@ -65,6 +65,9 @@ ITEMS = {
     "pulumi/deleted_stacks": (PULUMI, ["DeletedStack"]),
     "pulumi/insights_accounts": (PULUMI, ["InsightsAccount"]),
     "pulumi/oidc_issuers": (PULUMI, ["OidcIssuerRegistrationResponse"]),
+    "pulumi/environment_revisions": (PULUMI, ["EnvironmentRevision"]),
+    "pulumi/environment_tags": (PULUMI, ["EnvironmentTag"]),
+    "pulumi/environments": (PULUMI, ["OrgEnvironment"]),
     "pulumi/organization_members": (PULUMI, ["OrganizationMember", "UserInfo"]),
     "pulumi/organization_teams": (PULUMI, ["Team"]),
     "pulumi/organization_tokens": (PULUMI, ["AccessToken"]),
@@ -81,6 +84,9 @@ ITEMS = {
     "pulumi/policy_issues": (PULUMI, ["PolicyIssue"]),
     "pulumi/policy_packs": (PULUMI, ["AppPolicyPackWithVersions"]),
     "pulumi/policy_summary": (PULUMI, ["PolicyResultsMetadata", "PolicyGroupMetadata"]),
+    "pulumi/stack_details": (PULUMI, ["AppStack"]),
+    "pulumi/stack_previews": (PULUMI, ["UpdateInfo", "AppUpdateInfo"]),
+    "pulumi/stack_resources": (PULUMI, ["Resource"]),
     "pulumi/stack_updates": (PULUMI, ["UpdateInfo", "AppUpdateInfo"]),
     "pulumi/stacks": (PULUMI, ["AppStackSummary"]),
     "pulumi/team_account_permissions": (PULUMI, ["TeamAccountPermission"]),
@@ -92,6 +98,11 @@ ITEMS = {
 
 # Names that differ by more than their case.
 RENAMED = {
+    "pulumi/environments": {
+        "organization": "org_name",
+        "project": "project_name",
+        "name": "env_name",
+    },
     "pulumi/organizations": {"githubLogin": "org_name"},
     "pulumi/organization_members": {
         "githubLogin": "user_login",
@@ -100,6 +111,8 @@ RENAMED = {
         "avatarUrl": "user_avatar_url",
     },
     "pulumi/policy_group_stacks": {"name": "stack_name", "routingProject": "project_name"},
+    "pulumi/stack_details": {"id": "stack_id"},
+    "pulumi/stack_resources": {"id": "resource_id"},
     "pulumi/stacks": {"id": "stack_id"},
     "pulumi/team_environment_permissions": {"maxOpenDuration": "max_open_duration_seconds"},
 }
@@ -185,6 +198,15 @@ OMITTED = {
         "matches": "what of a row a query has met",
         "properties": "never asked for: may hold secrets, and costs more",
     },
+    "pulumi/environment_revisions": {"sourceChangeRequest": "source_change_request_id has its id"},
+    "pulumi/environments": {"referrerMetadata": "always zero"},
+    "pulumi/stack_details": {"config": HIDDEN, "currentOperation": FLATTENED},
+    "pulumi/stack_resources": {"initErrors": "may quote values; init_error_count has their number"},
+    "pulumi/stack_previews": {
+        "info": FLATTENED,
+        "deployment": "the checkpoint: large, and full of secrets",
+        "latestVersion": "a fact of the stack, which changes old updates at every new one",
+    },
     "pulumi/stack_updates": {
         "info": FLATTENED,
         "deployment": "the checkpoint: large, and full of secrets",
@@ -237,6 +259,7 @@ IN_PAYLOADS = {
     "pulumi/change_requests": {"entity.name", "entity.project"},
     # In the prose of the documentation.
     "pulumi/organization_deployment_status": {"paused_stacks"},
+    "pulumi/stack_resources": {"created", "modified", "provider"},
 }
 IN_NEWER_CLIENTS = {
     "pulumi/policy_groups": {"account_match_rule", "stack_match_rule"},
@@ -341,6 +364,37 @@ MADE_BY_THE_TAP = {
     "pulumi/registry_packages": {"org_name"},
     "pulumi/registry_templates": {"org_name"},
     "pulumi/resources": {"org_name", "resource_key"},
+    "pulumi/environment_revisions": {
+        "env_name",
+        "org_name",
+        "project_name",
+        "retracted_at",
+        "source_change_request_id",
+    },
+    "pulumi/environment_tags": {"env_name", "org_name", "project_name"},
+    "pulumi/environments": {"owned_by_login"},
+    "pulumi/stack_details": {
+        "config_environment",
+        "current_operation_author",
+        "current_operation_kind",
+        "current_operation_started",
+    },
+    "pulumi/stack_resources": {
+        "init_error_count",
+        "org_name",
+        "project_name",
+        "region",
+        "stack_id",
+        "stack_name",
+        "version",
+    },
+    "pulumi/stack_previews": {
+        "org_name",
+        "project_name",
+        "requested_by_login",
+        "stack_id",
+        "stack_name",
+    },
     "pulumi/stack_updates": {
         "org_name",
         "project_name",
@@ -373,4 +427,5 @@ RETYPED = {
     "pulumi/organization_tokens": {"created"},
     "pulumi/resources": {"created", "modified"},
     "pulumi/team_tokens": {"created"},
+    "pulumi/environments": {"created", "deletedAt", "modified"},
 }

@@ -6,9 +6,16 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cloudapis_simulator.api.errors import BadRequestError, NotFoundError
-from cloudapis_simulator.api.paging import by_grid, by_number, by_offset, by_state, by_token
+from cloudapis_simulator.api.paging import (
+    by_falling,
+    by_grid,
+    by_number,
+    by_offset,
+    by_state,
+    by_token,
+)
 from cloudapis_simulator.clock import SECOND
-from cloudapis_simulator.table import Grid, Offsets, Pages, Tokens, Whole
+from cloudapis_simulator.table import Falling, Grid, Offsets, Pages, Tokens, Whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -173,12 +180,16 @@ class ListApi:
         more: Row = {}
         if isinstance(style, Tokens):
             shown, more = by_token(rows, query, self._behaviour, style)
+            if style.shape:
+                return {table.rows_in: style.shape(shown), **more}
+        elif isinstance(style, Falling):
+            shown = by_falling(rows, query, self._behaviour, style)
         elif isinstance(style, Pages):
             shown, more = by_number(rows, query, self._behaviour, style)
         elif isinstance(style, Grid):
             shown, more = by_grid(rows, query.body, self._behaviour, style)
-        elif style == Whole(single=True):
-            return _only(rows)
+        elif isinstance(style, Whole) and (style.single or style.shape):
+            return style.shape(above, rows) if style.shape else _only(rows)
         return {table.rows_in: shown, **more, **table.beside(above)} if table.rows_in else shown
 
     def _detail(self, table: Table, names: Mapping[str, str], query: Query, _: Headers) -> Row:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from cloudapis_simulator.settings import Behaviour
-    from cloudapis_simulator.table import Grid, Offsets, Pages, Tokens
+    from cloudapis_simulator.table import Falling, Grid, Offsets, Pages, Tokens
 
 Row = dict[str, Any]
 
@@ -117,16 +117,28 @@ def by_token(
     """Return the page after the request's token, and the token of the next if there is one."""
     asked = query.integer(style.parameter) if style.most else None
     size = page_size(asked, style.size, style.most or style.size, behaviour, style.parameter)
-    token = query.text("continuationToken")
+    token = query.text(style.takes)
     start = 0
     if token is not None:
-        (place,) = read_token(token, 1)
+        (place,) = (token,) if style.end else read_token(token, 1)
         if not place.isdecimal():
             raise BadRequestError("Invalid 'continuationToken' value.")
         start = int(place)
     end = start + size
+    if style.end:
+        return rows[start:end], {style.answered_as: str(end) if end < len(rows) else style.end}
     more = {style.answered_as: write_token((str(end),))} if end < len(rows) else {}
     return rows[start:end], more
+
+
+def by_falling(
+    rows: Sequence[Row], query: Query, behaviour: Behaviour, style: Falling
+) -> list[Row]:
+    """Return the newest rows before the number of the request."""
+    size = page_size(query.integer("count"), style.size, style.most, behaviour, "count")
+    before = query.integer("before")
+    known = [row for row in rows if before is None or row[style.by] < before]
+    return sorted(known, key=lambda row: -row[style.by])[:size]
 
 
 def by_number(

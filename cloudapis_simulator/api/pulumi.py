@@ -76,7 +76,7 @@ class PulumiApi:
         project = query.text("project")
         if project is not None:
             found = [(owner, stack) for owner, stack in found if stack.project == project]
-        found = _tagged(found, query)
+        found = _tagged(found, query, self._world.clock.now)
         if accepted_version(headers.get("accept", "")) < _PAGINATED_SINCE:
             return {"stacks": self._stack_rows(found[:_STACKS_UNPAGINATED])}
         size = page_size(
@@ -177,7 +177,7 @@ class PulumiApi:
 
 
 def _tagged(
-    found: list[tuple[Organization, Stack]], query: Query
+    found: list[tuple[Organization, Stack]], query: Query, now: int
 ) -> list[tuple[Organization, Stack]]:
     name, value = query.text("tagName"), query.text("tagValue")
     if name is None:
@@ -185,7 +185,7 @@ def _tagged(
     return [
         (organization, stack)
         for organization, stack in found
-        if name in (tags := organization.tags(stack)) and value in (None, tags[name])
+        if name in (tags := organization.tags(stack, now)) and value in (None, tags[name])
     ]
 
 

@@ -21,6 +21,7 @@ from cloudapis_simulator.api.policy import PolicyApi
 from cloudapis_simulator.api.query import Query
 from cloudapis_simulator.api.registry import RegistryApi
 from cloudapis_simulator.api.search import SearchApi
+from cloudapis_simulator.api.update_details import UpdateDetailApi
 from cloudapis_simulator.api.usage import UsageApi
 from cloudapis_simulator.api.vcs import VcsApi
 from cloudapis_simulator.table import Grid
@@ -135,6 +136,7 @@ class Api:
         self._usage = UsageApi(world)
         self._search = SearchApi(world, behaviour)
         self._registry = RegistryApi(world, behaviour)
+        self._details = UpdateDetailApi(world, behaviour)
 
     def routes(self) -> list[Route]:
         """Return the routes; `scope["path"]` must hold the undecoded path."""
@@ -158,6 +160,7 @@ class Api:
             _Endpoint(
                 f"{stack}/updates/{{version}}", "pulumi_stack_updates", self._pulumi.one_update
             ),
+            *self._update_details(stack),
             _Endpoint(f"{run}/", "dbt_runs", self._dbt.run, cached=False),
             *self._artifacts(f"{run}/artifacts/"),
             _Endpoint(f"{v2}jobs/", "dbt_jobs", self._dbt.jobs),
@@ -169,7 +172,7 @@ class Api:
             _Endpoint(org, "pulumi_organizations", self._pulumi.organization),
             _Endpoint(f"{org}/metadata", "pulumi_organizations", self._pulumi.metadata),
             _Endpoint(f"{org}/members", "pulumi_organization_members", self._pulumi.members),
-            _Endpoint(stack, "pulumi_stacks", self._pulumi.stack),
+            _Endpoint(stack, "pulumi_stack_details", self._pulumi.stack),
             *(
                 _Endpoint(path, "pulumi_vcs_integrations", handler)
                 for path, handler in self._vcs.handlers().items()
@@ -202,6 +205,16 @@ class Api:
             _Endpoint(
                 f"{stack}/deployments/{{deployment}}", "pulumi_deployments", self._deployments.one
             ),
+        ]
+
+    def _update_details(self, stack: str) -> list[_Endpoint]:
+        """Return the routes of what hangs on single updates."""
+        one = f"{stack}/updates/{{version}}"
+        api = self._details
+        return [
+            _Endpoint(f"{one}/previews", "pulumi_stack_previews", api.previews),
+            _Endpoint(f"{one}/timeline", "pulumi_update_timelines", api.timeline),
+            _Endpoint(f"{stack}/update/{{update}}/events", "pulumi_update_events", api.events),
         ]
 
     def _artifacts(self, path: str) -> list[_Endpoint]:

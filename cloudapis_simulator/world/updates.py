@@ -91,7 +91,7 @@ def _info(stack: Stack, update: Update, now: int) -> Row:
 
 
 def _environment(org: str, bits: int) -> Row:
-    return {
+    row = {
         "exec.kind": "cli",
         "git.author": pick(words.PEOPLE, bits, 4),
         "git.author.email": f"user-{part(bits, 4) % 60}@example.com",
@@ -103,6 +103,9 @@ def _environment(org: str, bits: int) -> Row:
         "vcs.owner": org,
         "vcs.repo": "infra",
     }
+    if part(bits, 14) % 7 == 3:  # noqa: PLR2004
+        del row["git.head"]  # outside of a repository
+    return row
 
 
 def _config(stack: Stack, bits: int) -> Row:

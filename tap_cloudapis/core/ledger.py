@@ -152,6 +152,11 @@ class LedgerParent(CloudStream):
             self._ledger = Ledger(self.stream_state)
         return self._ledger
 
+    @property
+    def tells_changes(self) -> bool:
+        """Whether rows tell that they have changed; else all children read them in turn."""
+        return True
+
     def entry(self, record: Row) -> tuple[str, str, Any]:
         """What the ledger notes of a record: its id, its place, and what tells of a change.
 
@@ -258,7 +263,7 @@ class LedgerStream(CloudStream):
     complete, ``done`` (the rows that were read since, by the run and the day of that).
     """
 
-    bookmark_form = PassesBookmark
+    bookmark_form: ClassVar[Any] = PassesBookmark
     #: Whether rows are asked for in turn, too.
     in_slots: ClassVar[bool] = False
     #: The key of the context that holds the ledger's id of the parent's row.
@@ -300,7 +305,8 @@ class LedgerStream(CloudStream):
         run, day = self._pass.read_in(row_id)
         if run == ledger.run:
             return False
-        return ledger.changed_in(row_id) > run or (self.in_slots and self._slot_is_due(row_id, day))
+        in_turn = self.in_slots or not self._ledger_parent.tells_changes or not self.refresh_days
+        return ledger.changed_in(row_id) > run or (in_turn and self._slot_is_due(row_id, day))
 
     def request_records(self, context: Context | None) -> Iterator[Row]:
         """Give the records of a context, and remember that it was begun."""

@@ -57,7 +57,7 @@ def read_bookmarks(
 
     Args:
         state: As it was given.
-        forms: The type of the bookmark of each of the tap's streams, parents before children.
+        forms: The type of the bookmark of each of the tap's streams.
         warn: Told, in a line, of what is spoiled and therefore read from the start.
         leaders: Streams whose bookmark means nothing without that of another one, by their names.
 
@@ -70,7 +70,8 @@ def read_bookmarks(
         raise TapError(msg)
     bookmarks = given if isinstance(given, dict) else {}
     found = {name: value for name, value in bookmarks.items() if _has_content(value)}
-    ours = [name for name in forms if name in found]
+    # Whatever the order of their names, leaders come before what means nothing without them.
+    ours = sorted((n for n in forms if n in found), key=lambda n: n in (leaders or ()))
     if ours:
         _check_version(state.get(VERSION_KEY), sorted(ours))
     elif unknown := [*found, *(k for k in state if k not in _NAMES and _has_content(state[k]))]:

@@ -21,6 +21,12 @@ from tap_cloudapis.pulumi.deployments import (
     DeploymentUpdates,
 )
 from tap_cloudapis.pulumi.drift import DriftRuns
+from tap_cloudapis.pulumi.environments import (
+    EnvironmentReferrers,
+    EnvironmentRevisions,
+    Environments,
+    EnvironmentTags,
+)
 from tap_cloudapis.pulumi.insights import InsightsAccounts
 from tap_cloudapis.pulumi.members import Members
 from tap_cloudapis.pulumi.organization import Organizations, Teams
@@ -32,6 +38,7 @@ from tap_cloudapis.pulumi.policy import (
     PolicyPacks,
 )
 from tap_cloudapis.pulumi.policy_results import PolicyCompliance, PolicyIssues, PolicySummary
+from tap_cloudapis.pulumi.previews import StackPreviews
 from tap_cloudapis.pulumi.registry import (
     PackagesInUse,
     PackageUsage,
@@ -40,6 +47,13 @@ from tap_cloudapis.pulumi.registry import (
 )
 from tap_cloudapis.pulumi.search import Resources
 from tap_cloudapis.pulumi.settings import DEFAULT_URL, SETTINGS
+from tap_cloudapis.pulumi.stack_deployments import (
+    StackDeploymentSettings,
+    StackDeploymentStatus,
+    StackSchedules,
+)
+from tap_cloudapis.pulumi.stack_details import StackDetails, StackReferences, StackTags
+from tap_cloudapis.pulumi.stack_resources import StackResources
 from tap_cloudapis.pulumi.stacks import Stacks
 from tap_cloudapis.pulumi.teams import (
     TeamAccountPermissions,
@@ -48,6 +62,8 @@ from tap_cloudapis.pulumi.teams import (
     TeamMembers,
     TeamStackPermissions,
 )
+from tap_cloudapis.pulumi.update_details import UpdateEvents, UpdateTimelines
+from tap_cloudapis.pulumi.update_walk import UpdateWalk
 from tap_cloudapis.pulumi.updates import StackUpdates
 from tap_cloudapis.pulumi.usage import UsageDaily
 from tap_cloudapis.pulumi.vcs import VcsIntegrations
@@ -59,10 +75,27 @@ PULUMI_CLOUD = Service(
     default_url=DEFAULT_URL,
     headers=headers,
     owner_setting="pulumi_organizations",
+    # What lies below stacks is narrowed with them.
+    narrowing={key: {Stacks.name} for key in ("pulumi_projects", "pulumi_stack_tag")},
     streams=(
         Organizations,
         Stacks,
         StackUpdates,
+        StackPreviews,
+        UpdateWalk,
+        UpdateTimelines,
+        UpdateEvents,
+        StackDetails,
+        StackTags,
+        StackResources,
+        StackReferences,
+        StackDeploymentSettings,
+        StackDeploymentStatus,
+        StackSchedules,
+        Environments,
+        EnvironmentTags,
+        EnvironmentRevisions,
+        EnvironmentReferrers,
         Members,
         Teams,
         Deployments,

@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from tap_cloudapis.core.breaking import GONE
 from tap_cloudapis.core.facts import Facts
 from tap_cloudapis.core.newest import NewestStream, earlier
 from tap_cloudapis.core.paging import as_object
 from tap_cloudapis.pulumi.client import PulumiStream, snake_keys
 from tap_cloudapis.pulumi.deployments import OPEN, Deployments
 from tap_cloudapis.pulumi.stacks import STACK_KEY
-from tap_cloudapis.pulumi.updates import GONE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -45,6 +45,55 @@ SETTINGS = (
         ),
     ),
     th.Property(
+        "pulumi_projects",
+        th.ArrayType(th.StringType),
+        title="Pulumi Cloud projects",
+        description=(
+            "Projects whose stacks to read, by name, with all that lies below these stacks. "
+            "Default: all."
+        ),
+    ),
+    th.Property(
+        "pulumi_stack_tag",
+        th.StringType,
+        title="Pulumi Cloud stack tag",
+        description=(
+            "A tag, as name or name=value: only stacks that have it are read, with all that lies "
+            "below them. Default: all."
+        ),
+    ),
+    th.Property(
+        "pulumi_refresh_days",
+        th.IntegerType(minimum=0, maximum=365),
+        default=7,
+        title="Pulumi Cloud refresh days",
+        description=(
+            "What a stack or an environment does not show to have changed (tags edited by hand, "
+            "schedules, settings, previews) is read again once in so many days, some of it each "
+            "day. 0 reads everything at each sync."
+        ),
+    ),
+    th.Property(
+        "pulumi_update_detail_days",
+        th.IntegerType(minimum=0, maximum=36_500),
+        default=30,
+        title="Pulumi Cloud update detail days",
+        description=(
+            "How far back the first sync goes for what hangs on single updates: previews, "
+            "timelines, events. Later syncs read what is new; a larger number goes back again."
+        ),
+    ),
+    th.Property(
+        "pulumi_resource_properties",
+        th.BooleanType,
+        default=False,
+        title="Pulumi Cloud resource properties",
+        description=(
+            "Whether pulumi_stack_resources has the inputs and outputs of resources. What the "
+            "engine marks as a secret is taken out; a secret that it does not know of is not."
+        ),
+    ),
+    th.Property(
         "pulumi_messages",
         th.BooleanType,
         default=False,

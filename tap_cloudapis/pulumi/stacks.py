@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from functools import cached_property
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from tap_cloudapis.core.errors import TapError
+from tap_cloudapis.core.exchange import Read
 from tap_cloudapis.core.facts import Facts
 from tap_cloudapis.core.ledger import LedgerParent
+from tap_cloudapis.core.normalizing import to_timestamp
 from tap_cloudapis.core.paging import Paginator, Row, TokenPages, as_object
 from tap_cloudapis.pulumi.client import PulumiStream, snake_keys
 from tap_cloudapis.pulumi.organization import Organizations
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from singer_sdk.helpers.types import Context
-
-    from tap_cloudapis.core.exchange import Read
 
 #: What identifies a stack in the key of everything below it. A stack keeps its id when it is
 #: renamed or transferred; one that is made again under the same names has another.
 STACK_KEY = ("org_name", "project_name", "stack_name", "stack_id")
+#: An update is taken to have ended so long after it began, where no stream tells.
+LONGEST_UPDATE = timedelta(days=1)
+
+
+@runtime_checkable
+class KnowsOpenUpdates(Protocol):
+    """A child that knows of stacks whose updates have not ended."""
+
+    def has_open_update(self, stack_id: str) -> bool:
+        """Whether an update of a stack was open when it was last read."""
 
 
 class Stacks(LedgerParent, PulumiStream):
@@ -58,17 +70,38 @@ class Stacks(LedgerParent, PulumiStream):
         return
 
     def base_params(self, context: Context | None) -> dict[str, Any]:
-        """The stacks of one organization."""
-        return {"organization": (context or {}).get("org_name")}
+        """The stacks of one organization, those alone that have the tag of the settings."""
+        name, _, value = (self.config.get("pulumi_stack_tag") or "").strip().partition("=")
+        tag = {"tagName": name or None, "tagValue": value or None}
+        return {"organization": (context or {}).get("org_name"), **tag}
+
+    def reads(self, context: Context | None) -> Iterable[Read]:
+        """One list, or one for each project of the settings."""
+        projects = dict.fromkeys(filter(None, map(str.strip, self._projects)))
+        lists = [{"project": project} for project in projects] or [{}]
+        return [Read(self.new_paginator(context), params, params) for params in lists]
+
+    @property
+    def _projects(self) -> list[str]:
+        return self.config.get("pulumi_projects") or []
 
     def new_paginator(self, context: Context | None) -> Paginator:
         """Pages by token."""
         return TokenPages(limit=self.limit, what=self.place(context))
 
     def sift(self, read: Read, rows: list[Row], context: Context | None) -> list[Row]:  # noqa: ARG002
-        """Note whether the server tells when stacks were updated, before any of them is asked."""
+        """Note whether the server tells when stacks were updated, before any of them is asked.
+
+        Older servers know no filter, and give stacks of other projects as well.
+        """
         self.tells_last_update = self.tells_last_update or any(r.get("lastUpdate") for r in rows)
-        return rows
+        project = (read.purpose or {}).get("project")
+        return [r for r in rows if project is None or r.get("projectName") in (project, None)]
+
+    @property
+    def tells_changes(self) -> bool:
+        """Whether the server tells when stacks were updated."""
+        return self.tells_last_update
 
     def to_record(self, row: Row, context: Context) -> Row | None:
         """Rename the fields; leave out what older servers add of other organizations."""
@@ -111,9 +144,32 @@ class Stacks(LedgerParent, PulumiStream):
         for _, rows in self._reading(context):
             yield self._objects(rows, context)
 
+    @cached_property
+    def _knowing(self) -> list[KnowsOpenUpdates]:
+        return [child for child in self._wanted_children() if isinstance(child, KnowsOpenUpdates)]
+
     def entry(self, record: Row) -> tuple[str, str, Any]:
-        """A stack is known by its id; another ``last_update`` tells that it has changed."""
-        return record["stack_id"], stack_place(record), record.get("last_update")
+        """A stack is known by its id; another ``last_update`` tells that it has changed.
+
+        That is when its newest update began, and does not move when it ends. So a stack counts as
+        changed as long as that update is known to be open, and once more behind its end; where
+        nobody knows, when it must have ended.
+        """
+        stack_id, changed = record["stack_id"], record.get("last_update")
+        told = to_timestamp(changed)
+        if any(child.has_open_update(stack_id) for child in self._knowing):
+            changed = [changed, self.ledger.run]
+        elif not self._knowing and isinstance(told, str):
+            oldest = self.connection.now() - LONGEST_UPDATE
+            changed = [changed] if told > f"{oldest:%Y-%m-%dT%H:%M:%S}" else changed
+        return stack_id, stack_place(record), changed
+
+    def context_done(self, context: Context | None) -> None:
+        """Say once where nothing tells what has changed."""
+        super().context_done(context)
+        if self._listed and self._is_read and not self.tells_changes:
+            what = "no stack tells when it was updated: what lies below is read in turn"
+            self.tap.report.note(self.name, what)
 
     def child_context(self, record: Row, context: Context) -> dict[str, Any]:  # noqa: ARG002
         """What identifies a stack, and what tells whether it has changed."""

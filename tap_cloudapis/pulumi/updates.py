@@ -7,6 +7,7 @@ from datetime import MAXYEAR, UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from tap_cloudapis.core.breaking import GONE
 from tap_cloudapis.core.errors import ResponseError
 from tap_cloudapis.core.facts import Facts
 from tap_cloudapis.core.ledger import short_hash
@@ -14,10 +15,17 @@ from tap_cloudapis.core.marks import MarkedStream
 from tap_cloudapis.core.normalizing import to_timestamp
 from tap_cloudapis.core.numbered_pages import NumberedPages
 from tap_cloudapis.core.paging import as_object
-from tap_cloudapis.core.scrubbing import is_secret
-from tap_cloudapis.pulumi.client import SIGNATURE_KEY, PulumiStream, snake_keys
+from tap_cloudapis.pulumi.client import PulumiStream
 from tap_cloudapis.pulumi.stacks import STACK_KEY, Stacks
 from tap_cloudapis.pulumi.update_marks import OpenUpdate, StackMark, UpdateMarks, UpdatesBookmark
+from tap_cloudapis.pulumi.update_rows import (
+    flattened,
+    identity_of,
+    info_of,
+    is_open,
+    ref_of,
+    version_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -29,15 +37,11 @@ if TYPE_CHECKING:
     from tap_cloudapis.core.exchange import Exchange, Read
     from tap_cloudapis.core.paging import PageLimit, Row
 
-#: The results of an update that has not ended.
-OPEN_RESULTS = ("in-progress", "not-started")
-ENDED_RESULTS = ("succeeded", "failed")
 #: What the address of an update answers that is not there, or on servers without such addresses.
 GONE_STATUSES = (404, 405, 410)
 #: A stack that was updated just now is asked for once more: a clock or a list may lag behind by
 #: minutes. What lies further ahead is no time at all, and has to tell one update from another.
 LAG, AHEAD = timedelta(minutes=5), timedelta(days=1)
-GONE = "answered 404: deleted or moved meanwhile, or not shown to this token"
 
 
 class StackUpdates(MarkedStream, PulumiStream):
@@ -110,6 +114,10 @@ class StackUpdates(MarkedStream, PulumiStream):
         told_now = isinstance(parent, Stacks) and parent.tells_last_update
         return told_now or self.marks.tell_last_update
 
+    def has_open_update(self, stack_id: str) -> bool:
+        """Whether an update of a stack was open when it was last read."""
+        return bool((mark := self.marks.get(stack_id)) and mark.open)
+
     def was_read(self, context: Context | None) -> bool:
         """Whether the stack has a mark, and all of its organization was read."""
         if context is None or self.marks.get(context["stack_id"]) is None:
@@ -125,8 +133,8 @@ class StackUpdates(MarkedStream, PulumiStream):
         pages = NumberedPages(
             limit=self.limit,
             what=self.place(context),
-            key=_version,
-            identity=_identity,
+            key=version_of,
+            identity=identity_of,
         )
         if self.start:
             pages.enough = self._before_start
@@ -142,7 +150,9 @@ class StackUpdates(MarkedStream, PulumiStream):
 
         One alone does not tell: clocks differ, so that times need not be in order of versions.
         """
-        dated = [i for i in map(_info, filter(_version, rows)) if to_timestamp(i.get("startTime"))]
+        dated = [
+            i for i in map(info_of, filter(version_of, rows)) if to_timestamp(i.get("startTime"))
+        ]
         return bool(dated) and all(map(self._is_early, dated))
 
     def _is_early(self, info: Row) -> bool:
@@ -177,18 +187,15 @@ class StackUpdates(MarkedStream, PulumiStream):
         version, known_by = self._before.newest, self._before.known_by
         with suppress(ResponseError):
             row = as_object(self._ask_alone(context, version).body())
-            is_known = not known_by or short_hash(_identity(row)) == known_by
-            return _version(row) == version and is_known
+            is_known = not known_by or short_hash(identity_of(row)) == known_by
+            return version_of(row) == version and is_known
         return False
 
     def _ask_alone(self, context: Context, version: int) -> Exchange:
         return self.ask_at(f"{self.get_url(context)}/{version}")
 
     def _each_alone(self, context: Context) -> list[Row]:
-        """Ask for the updates that were open, and that the list lacks, at their own addresses.
-
-        A list may lack an update for a moment; only its own address tells that it is gone.
-        """
+        """Ask for open updates that the list lacks: only their own addresses tell what is gone."""
         still_open = {update.version: (ref, update) for ref, update in self._before.open.items()}
         pending = [
             (version, self._ask_alone(context, version)) for version in sorted(self._missing)
@@ -203,7 +210,7 @@ class StackUpdates(MarkedStream, PulumiStream):
                 what = f"update {version} was open, and is gone: it stays as it was"
                 self.note_of(context, what)
                 continue
-            if isinstance(row, dict) and _version(row) == version:
+            if isinstance(row, dict) and version_of(row) == version:
                 rows.append(row)
             else:
                 ref, update = still_open[version]
@@ -215,7 +222,7 @@ class StackUpdates(MarkedStream, PulumiStream):
         # The time is told in seconds: another update may begin in the one that was told.
         told = (
             None
-            if _is_fresh(context["last_update"], self.connection.now())
+            if is_fresh(context["last_update"], self.connection.now())
             else context["last_update"]
         )
         self._now = StackMark(context["org_name"], told, self._before.newest, self._before.known_by)
@@ -244,27 +251,27 @@ class StackUpdates(MarkedStream, PulumiStream):
         still_open = self._before.open
         if not still_open:
             return None
-        return still_open.get(_ref(row)) or still_open.get(f"#{_version(row)}")
+        return still_open.get(ref_of(row)) or still_open.get(f"#{version_of(row)}")
 
     def _is_new(self, row: Row) -> bool:
         """Whether an update was not emitted before; one without a version is again and again."""
-        version = _version(row)
+        version = version_of(row)
         return not version or version > self._before.newest
 
     def to_record(self, row: Row, context: Context) -> Row | None:
         """An update that is new or was open, under the names it was emitted with."""
-        info, version = _info(row), _version(row)
+        info, version = info_of(row), version_of(row)
         emitted_open = self._emitted_open(row)
-        is_open = _is_open(info)
-        if self._is_early(info) and not is_open and emitted_open is None:
+        still_open = is_open(info)
+        if self._is_early(info) and not still_open and emitted_open is None:
             return None
         update = emitted_open or OpenUpdate.seen(version or 0, context)
         if version is not None:
             if version and version >= self._now.newest:
-                self._now.newest, self._now.known_by = version, short_hash(_identity(row))
-            if is_open:
-                self._now.open[_ref(row)] = update._replace(version=version)
-        return _flattened(row, version, update.names)
+                self._now.newest, self._now.known_by = version, short_hash(identity_of(row))
+            if still_open:
+                self._now.open[ref_of(row)] = update._replace(version=version)
+        return flattened(row, version, update.names)
 
     def context_done(self, context: Context | None) -> None:
         """Mark the stack: all that it had to say was written."""
@@ -289,7 +296,7 @@ class StackUpdates(MarkedStream, PulumiStream):
         super().refused(exc, context, rows)
 
 
-def _is_fresh(last_update: Any, server_time: datetime) -> bool:
+def is_fresh(last_update: Any, server_time: datetime) -> bool:
     """Whether a stack was updated just now, by the server's clock or this computer's."""
     clocks = (datetime.now(UTC), server_time)
     told = str(to_timestamp(last_update) or "")
@@ -298,92 +305,3 @@ def _is_fresh(last_update: Any, server_time: datetime) -> bool:
         for now in clocks
         if now.year < MAXYEAR
     )
-
-
-def _flattened(row: Row, version: int | None, names: Mapping[str, str]) -> Row:
-    """An update of either shape as one record."""
-    record = snake_keys(_info(row))
-    record.update(snake_keys({k: v for k, v in row.items() if k != "info"}))
-    if version is not None:
-        record["version"] = version
-    elif type(record.get("version")) is int:
-        msg = f"its version is {record['version']}"
-        raise ValueError(msg)
-    record.update(names)
-    record["requested_by_login"] = as_object(record.get("requested_by")).get("githubLogin")
-    if str(record.get("requested_by_token") or "").startswith("pul-"):
-        record["requested_by_token"] = None
-    _hide_secret_config(record.get("config"))
-    return record
-
-
-def _info(row: Row) -> Row:
-    """The facts of an update, in the shape of the service and in the older flat one."""
-    info = row.get("info")
-    return info if info and isinstance(info, dict) else row
-
-
-def _version(row: Row) -> int | None:
-    """The version of an update; 0 where it has none yet, ``None`` where it cannot be read."""
-    version = row.get("version")
-    if type(version) is int and version > 0:
-        return version  # all that Pulumi Cloud ever gives
-    told = _info(row).get("version")
-    found = told if type(told) is int else version
-    return found if type(found) is int and found >= 0 else None
-
-
-def _ref(row: Row) -> str:
-    """What an update is known by: its id, or on older servers its version."""
-    return str(row.get("updateID") or f"#{_version(row)}")
-
-
-def _identity(row: Row) -> Any:
-    """What stays the same of an update while its list is read."""
-    return str(row.get("updateID") or _info(row).get("startTime"))
-
-
-def _is_open(info: Row) -> bool:
-    result = info.get("result")
-    return result in OPEN_RESULTS or (result not in ENDED_RESULTS and not info.get("endTime"))
-
-
-def _hide_secret_config(config: Any) -> None:
-    """Null what is secret in a configuration, at any depth; the keys and the marks stay."""
-    if not isinstance(config, dict):
-        _without_secrets(config, ())
-        return
-    for name, entry in config.items():
-        # The usual one is seen at a glance: {"string": "...", "secret": false}.
-        if not (
-            entry.__class__ is dict
-            and entry.get("secret") is False
-            and entry.get("string").__class__ is str
-            and len(entry) == 2 + (entry.get("object").__class__ is bool)
-        ):
-            config[name] = _without_secrets(entry, (name,))
-
-
-def _without_secrets(config: Any, names: tuple[str, ...] | None) -> Any:
-    """Null what is secret in a part of a configuration.
-
-    Args:
-        config: The configuration, or what stands in it.
-        names: What it is called, which decides where nothing is marked; ``None`` in what is
-            marked as plain.
-    """
-    if isinstance(config, list):
-        config[:] = [_without_secrets(value, names) for value in config]
-    elif not isinstance(config, dict):
-        return None if any(is_secret(name, config) for name in names or ()) else config
-    elif (mark := config.get("secret")) is not False and (
-        mark or SIGNATURE_KEY in config or config.keys() == {"secure"}
-    ):
-        for key, value in config.items():
-            if key not in ("secret", "object") or not isinstance(value, bool):
-                config[key] = None
-    else:
-        for key, value in config.items():
-            known = None if mark is False or names is None else (*names, key)
-            config[key] = _without_secrets(value, known)
-    return config

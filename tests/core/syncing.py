@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from cloudapis_simulator import truth
 from tap_cloudapis.command_line import run_command
+from tap_cloudapis.core.ledger import LedgerParent, LedgerStream
+from tap_cloudapis.core.marks import MarkedStream
 from tap_cloudapis.tap import SERVICES, TapCloudAPIs
 
 if TYPE_CHECKING:
@@ -113,7 +115,11 @@ def settings(simulator: Simulator, service: str | None = None, **more: Any) -> d
         "dbt_run_details_days": 600,
         "dbt_requests_per_minute": 1_000_000,
     }
-    pulumi = {"pulumi_token": simulator.pulumi_token, "pulumi_url": simulator.pulumi_url}
+    pulumi = {
+        "pulumi_token": simulator.pulumi_token,
+        "pulumi_url": simulator.pulumi_url,
+        "pulumi_update_detail_days": 3_650,
+    }
     chosen = {"dbt": dbt, "pulumi": pulumi, None: {**dbt, **pulumi}}[service]
     return {**chosen, **more}
 
@@ -336,10 +342,27 @@ def assert_true(
         assert_rows(expected, records(stream), stream, keys_only_grow=keys_only_grow)
 
 
+def without_runs(state: Record) -> Record:
+    """A state without what counts the runs of the tap."""
+    counting = (LedgerParent, LedgerStream)
+    marks = state["bookmarks"].items()
+    kept = {name: mark for name, mark in marks if not issubclass(KINDS[name], counting)}
+    return {**state, "bookmarks": kept}
+
+
 def family(stream: str) -> set[str]:
     """A stream and all that lie below it, without what is in no catalog."""
     below = [name for name, kind in KINDS.items() if kind.parent_stream_type is KINDS[stream]]
     return {stream}.union(*map(family, below)) & KEYS.keys()
+
+
+#: The streams that do not emit again what they have emitted.
+INCREMENTAL = {
+    below
+    for name in NAMES
+    if issubclass(KINDS[name], (MarkedStream, LedgerStream))
+    for below in family(name)
+}
 
 
 class StreamWarehouse:

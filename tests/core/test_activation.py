@@ -8,10 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tap_cloudapis.core.marks import MarkedStream
 from tap_cloudapis.dbt import DBT_CLOUD
 from tap_cloudapis.tap import TapCloudAPIs
-from tests.core.syncing import KINDS, NAMES, Outcome, catalog_of, family, settings, sync
+from tests.core.syncing import (
+    INCREMENTAL,
+    KINDS,
+    NAMES,
+    Outcome,
+    catalog_of,
+    family,
+    settings,
+    sync,
+)
 from tests.core.test_keys import Lists, row
 from tests.core.test_odd_servers import FAKE
 from tests.loader.support import load, query
@@ -26,7 +34,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.usefixtures("impatient")
 
 ON: dict[str, Any] = {"emit_activate_version_messages": True}
-INCREMENTAL = {name for name in NAMES if issubclass(KINDS[name], MarkedStream)}
 #: The latest rows alone are listed: older ones stay.
 ADDING_UP = {name for name in NAMES if KINDS[name].adds_up}
 WHOLE = set(NAMES) - INCREMENTAL - ADDING_UP

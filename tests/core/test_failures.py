@@ -49,6 +49,9 @@ PARTLY["pulumi_stacks"] = {
     "pulumi_deployment_updates",
     "pulumi_drift_runs",
 }
+# Which updates there are, previews ask as well.
+PARTLY["pulumi_stack_updates"] = {"pulumi_stack_previews"}
+WITHOUT["pulumi_stack_updates"] |= {"pulumi_update_timelines", "pulumi_update_events"}
 #: The streams with requests of their own, which can be refused.
 ASKING = [name for name in NAMES if not KINDS[name].takes_parts and name != "dbt_run_invocations"]
 

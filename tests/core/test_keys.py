@@ -8,7 +8,7 @@ import pytest
 
 from tests.core.syncing import Outcome, Record, sync
 from tests.core.test_failures import assert_plain
-from tests.core.test_odd_servers import FAKE, flat, nothing
+from tests.core.test_odd_servers import EMPTY_STACK, FAKE, flat, nothing
 from tests.scripted_server import ScriptedServer
 
 if TYPE_CHECKING:
@@ -82,6 +82,8 @@ class Lists:
             return {"updates": rows, "total": len(rows)}
         if last in ("members", "teams") and query.get("type") != "frontend":
             return {last: self.rows.get(f"pulumi_organization_{last}", [])}
+        if path.startswith(("/api/stacks/", "/api/esc/")):
+            return {**EMPTY_STACK, "environments": self.rows.get("pulumi_environments", [])}
         return nothing(path)
 
     def _of_dbt(self, last: str, query: dict[str, str]) -> list[Record]:

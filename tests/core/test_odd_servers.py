@@ -150,6 +150,10 @@ def nothing(path: str) -> Any:
     return [] if last == "hooks" else {name: [] for name in names}
 
 
+#: What every list of a stack that has nothing, and every object about it, has at least.
+EMPTY_STACK: dict[str, Any] = {"stackName": "s", "paused": False, "resources": [], "events": []}
+
+
 def odd_pulumi(
     updates: Callable[[dict[str, str]], Any], stack: dict[str, Any] | None = None
 ) -> Callable[[str, dict[str, str]], Any]:
@@ -161,6 +165,8 @@ def odd_pulumi(
             return {"stacks": [{**row, **(stack or {})}], "continuationToken": None}
         if path.endswith("/updates"):
             return updates(query)
+        if path.startswith("/api/stacks/"):
+            return dict(EMPTY_STACK)
         return nothing(path)
 
     return answer

@@ -21,6 +21,7 @@ from tests.core.syncing import (
     run_tap,
     settings,
     sync,
+    without_runs,
 )
 from tests.core.test_odd_servers import ALL, FAKE, OddDbt, flat, odd_pulumi
 from tests.scripted_server import ScriptedServer
@@ -85,7 +86,7 @@ def test_what_is_written_beside_the_bookmarks(still: Simulator) -> None:
     again = sync(settings(still), state=outcome.state)
     assert again.code == 0
     assert not again.says("WARNING")
-    assert again.state == outcome.state
+    assert without_runs(again.state) == without_runs(outcome.state)
 
 
 @pytest.mark.parametrize(
@@ -223,7 +224,7 @@ def test_a_state_is_taken_out_of_what_it_is_kept_in(
     assert outcome.logged("INFO", "--state: ", f"out of {place}")
     assert not outcome.says("WARNING")
     assert len(outcome.records("dbt_runs")) <= 1
-    assert outcome.state == state
+    assert without_runs(outcome.state) == without_runs(state)
 
 
 @pytest.mark.parametrize(

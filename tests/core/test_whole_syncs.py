@@ -8,11 +8,20 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from jsonschema import Draft7Validator
 
-from tap_cloudapis.core.ledger import LedgerParent, LedgerStream
+from tap_cloudapis.core.ledger import LedgerStream
 from tap_cloudapis.core.marks import MarkedStream
 from tap_cloudapis.dbt import DBT_CLOUD
 from tap_cloudapis.dbt.client import DbtStream, Paging
-from tests.core.syncing import KEYS, KINDS, NAMES, Outcome, assert_true, settings, sync
+from tests.core.syncing import (
+    KEYS,
+    KINDS,
+    NAMES,
+    Outcome,
+    assert_true,
+    settings,
+    sync,
+    without_runs,
+)
 from tests.simulator_process import SECRET_MARKER
 
 if TYPE_CHECKING:
@@ -143,8 +152,12 @@ def test_requests_are_made_as_the_documents_ask(still: Simulator) -> None:
     assert posted == {"issues", "policies", "policypacks"}, "searches, which only read"
     assert {r["method"] for r in requests} == {"GET", "POST"}
     refused = {r["stream"] for r in requests if r["status"] != 200}
-    missing = {"dbt_extended_attributes", "dbt_run_results"}
-    missing |= {"pulumi_usage_daily"}  # 204: no usage at all
+    missing = {
+        "dbt_extended_attributes",
+        "dbt_run_results",
+        "pulumi_stack_deployment_settings",
+        "pulumi_usage_daily",  # 204: no usage at all
+    }
     assert refused <= missing, "no redirect, nothing refused but what is not there"
     dbt = [r for r in requests if r["service"] == "dbt"]
     without_slash = re.compile(r"/webhooks/|\.json$")
@@ -240,7 +253,7 @@ def test_a_second_sync_emits_what_is_new_or_changed(still: Simulator, whole: Out
         if not _reads_what_is_new(KINDS[stream]):
             assert again.latest(stream) == whole.latest(stream)
     third = sync(settings(still, lookback_hours=0), state=again.state)
-    assert _without_runs(third.state) == _without_runs(again.state)
+    assert without_runs(third.state) == without_runs(again.state)
 
 
 def _reads_what_is_new(kind: type[Any]) -> bool:
@@ -248,11 +261,3 @@ def _reads_what_is_new(kind: type[Any]) -> bool:
     parent = kind.parent_stream_type
     own = issubclass(kind, (MarkedStream, LedgerStream))
     return own or (parent is not None and _reads_what_is_new(parent))
-
-
-def _without_runs(state: Any) -> Any:
-    """A state without what counts the runs of the tap."""
-    counting = (LedgerParent, LedgerStream)
-    marks = state["bookmarks"].items()
-    kept = {name: mark for name, mark in marks if not issubclass(KINDS[name], counting)}
-    return {**state, "bookmarks": kept}

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from tests.core.syncing import Outcome, Record
 
 STACKS, UPDATES = "pulumi_stacks", "pulumi_stack_updates"
-#: The streams whose lists such a cloud has, or a test adds.
-SERVED = (
+#: The streams that a scripted cloud knows of.
+KNOWN = (
     "pulumi_organizations",
     STACKS,
     UPDATES,

@@ -8,7 +8,7 @@ import pytest
 
 from tests.core.syncing import sync
 from tests.core.test_odd_servers import FAKE
-from tests.pulumi.scripted import SERVED, STACKS, UPDATES, Cloud, Stack, update
+from tests.pulumi.scripted import KNOWN, STACKS, UPDATES, Cloud, Stack, update
 from tests.scripted_server import Reply, ScriptedServer
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def closed_with(answer: Reply, *names: str) -> Closed:
 def read(cloud: Cloud, state: Record | None = None, **more: Any) -> Outcome:
     with ScriptedServer(cloud) as server:
         config = {"pulumi_token": FAKE, "pulumi_url": server.url, **more}
-        return sync(config, state=state, select=SERVED)
+        return sync(config, state=state, select=KNOWN)
 
 
 def organizations(outcome: Outcome, stream: str = STACKS) -> set[str]:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.core.syncing import Outcome, sync
 from tests.core.test_odd_servers import FAKE
-from tests.pulumi.scripted import SERVED, Cloud, Stack, Syncs, at, row, update
+from tests.pulumi.scripted import KNOWN, Cloud, Stack, Syncs, at, row, update
 from tests.scripted_server import Reply, ScriptedServer
 
 
@@ -28,7 +28,7 @@ class Careless(Cloud):
 
 def read(cloud: Cloud, **more: Any) -> Outcome:
     with ScriptedServer(cloud) as server:
-        return sync({"pulumi_token": FAKE, "pulumi_url": server.url, **more}, select=SERVED)
+        return sync({"pulumi_token": FAKE, "pulumi_url": server.url, **more}, select=KNOWN)
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_the_servers_spelling_is_in_every_row(names: list[str]) -> None:
     cloud = Careless([Stack("Acme/web/prod", "one", [update(1)])], ["Acme", "labs"])
     outcome = read(cloud, pulumi_organizations=names)
     assert outcome.code == 0, outcome.log
-    for stream in SERVED:
+    for stream in KNOWN:
         assert [record["org_name"] for record in outcome.records(stream)] == ["Acme"], stream
 
 
@@ -65,7 +65,7 @@ def test_an_organization_that_is_told_twice_is_one() -> None:
         "tokenInfo": {"organization": "ACME"},
     }
     outcome = read(cloud)
-    for stream in SERVED:
+    for stream in KNOWN:
         assert [record["org_name"] for record in outcome.records(stream)] == ["Acme"], stream
 
 
@@ -106,7 +106,7 @@ def test_a_member_whose_user_is_no_object_is_left_out() -> None:
     with ScriptedServer(
         lambda path, query: {"members": people} if "members" in path else cloud(path, query)
     ) as server:
-        outcome = sync({"pulumi_token": FAKE, "pulumi_url": server.url})
+        outcome = sync({"pulumi_token": FAKE, "pulumi_url": server.url}, select=KNOWN)
     assert not outcome.says("unexpected"), outcome.log
     assert outcome.code == 1
     assert [r["user_login"] for r in outcome.records("pulumi_organization_members")] == ["bo"]

@@ -13,7 +13,7 @@ import jsonschema
 import pytest
 import yaml
 
-from cloudapis_simulator.table import Grid
+from cloudapis_simulator.table import Grid, Whole
 from cloudapis_simulator.tables import TABLES
 from tests.simulator.client import stack_path
 from tests.simulator.test_tables import choices, places
@@ -77,6 +77,12 @@ DEVIATIONS = [
     ),
     Deviation("dbt", "PublicAuditLogResponse.id", "may be a number", "a payload of 2022"),
     Deviation("pulumi", "ListPolicyIssuesResponse.groupData", "may be null", "not grouped"),
+    Deviation("pulumi", "Resource.inputs", "is any object", "properties are of every type"),
+    Deviation("pulumi", "Resource.outputs", "is any object", "properties are of every type"),
+    Deviation("pulumi", "ScheduledAction.definition", "is any object", "as providers write it"),
+    Deviation(
+        "pulumi", "OperationContext.environmentVariables", "is any object", "version 8 has texts"
+    ),
     Deviation("pulumi", "OrganizationMember.created", "may be absent", "older rows lack it"),
     Deviation("pulumi", "OrganizationMember.fgaRole", "may be absent", "older rows lack it"),
     Deviation("pulumi", "WorkflowRun.status", "may be empty", "accounts that were never scanned"),
@@ -169,6 +175,8 @@ def correct(schemas: dict[str, Any], place: str, what: str) -> None:
         properties[key] = {"anyOf": [properties[key], {"type": "integer"}]}
     elif what == "is a list of text":
         properties[key] = {"type": "array", "items": {"type": "string"}}
+    elif what == "is any object":
+        properties[key] = {"type": "object"}
     elif what == "may be of several kinds":
         schema["anyOf"] = schema.pop("oneOf")
 
@@ -264,6 +272,8 @@ def declared_answers(client: Client, table: Table, *, details: bool) -> Iterator
                 response = client.ask_pulumi(path, {"startRow": 0, "endRow": 50}, **asked)
             else:
                 response = client.dbt(path, **asked) if of_dbt else client.pulumi(path, **asked)
+            if response.status_code == 404 and table.paging == Whole(single=True):
+                continue  # not set
             assert response.status_code == 200, path
             yield declared.split("/")[2] if of_dbt else "pulumi", declared, response.json()
 
@@ -349,6 +359,10 @@ def test_pulumi_stacks_and_their_updates_conform(
         for row in answer.json()["updates"][:2]:
             one = still.pulumi(f"{path}/updates/{row['version']}")
             document.check(document.answer_schema(address + "/updates/{version}"), one.json())
+        previews = still.pulumi(f"{path}/updates/latest/previews", page=1, pageSize=50, asc="true")
+        document.check(
+            document.answer_schema(address + "/updates/latest/previews"), previews.json()
+        )
 
 
 def test_conformance_can_fail(still: Client, documents: dict[str, Document]) -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from cloudapis_simulator.clock import ZERO_TIME, Clock, parse_time
 from cloudapis_simulator.settings import Sizes
-from cloudapis_simulator.table import Grid, Offsets, Pages, Table, Tokens, Whole
+from cloudapis_simulator.table import Falling, Grid, Offsets, Pages, Table, Tokens, Whole
 from cloudapis_simulator.tables import TABLES
 from cloudapis_simulator.values import NOT_TRUE, Time, Told, snake
 from cloudapis_simulator.world import World
@@ -71,11 +71,26 @@ def overrides(data: Any) -> list[Row]:
     return [{"name": name, **row["job"]} for name, row in data.items() if row["job"]]
 
 
+def resources(data: Any) -> list[Row]:
+    return [entry["resource"] for entry in data["resources"]]
+
+
+def referrers(data: Any) -> list[Row]:
+    return [
+        {"revision": key, "use": use} for key, uses in data["referrers"].items() for use in uses
+    ]
+
+
 #: The rows in answers that are no lists of them.
 SHAPES: dict[str, Callable[[Any], list[Row]]] = {
     "dbt_licenses": seats,
     "dbt_environment_variables": scopes,
     "dbt_job_environment_variables": overrides,
+    "pulumi_environments": lambda data: list(data["environments"]),
+    "pulumi_environment_tags": lambda data: list(data["tags"].values()),
+    "pulumi_environment_referrers": referrers,
+    "pulumi_stack_resources": resources,
+    "pulumi_stack_deployment_status": lambda data: [data],
 }
 
 
@@ -87,8 +102,35 @@ def choices(table: Table) -> Iterator[dict[str, str]]:
         yield dict(zip(names, values, strict=True))
 
 
-def pulumi_rows(table: Table, path: str, client: Client, chosen: dict[str, str]) -> list[Row]:
+def falling_rows(client: Client, path: str, by: str) -> list[Row]:
+    """Read numbered rows down to an empty answer."""
+    rows: list[Row] = []
+    while answer := client.pulumi(path, **({"before": rows[-1][by]} if rows else {})).json():
+        rows += answer
+    return rows
+
+
+def shaped_rows(client: Client, path: str, table: Table) -> list[Row]:
+    """Read pages whose tokens, or whose rows, have another form than usual."""
+    style, params, rows = table.paging, dict[str, Any](), list[Row]()
+    assert isinstance(style, Tokens)
+    while True:
+        answer = client.pulumi(path, **params).json()
+        rows += SHAPES[table.stream](answer)
+        token = answer.get(style.answered_as)
+        if token in (None, style.end):
+            return rows
+        params[style.takes] = token
+
+
+def pulumi_rows(  # noqa: PLR0911 - a way of reading for each form of a list
+    table: Table, path: str, client: Client, chosen: dict[str, str]
+) -> list[Row]:
     """Read a list of Pulumi to its end."""
+    if isinstance(table.paging, Falling):
+        return falling_rows(client, path, table.paging.by)
+    if isinstance(table.paging, Tokens) and (table.paging.shape or table.rows_in == "environments"):
+        return shaped_rows(client, path, table)
     if isinstance(table.paging, Tokens):
         token = table.paging.answered_as
         return client.pulumi_rows(path, table.rows_in, answered_as=token, **chosen)
@@ -96,7 +138,12 @@ def pulumi_rows(table: Table, path: str, client: Client, chosen: dict[str, str])
         return client.pulumi_pages(path, table.rows_in, **chosen)
     if isinstance(table.paging, Grid):
         return client.ask_pulumi(path, {}, **chosen).json()[table.rows_in]  # type: ignore[no-any-return]
-    answer: Any = client.pulumi(path, **chosen).json()
+    response = client.pulumi(path, **chosen)
+    if response.status_code == 404 and table.paging == Whole(single=True):
+        return []  # not set
+    answer: Any = response.json()
+    if isinstance(table.paging, Whole) and table.paging.shape:
+        return SHAPES[table.stream](answer)
     found: list[Row] = answer[table.rows_in] if table.rows_in else answer
     return [answer] if table.paging == Whole(single=True) else found
 

@@ -1,0 +1,59 @@
+"""What the streams of all that lies below a stack share, and their filters and turns."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from tap_cloudapis.core.breaking import BreakingStream
+from tap_cloudapis.core.facts import Reference
+from tap_cloudapis.pulumi.client import PulumiStream
+from tap_cloudapis.pulumi.stacks import STACK_KEY, Stacks
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from singer_sdk.helpers.types import Context
+
+_PLACE = STACK_KEY[:3]
+#: What all rows below a stack refer to.
+OF_STACKS = (
+    Reference(_PLACE, "pulumi_stacks", _PLACE),
+    Reference(("stack_id",), "pulumi_stacks", ("stack_id",), weak=True),
+)
+#: What the token needs for most of it.
+READ_STACK = "the permission to read the stack"
+
+
+class TurnStream(BreakingStream, PulumiStream):
+    """What hangs on a row of a ledger; how often it has its turn, the settings say."""
+
+    @property
+    def refresh_days(self) -> int:
+        """In how many days each row has its turn; 0 for at every sync."""
+        return int(self.config["pulumi_refresh_days"])
+
+
+class StackStream(TurnStream):
+    """A list that each stack has, asked for when the stack has changed."""
+
+    primary_keys: Sequence[str] = STACK_KEY
+    parent_stream_type = Stacks
+    ledger_key = "stack_id"
+    scope = "stack {org_name}/{project_name}/{stack_name}"
+    context_columns: ClassVar[Mapping[str, str]] = {name: name for name in STACK_KEY}
+    #: What its columns refer to beside the stack.
+    refers_to: ClassVar[tuple[Reference, ...]] = ()
+
+    @property
+    def references(self) -> Sequence[Reference]:
+        """The stack, and what else the columns refer to."""
+        return (*OF_STACKS, *self.refers_to)
+
+    def wants(self, context: Context) -> bool:
+        """Whether the stack has changed or has its turn, and can be asked for at all."""
+        if not super().wants(context):
+            return False
+        if {context["project_name"], context["stack_name"]} & {".", ".."}:
+            self.skip("has a name that cannot be put in a URL", self.place(context))
+            return False
+        return True
