@@ -7,6 +7,7 @@ or at the end of them, it is found out which it is.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -69,6 +70,7 @@ class DoubtfulMember(RunMember):
         """Whether what is of a kind may be read of a run's account."""
         return self._doubts.setdefault((context["account_id"], kind), Doubt())
 
+    @abstractmethod
     def refusal(self, kind: str, doubt: Doubt) -> RefusedError | None:
         """Find out why all of a kind was refused, in some runs whose grace is over or not.
 
@@ -78,7 +80,6 @@ class DoubtfulMember(RunMember):
         Raises:
             TapError: When that cannot be found out.
         """
-        raise NotImplementedError
 
     def settle(self, context: Context, found: Settlement | None, *, is_old: bool) -> None:
         """Move the marks past a run, once it is known that what it lacks is not there."""

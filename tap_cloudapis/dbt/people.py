@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tap_cloudapis.core.details import DetailedStream
@@ -180,9 +181,9 @@ class UserParts(PartStream, DbtStream):
             found.setdefault(id(part) if part is NO_ROW else key, part)
         return [*found.values()]
 
+    @abstractmethod
     def parts_of(self, permission: Row, account_id: int) -> Iterator[Row]:
         """The rows in one of the person's permissions, which is of this account."""
-        raise NotImplementedError
 
     def without_permissions(self, row: Row, account_id: int) -> list[Row]:  # noqa: ARG002
         """The rows of a person of whom no permission tells any."""

@@ -5,6 +5,7 @@ What a member has to know of a run is in the context that the walk makes of it; 
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
@@ -150,6 +151,7 @@ class RunMember(RunAsking):
         if self._can_read(context):
             self.walk.reading(context).want(self)
 
+    @abstractmethod
     def rows(self, reading: RunReading, context: Context, late: list[int]) -> Iterator[list[Row]]:
         """Give the raw rows of a run, in batches; a subclass says which.
 
@@ -158,7 +160,6 @@ class RunMember(RunAsking):
             context: The run.
             late: Where to note the steps that have not left yet what they leave.
         """
-        raise NotImplementedError
 
     def lists(self, context: Context | None) -> Iterator[list[Row]]:
         """Give the raw rows of a run."""
