@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from tests.core.syncing import KINDS
+from tests.reference import SPECS, needs
 from tests.test_schemas import load, types, walk
 from tests.vendor_schemas import (
     IN_NEWER_CLIENTS,
@@ -19,7 +20,6 @@ from tests.vendor_schemas import (
     OMITTED,
     RENAMED,
     RETYPED,
-    SPECS,
 )
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def known_paths(
             yield from known_paths(spec, theirs.get("properties", {}).get(name, {}), prop, here)
 
 
-@pytest.mark.skipif(not SPECS.is_dir(), reason="the vendors' OpenAPI documents are not at hand")
+@needs(SPECS)
 @pytest.mark.parametrize("stream", ITEMS)
 def test_follows_the_vendors_specification(stream):
     document, components = ITEMS[stream]

@@ -6,7 +6,6 @@ import copy
 import itertools
 import json
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jsonschema
@@ -14,6 +13,7 @@ import pytest
 import yaml
 
 from cloudapis_simulator.tables import TABLES
+from tests.reference import SPECS, needs
 from tests.simulator.client import stack_path
 from tests.simulator.test_tables import places
 
@@ -23,11 +23,7 @@ if TYPE_CHECKING:
     from cloudapis_simulator.table import Table
     from tests.simulator.client import Client
 
-SPECS = Path(__file__).parents[2].parent / "shared" / "openapi"
-
-pytestmark = pytest.mark.skipif(
-    not SPECS.is_dir(), reason=f"the published OpenAPI documents are not at {SPECS}"
-)
+pytestmark = needs(SPECS)
 
 
 class Deviation(NamedTuple):
