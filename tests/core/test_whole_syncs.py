@@ -140,6 +140,7 @@ def test_requests_are_made_as_the_documents_ask(still: Simulator) -> None:
     assert sync(settings(still)).code == 0
     requests = still.requests()
     assert {r["method"] for r in requests} == {"GET"}
+    assert {r["status"] for r in requests} <= {200, 404}, "no redirect"
     refused = {r["stream"] for r in requests if r["status"] != 200}
     missing = {"dbt_extended_attributes", "dbt_run_results"}
     assert refused <= missing, "no redirect, nothing refused but what is not there"

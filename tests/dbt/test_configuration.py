@@ -54,8 +54,7 @@ def test_user_and_schema_have_one_name() -> None:
 # Variables
 
 
-def names_of(values: bool) -> dict[str, Any]:
-    return {"dbt_include_config_values": values}
+WITH_VALUES: dict[str, Any] = {"dbt_include_config_values": True}
 
 
 def test_a_variable_is_a_row_in_each_scope_where_it_has_a_value() -> None:
@@ -89,7 +88,7 @@ def test_values_come_by_a_setting_and_secret_ones_never() -> None:
         DBT_URL=in_project(f"https://me:{SECRET}@example.com/"),
     )
     account = Account({VARIABLES: found})
-    outcome = account.sync("dbt_environment_variables", **names_of(True))
+    outcome = account.sync("dbt_environment_variables", **WITH_VALUES)
     rows = {row["name"]: row for row in outcome.records("dbt_environment_variables")}
     assert rows["DBT_X"]["value"] == "plain"
     assert {name for name, row in rows.items() if row["is_secret"]} == {"DBT_ENV_SECRET_GIT"}
@@ -205,7 +204,7 @@ def test_odd_ids_of_attributes_take_nothing_away(odd: Any) -> None:
 def test_attributes_that_come_as_text_are_read_or_left_out(text: str, keys: Any) -> None:
     lists = of_attributes()
     lists[f"{P5}extended-attributes/40/"] = attributes(40, extended_attributes=text)
-    outcome = Account(lists).sync("dbt_extended_attributes", **names_of(True))
+    outcome = Account(lists).sync("dbt_extended_attributes", **WITH_VALUES)
     (row,) = outcome.records("dbt_extended_attributes")
     assert row["attribute_keys"] == keys
     assert row["extended_attributes"] == (None if keys is None else {"a": 1.10})
@@ -213,7 +212,7 @@ def test_attributes_that_come_as_text_are_read_or_left_out(text: str, keys: Any)
 
 def test_values_of_attributes_come_by_a_setting_without_secrets() -> None:
     account = Account(of_attributes())
-    (row,) = account.sync("dbt_extended_attributes", **names_of(True)).records(
+    (row,) = account.sync("dbt_extended_attributes", **WITH_VALUES).records(
         "dbt_extended_attributes"
     )
     assert row["extended_attributes"] == {"warehouse": "wh", "nested": {"port": 1}}

@@ -258,12 +258,18 @@ def test_pulumi_answers_conform(
     check_all(documents, pulumi_answers(still, path, params))
 
 
-@pytest.mark.parametrize("stream", TABLES)
+@pytest.mark.parametrize("stream", [n for n, table in TABLES.items() if table.path or table.detail])
 def test_declared_lists_and_details_conform(
     still: Client, documents: dict[str, Document], stream: str
 ) -> None:
-    for details in (False, True):
-        check_all(documents, declared_answers(still, TABLES[stream], details=details))
+    answers = [
+        answer
+        for details in (False, True)
+        for answer in declared_answers(still, TABLES[stream], details=details)
+    ]
+    told = [body.get("data", body) if isinstance(body, dict) else body for _, _, body in answers]
+    assert any(told), "there is something to compare"
+    check_all(documents, answers)
 
 
 def test_every_deviation_is_needed(still: Client, documents: dict[str, Document]) -> None:
