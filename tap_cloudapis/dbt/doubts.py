@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 #: Runs of which everything was refused, from the first one on, before it is found out why.
 MOST_DOUBTFUL = 20
 #: Runs whose marks are held back meanwhile, before it is found out of the few that are refused.
-MOST_HELD = 100
+MOST_RUNS_HELD = 100
 
 
 @dataclass
@@ -91,13 +91,14 @@ class DoubtfulMember(RunMember):
         doubts = self._doubts_of(account_id)
         if not any(doubt.stands for doubt in doubts):
             self._settle_held(account_id)
-        elif len(held) >= MOST_HELD or any(len(doubt.runs) >= MOST_DOUBTFUL for doubt in doubts):
+        elif len(held) >= MOST_RUNS_HELD or any(len(d.runs) >= MOST_DOUBTFUL for d in doubts):
             self._look_into(account_id)
 
     def parent_done(self, context: Context | None) -> None:
         """Settle what is left, now that all runs of the account were looked at."""
         account_id = (context or {})["account_id"]
-        if self._held.get(account_id):
+        held = self._held.get(account_id)
+        if held and not self.is_refused(account_id) and not self.report.given_up:
             self._look_into(account_id)
 
     def _settle_held(self, account_id: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -229,6 +230,8 @@ def test_connections_have_their_configuration_by_a_setting() -> None:
         "oauth_client_secret": SECRET,
         "client_email": "robot@x.example",
         "private_key_id": "k1",
+        "keyfile": json.dumps({"project": "ours", "private_key": SECRET}),
+        "session": f"-----BEGIN PRIVATE KEY-----\n{SECRET}\n-----END PRIVATE KEY-----",
     }
     listed = [{"id": n, "name": f"c{n}", "config": None} for n in (1, 2)]
     account = Account(
@@ -242,7 +245,10 @@ def test_connections_have_their_configuration_by_a_setting() -> None:
     assert not any("config" in row for row in plain.records("dbt_connections"))
     outcome = account.sync("dbt_connections", dbt_connection_details=True)
     one, two = outcome.records("dbt_connections")
-    assert one["config"] == {"account": "ab1"}
+    assert one["config"]["account"] == "ab1"
+    assert one["config"].keys() <= {"account", "keyfile", "session"}
+    assert json.loads(one["config"].get("keyfile") or "{}") in ({}, {"project": "ours"})
+    assert one["config"].get("session") is None
     assert two["config"] is None
 
 
