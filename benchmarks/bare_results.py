@@ -2,8 +2,9 @@
 
 Usage: `python bare_results.py URL TOKEN THREADS [fetch]`. Lists of runs one after the other; then
 for each run its detail and the file of each step that has results, on one session and so many
-threads; decoded whole, each node with the columns of its run, encoded, and written. With `fetch`
-everything is asked for, and nothing but the details is decoded: what the simulator can answer.
+threads; decoded whole, each node with the columns of its run, times by the tap's own function,
+encoded, and written. With `fetch` everything is asked for, and nothing but the details is decoded:
+what the simulator can answer.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import requests
 from requests.adapters import HTTPAdapter
+
+from tap_cloudapis.core.normalizing import to_timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -92,14 +95,6 @@ class Loop:
                 yield waiting.popleft().result()
 
 
-def timestamp(text: Any) -> str | None:
-    """A time of dbt in the form of all timestamps."""
-    if not text:
-        return None
-    moment = datetime.fromisoformat(text).astimezone(UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S.%f}Z"
-
-
 def lines(run: dict[str, Any], step: int, body: bytes) -> bytearray:
     """The nodes of a file as messages."""
     file = decode(body)
@@ -109,7 +104,7 @@ def lines(run: dict[str, Any], step: int, body: bytes) -> bytearray:
         "environment_id": run["environment_id"],
         "job_definition_id": run["job_definition_id"],
         "run_id": run["id"],
-        "run_finished_at": timestamp(run["finished_at"]),
+        "run_finished_at": to_timestamp(run["finished_at"]),
         "step": step,
         "invocation_id": file["metadata"].get("invocation_id"),
         "command_verb": file.get("args", {}).get("which"),
@@ -120,8 +115,8 @@ def lines(run: dict[str, Any], step: int, body: bytes) -> bytearray:
     for node in file["results"]:
         for phase in node.pop("timing", None) or ():
             if phase["name"] in PHASES:
-                node[f"{phase['name']}_started_at"] = timestamp(phase.get("started_at"))
-                node[f"{phase['name']}_completed_at"] = timestamp(phase.get("completed_at"))
+                node[f"{phase['name']}_started_at"] = to_timestamp(phase.get("started_at"))
+                node[f"{phase['name']}_completed_at"] = to_timestamp(phase.get("completed_at"))
         node.pop("compiled_code", None)
         node["resource_type"] = node["unique_id"].partition(".")[0]
         told = node.get("adapter_response") or {}

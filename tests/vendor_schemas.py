@@ -6,9 +6,6 @@ these streams are held against them.
 
 from __future__ import annotations
 
-from pathlib import Path
-
-SPECS = Path(__file__).resolve().parents[2] / "shared" / "openapi"
 DBT_V2, DBT_V3, PULUMI = "dbt-cloud-v2.yaml", "dbt-cloud-v3.yaml", "pulumi-cloud.json"
 ITEMS = {
     "dbt/accounts": (DBT_V3, ["AccountResponse"]),

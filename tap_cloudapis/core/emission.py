@@ -45,6 +45,8 @@ class EmittingStream(DescribedStream):
     service_key: ClassVar[str]
     #: Whether the service lists no more than the latest rows, so that older ones stay in a target.
     adds_up: ClassVar[bool] = False
+    #: The keys of a context that the state has entries for.
+    state_keys: ClassVar[tuple[str, ...]] = ()
     #: The type of the stream's bookmark in the state.
     bookmark_form: ClassVar[Any] = Bookmark
 
@@ -57,9 +59,9 @@ class EmittingStream(DescribedStream):
         #: Writes the rows that came inside the next record, right behind it.
         self._behind_record: list[Callable[[], None]] = []
         self._record_suffix = self._suffix_now()
-        # The records carry their context; the state needs no entry for each of them.
+        # The records carry their context; the state needs an entry only for what marks are of.
         if self.parent_stream_type is not None:
-            self.state_partitioning_keys = ()
+            self.state_partitioning_keys = self.state_keys
 
     @property
     def schema(self) -> dict[str, Any]:

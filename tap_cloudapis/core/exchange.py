@@ -56,6 +56,14 @@ def decode_body(content: bytes) -> Any:
         return json.loads(body, parse_float=Decimal, parse_constant=lambda _: None)
 
 
+def decode_text(text: str) -> Any:
+    """Decode JSON that stands in a text as :func:`decode_body` does; ``None`` where it is none."""
+    try:
+        return decode_body(text.encode("utf-8", "surrogatepass"))
+    except (ValueError, RecursionError):
+        return None
+
+
 @dataclass(frozen=True)
 class Sender:
     """Sends the requests of one stream.

@@ -100,7 +100,7 @@ class Health:
         with self._lock:
             self._exhausted.append(report)
             count = len(self._exhausted)
-            is_down = not answered or any(_differ(other, report) for other in self._exhausted)
+            is_down = not answered or any(other.kind != report.kind for other in self._exhausted)
         if is_down and count >= EXHAUSTED_IN_A_ROW:
             self.give_up(
                 TapError(
@@ -118,8 +118,3 @@ class Health:
                 self._said_at = now
         if due:
             self._log(text)
-
-
-def _differ(one: StreamReport, other: StreamReport) -> bool:
-    """Whether two streams read lists of different kinds."""
-    return one is not other and not (one.kind and one.kind == other.kind)

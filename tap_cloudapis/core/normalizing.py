@@ -141,3 +141,14 @@ def _parse_duration(text: str) -> int | None:
     days, sign, hours, minutes, seconds = match.groups()
     time = int(hours) * 3600 + int(minutes) * 60 + Decimal(seconds.replace(",", "."))
     return int(int(days or 0) * 86_400 + (-time if sign else time))
+
+
+def moment(value: Any) -> str:
+    """A time in the form of all timestamps; "" for none, and for what is no text."""
+    told = to_timestamp(value)
+    return told if isinstance(told, str) else ""
+
+
+def written(moment: datetime) -> str:
+    """A time in the form of all timestamps."""
+    return f"{moment:%Y-%m-%dT%H:%M:%S.%f}Z"

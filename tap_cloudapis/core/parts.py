@@ -47,7 +47,14 @@ class PartStream(CloudStream):
     def take_parts(self, row: Row, context: Context) -> list[Row]:
         """Copy the rows: the parent may emit the field they stand in as well."""
         parts: Any = self.parts(row, context)
-        return deepcopy(parts) if isinstance(parts, list) else [NO_ROW]
+        return [*map(self._copied, parts)] if isinstance(parts, list) else [NO_ROW]
+
+    def _copied(self, part: Any) -> Any:
+        """A row of its own, but for what is dropped from it anyway."""
+        if part is NO_ROW or not isinstance(part, dict):
+            return part
+        dropped = self.dropped_fields
+        return {name: value if name in dropped else deepcopy(value) for name, value in part.items()}
 
     def hand_down(self, parts: list[Row], context: Context) -> None:
         """Keep the rows for the context."""

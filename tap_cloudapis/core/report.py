@@ -69,7 +69,7 @@ class StreamReport:
             counted as an empty one, or a total that is no number.
         cut_off: Whether a list was not read because its service could not be used any more.
         given_up: Why its other lists are not read, after some in a row failed; empty if they are.
-        kind: What lists of several streams share that fail together; empty for a stream alone.
+        kind: What its lists are of: those of streams of one kind fail together.
     """
 
     rows: int = 0
@@ -122,7 +122,7 @@ class SyncReport:
 
     def __getitem__(self, stream: str) -> StreamReport:
         """The report of a stream; created at first use."""
-        return self.streams.setdefault(stream, StreamReport())
+        return self.streams.setdefault(stream, StreamReport(kind=stream))
 
     @property
     def rows(self) -> int:

@@ -213,7 +213,7 @@ class CloudStream(RowStream):
 
     @cached_property
     def _sender(self) -> Sender:
-        self.report.kind = self.kind_of_lists
+        self.report.kind = self.kind_of_lists or self.name
         return Sender(self.connection, self.validate_response, self.report)
 
     def _reading(self, context: Context | None, reads: Iterable[Read] | None = None) -> Reading:

@@ -8,6 +8,7 @@ from collections import deque
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from enum import Enum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -36,6 +37,14 @@ UNLIMITED = 1000.0
 #: in seconds; the clocks of a system have no room for any number that a header may hold.
 LONGEST_SLEEP = 3600.0
 LONGEST_ASKED = 1e9
+
+
+class Cause(Enum):
+    """What a request waits for at the gate."""
+
+    ASKED = "the service has asked for it"
+    PACE = "the pace that the service allows"
+    BUDGET = "the requests of a minute are spent"
 
 
 @dataclass(frozen=True)
@@ -97,12 +106,13 @@ class Gate:
         """
         waited = 0.0
         while not self._stopped.is_set():
-            delay, is_asked = self._reserve()
+            delay, cause = self._reserve()
+            is_asked = cause is Cause.ASKED
             if delay <= 0:
                 break
             if is_asked and waited + delay > patience:
                 return Entry(time.monotonic(), waited, beyond=delay)
-            if not is_asked and delay > LONG_WAIT:
+            if cause is Cause.BUDGET and delay > LONG_WAIT:
                 self._spent(delay)
             began = time.monotonic()
             self._stopped.wait(min(delay, LONGEST_SLEEP))
@@ -176,29 +186,29 @@ class Gate:
             return None
         return self._pace * growth
 
-    def _reserve(self) -> tuple[float, bool]:
+    def _reserve(self) -> tuple[float, Cause]:
         """Take a place, or say how many seconds to wait before trying again.
 
         Returns:
-            The seconds, and whether the service asked for them.
+            The seconds, and what they are for.
         """
         with self._lock:
             now = time.monotonic()
             if now < self._episode_began:
-                return self._episode_began - now, True
+                return self._episode_began - now, Cause.ASKED
             pace = self._pace_at(now)
             if pace is not None:
                 if now < self._next_at:
-                    return self._next_at - now, False
+                    return self._next_at - now, Cause.PACE
                 self._next_at = now + 1 / pace
             if self._sent is None:
-                return 0.0, False
+                return 0.0, Cause.PACE
             if len(self._sent) == self._sent.maxlen:
                 free_at = self._sent[0] + BUDGET_WINDOW
                 if now < free_at:
-                    return free_at - now, False
+                    return free_at - now, Cause.BUDGET
             self._sent.append(now)
-            return 0.0, False
+            return 0.0, Cause.PACE
 
 
 def parse_retry_after(value: str | None) -> float | None:

@@ -9,7 +9,7 @@ from tap_cloudapis.core.facts import Facts, Unselected
 from tap_cloudapis.core.paging import NO_ROW
 from tap_cloudapis.core.parts import PartStream
 from tap_cloudapis.dbt.account import AccountList
-from tap_cloudapis.dbt.client import DbtStream, Paging, entries, ids_of
+from tap_cloudapis.dbt.client import ENTERPRISE, DbtStream, Paging, entries, ids_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 _TOKENS = "the permission to read service tokens"
 _CONNECTIONS = "the permission to read connections (Account Viewer does not have it)"
 _SSO = "the permission to read SSO settings"
-_ENTERPRISE = "Enterprise plans"
 
 
 class ServiceTokens(AccountList):
@@ -112,7 +111,7 @@ class IpRestrictions(AccountList):
         row="a rule that lets addresses in or keeps them out",
         requests="one per account",
         permission="the permission to read IP restrictions",
-        plan=_ENTERPRISE,
+        plan=ENTERPRISE,
         unselected=Unselected.SECURITY,
     )
 
@@ -127,7 +126,7 @@ class PrivateEndpoints(AccountList):
         row="a private link endpoint",
         requests="per account, one per 100 endpoints",
         permission=_CONNECTIONS,
-        plan=_ENTERPRISE,
+        plan=ENTERPRISE,
         unselected=Unselected.SECURITY,
     )
 
@@ -142,7 +141,8 @@ class PrivateEndpoints(AccountList):
                 begun = True
                 yield rows
         except RefusedError as exc:
-            if begun or not exc.is_not_found or self.path == self._OLD_PATH:
+            # Where the first account had to ask elsewhere, the next ones were asked already.
+            if begun or not exc.is_not_found:
                 raise
             self.path, path = self._OLD_PATH, self.path
             try:
@@ -178,7 +178,7 @@ class OAuthConfigurations(AccountList):
         row="an OAuth client for signing in to a warehouse",
         requests="per account, one per 100 configurations",
         permission=_CONNECTIONS,
-        plan=_ENTERPRISE,
+        plan=ENTERPRISE,
         unselected=Unselected.SECURITY,
     )
 
@@ -194,7 +194,7 @@ class ScimConfig(AccountList):
         row="the SCIM switches of an account",
         requests="one per account",
         permission=_SSO,
-        plan=_ENTERPRISE,
+        plan=ENTERPRISE,
         unselected=Unselected.SECURITY,
     )
 
@@ -214,7 +214,7 @@ class ScimTokens(AccountList):
         row="a SCIM token, never its value",
         requests="one per account",
         permission=_SSO,
-        plan=_ENTERPRISE,
+        plan=ENTERPRISE,
         unselected=Unselected.SECURITY,
     )
 

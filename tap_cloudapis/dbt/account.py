@@ -9,6 +9,7 @@ from tap_cloudapis.core.errors import ClosedError, RefusedError, TapError
 from tap_cloudapis.core.exchange import Read
 from tap_cloudapis.core.facts import Facts
 from tap_cloudapis.core.owners import OwnerStream
+from tap_cloudapis.core.scrubbing import ReadingScrubber
 from tap_cloudapis.dbt.client import DbtStream, Paging, has_id, host_alone, is_one_of
 
 if TYPE_CHECKING:
@@ -206,12 +207,16 @@ class Connections(DetailedStream, AccountList):
         {"oauth_client_id", "private_key_id", "client_email", "client_x509_cert_url"}
     )
 
+    #: People write keys of their warehouses into texts of a configuration as well.
+    _SCRUBBER = ReadingScrubber()
+
     def to_record(self, row: Row, context: Context) -> Row:  # noqa: ARG002
         """Leave out the configuration, which a list has as null, or what of it identifies."""
         if not self.with_details:
             row.pop("config", None)
         elif isinstance(row.get("config"), dict):
-            row["config"] = {k: v for k, v in row["config"].items() if k not in self._IDENTIFYING}
+            config = {k: v for k, v in row["config"].items() if k not in self._IDENTIFYING}
+            row["config"] = self._SCRUBBER.scrub(config)
         return row
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, NotRequired, TypedDict
 
-from tap_cloudapis.core.exchange import decode_body
+from tap_cloudapis.core.exchange import decode_text
 from tap_cloudapis.core.facts import Facts, Unselected
 from tap_cloudapis.core.marks import MarkedStream
+from tap_cloudapis.core.normalizing import moment
 from tap_cloudapis.core.offset_pages import OffsetPages
 from tap_cloudapis.core.paging import as_object
 from tap_cloudapis.dbt.account import AccountList
-from tap_cloudapis.dbt.client import DbtStream, Paging, as_integers, host_alone
-from tap_cloudapis.dbt.run_lists import AccountContext, moment
+from tap_cloudapis.dbt.client import AccountContext, DbtStream, Paging, as_integers, host_alone
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -102,6 +102,7 @@ class WebhookEvents(MarkedStream, DbtStream):
     parent_stream_type = Webhooks
     paging = Paging.TOTAL
     replication_key = "id"
+    state_keys = ("account_id",)
     bookmark_form = EventsBookmark
     scope = "account {account_id}, webhook {subscription_id}"
     context_columns: ClassVar[Mapping[str, str]] = {
@@ -119,7 +120,6 @@ class WebhookEvents(MarkedStream, DbtStream):
 
     def __init__(self, tap: Any) -> None:
         super().__init__(tap)
-        self.state_partitioning_keys = ("account_id",)
         #: By webhook, the newest event of this sync, and the last one that came.
         self._newest: dict[Any, str] = {}
         self._last: dict[Any, str] = {}
@@ -154,14 +154,14 @@ class WebhookEvents(MarkedStream, DbtStream):
             is_descending = all(a >= b for a, b in zip(ordered, ids, strict=False))
             self._last[webhook] = ids[-1] if is_descending else ""
             self._newest[webhook] = max(self._newest.get(webhook, ""), *ids)
-            pages.closed = bool(pages.known) and is_descending and ids[-1] <= pages.known
+            pages.closed = bool(pages.known) and is_descending and ids[-1] < pages.known
         return rows
 
     def to_record(self, row: Row, context: Context) -> Row | None:  # noqa: ARG002
         """Take out of the payload what tells of the run; the rest are names."""
         payload = row.get("payload")
         if isinstance(payload, str):
-            payload = _decoded(payload)
+            payload = decode_text(payload)
         told = as_object(payload)
         run = as_object(told.get("data"))
         row["event_time"] = told.get("timestamp")
@@ -184,11 +184,3 @@ class WebhookEvents(MarkedStream, DbtStream):
             marks = self._marks(context)
             for webhook in marks.keys() - self._listed:
                 del marks[webhook]
-
-
-def _decoded(text: str) -> Any:
-    """A payload, which is JSON in a text; ``None`` where it is none."""
-    try:
-        return decode_body(text.encode("utf-8", "surrogatepass"))
-    except (ValueError, RecursionError):
-        return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tap_cloudapis.core.errors import ClosedError, RefusedError, TapError
@@ -92,9 +93,9 @@ class ArtifactMember(DoubtfulMember):
             return False
         return reading.is_own(step, artifact, self)
 
+    @abstractmethod
     def rows_in(self, artifact: Artifact, step: Step) -> Iterator[list[Row]]:
         """Give the rows of a file."""
-        raise NotImplementedError
 
     def refusal(self, kind: str, doubt: Doubt) -> RefusedError | None:
         """Ask for the lists of runs' files, which tell whether the one refused is there."""

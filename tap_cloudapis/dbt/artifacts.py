@@ -78,7 +78,7 @@ class Summary:
                     self.seconds = None  # a number that no command can take
 
     @property
-    def rounded(self) -> float | None:
+    def as_double(self) -> float | None:
         """The seconds as a double: a sum can have more digits than a column of numbers takes."""
         seconds = None if self.seconds is None else float(self.seconds)
         return None if seconds is None or isinf(seconds) else seconds
@@ -141,6 +141,13 @@ class Artifact:
                 pass
         assert self.summary is not None  # noqa: S101 - they were looked at now
         return self.summary
+
+
+def is_of_another_run(artifact: Artifact, run_id: int) -> bool:
+    """Whether a file says itself that another run has written it."""
+    env = artifact.part("metadata").get("env")
+    told = env.get("DBT_CLOUD_RUN_ID") if isinstance(env, dict) else None
+    return told not in (None, "") and str(told).strip() != str(run_id)
 
 
 def read_artifact(content: bytes) -> Artifact:

@@ -18,12 +18,12 @@ from tap_cloudapis.core.children import context_key
 from tap_cloudapis.core.exchange import Read
 from tap_cloudapis.core.facts import Facts, Unselected
 from tap_cloudapis.core.marks import MarkedStream
+from tap_cloudapis.core.normalizing import moment
 from tap_cloudapis.core.offset_pages import OffsetPages
 from tap_cloudapis.core.paging import Page, as_object
 from tap_cloudapis.core.scrubbing import EnteringScrubber
 from tap_cloudapis.dbt.account import AccountList
-from tap_cloudapis.dbt.client import Paging, host_alone
-from tap_cloudapis.dbt.run_lists import AccountContext, moment
+from tap_cloudapis.dbt.client import ENTERPRISE, AccountContext, Paging, host_alone
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,15 +44,6 @@ ACTOR = {
     "actor_name": ("actor_name", "name"),
     "actor_ip": ("actor_ip", "ip", "ip_address"),
 }
-
-
-class LogScrubber(EnteringScrubber):
-    """Cuts the addresses of hooks as well, whose paths can be what is secret of them."""
-
-    def _scrub_fields(self, record: dict[str, Any]) -> None:
-        if "client_url" in record:
-            record["client_url"] = host_alone(record["client_url"])
-        super()._scrub_fields(record)
 
 
 class AccountLog(TypedDict):
@@ -193,21 +184,21 @@ class AuditLogs(MarkedStream, AccountList):
     path = "/v3/accounts/{account_id}/audit-logs/"
     paging = Paging.UNORDERED
     replication_key = "created_at"
+    state_keys = ("account_id",)
     bookmark_form = LogBookmark
     unscrubbed_fields = frozenset(OPEN_OBJECTS)
     facts = Facts(
         row="an audited event",
         requests="per account, one per 100 events of each week since the last sync",
         permission="the permission to read the audit log",
-        plan="Enterprise plans",
+        plan=ENTERPRISE,
         unselected=Unselected.PERSONAL,
     )
 
     def __init__(self, tap: Any) -> None:
         super().__init__(tap)
-        self.state_partitioning_keys = ("account_id",)
         self._accounts: dict[Any, LogProgress] = {}
-        self._scrubber = LogScrubber()
+        self._scrubber = EnteringScrubber(_cut_hook)
 
     def _progress(self, context: Context | None) -> LogProgress:
         """The progress of an account in this sync."""
@@ -290,3 +281,9 @@ class AuditLogs(MarkedStream, AccountList):
             if row.get(name):
                 row[name] = self._scrubber.scrub(row[name])
         return row
+
+
+def _cut_hook(record: dict[str, Any]) -> None:
+    """Cut the address of a hook, whose path can be what is secret of it."""
+    if "client_url" in record:
+        record["client_url"] = host_alone(record["client_url"])

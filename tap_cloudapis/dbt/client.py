@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from enum import Enum
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypedDict
 from urllib.parse import urlsplit
 
 from tap_cloudapis.core.answers import complaint, is_failing, shortened
+from tap_cloudapis.core.bookmarks import RowId
 from tap_cloudapis.core.errors import TapError
 from tap_cloudapis.core.offset_pages import OffsetPages
 from tap_cloudapis.core.paging import NO_ROW, Page, PageLimit, Paginator, SinglePage, as_object
@@ -44,6 +45,16 @@ def has_id(row: Row) -> bool:
 def is_one_of(row: Row, ids: Collection[int]) -> bool:
     """Whether a row has one of these ids."""
     return has_id(row) and row["id"] in ids
+
+
+class AccountContext(TypedDict):
+    """The context of an account's part of a bookmark."""
+
+    account_id: RowId
+
+
+#: The plan that has what fewer accounts need.
+ENTERPRISE = "Enterprise plans"
 
 
 def host_alone(url: Any) -> str | None:
@@ -137,7 +148,7 @@ class DbtStream(CloudStream):
 
     def base_params(self, context: Context | None) -> dict[str, Any]:  # noqa: ARG002
         """The declared parameters; deleted rows are asked for unless the settings say no."""
-        if self.config.get("dbt_include_deleted", True):
+        if self.config["dbt_include_deleted"]:
             return dict(self.params)
         return {name: value for name, value in self.params.items() if name != "state"}
 

@@ -6,7 +6,6 @@ hold secrets: no message and no line of the log ever quotes one.
 
 from __future__ import annotations
 
-import re
 import shlex
 from typing import TYPE_CHECKING, Any
 
@@ -60,7 +59,6 @@ _WITH_VALUE = frozenset(
         "-t",
     }
 )
-_BLANKS = re.compile(r"\s+")
 
 
 def command_of(step_name: Any) -> str | None:
@@ -95,7 +93,7 @@ def _words(command: str) -> list[str]:
     try:
         return shlex.split(command)
     except ValueError:
-        return _BLANKS.split(command.strip())
+        return command.split()
 
 
 def verb_of_args(args: Mapping[str, Any]) -> str | None:

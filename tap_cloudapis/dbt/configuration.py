@@ -6,15 +6,15 @@ import re
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from tap_cloudapis.core.exchange import decode_body
+from tap_cloudapis.core.exchange import decode_text
 from tap_cloudapis.core.facts import Facts, Unselected
 from tap_cloudapis.core.paging import NO_ROW, as_object
 from tap_cloudapis.core.scrubbing import ReadingScrubber, looks_secret
 from tap_cloudapis.dbt.account import DELETED, Environments, Jobs, LiveProjectList, ProjectList
-from tap_cloudapis.dbt.client import DbtStream, Paging
+from tap_cloudapis.dbt.client import ENTERPRISE, DbtStream, Paging
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from singer_sdk.helpers.types import Context
 
@@ -140,6 +140,7 @@ class ExtendedAttributes(DbtStream):
     def __init__(self, tap: Any) -> None:
         super().__init__(tap)
         self._met: set[tuple[Any, Any]] = set()
+        self._scrubber = ReadingScrubber()
         #: By account, the first set that was named and is not there.
         self._gone: dict[Any, tuple[RefusedError, Context | None]] = {}
 
@@ -163,12 +164,12 @@ class ExtendedAttributes(DbtStream):
         attributes = _as_map(row.pop("extended_attributes", None))
         row["attribute_keys"] = None if attributes is None else list(attributes)
         if self.config.get("dbt_include_config_values"):
-            row["extended_attributes"] = ReadingScrubber().scrub(attributes)
+            row["extended_attributes"] = self._scrubber.scrub(attributes)
         return row
 
     def refused(self, exc: RefusedError, context: Context | None, rows: int) -> None:
         """A set that was named and is not there is gone: there is no row, and nothing missing."""
-        if exc.is_not_found and not self.was_read(context):
+        if exc.is_not_found:
             owner = self.owner_of(context)
             self.outcomes[owner].gone += 1
             self.report.unlisted = True
@@ -202,10 +203,7 @@ class ExtendedAttributes(DbtStream):
 def _as_map(value: Any) -> Row | None:
     """Settings that may have come as text; what cannot be read could not be searched either."""
     if isinstance(value, str):
-        try:
-            value = decode_body(value.encode("utf-8", "surrogatepass"))
-        except (ValueError, RecursionError):
-            return None
+        value = decode_text(value)
     return value if isinstance(value, dict) else None
 
 
@@ -213,6 +211,10 @@ class VariableStream(DbtStream):
     """Environment variables; their values only by a setting, and never secret ones."""
 
     paging = Paging.WHOLE
+
+    def __init__(self, tap: Any) -> None:
+        super().__init__(tap)
+        self._scrubber = ReadingScrubber()
 
     def to_record(self, row: Row, context: Context) -> Row:  # noqa: ARG002
         """Tell whether there is a value, and whether it is secret."""
@@ -223,7 +225,7 @@ class VariableStream(DbtStream):
         record["is_secret"] = isinstance(name, str) and name.upper().startswith(_HIDDEN)
         hidden = record["is_secret"] or looks_secret(str(name)) or _MASK.fullmatch(str(value))
         if self.config.get("dbt_include_config_values"):
-            record["value"] = None if hidden else ReadingScrubber().scrub(value)
+            record["value"] = None if hidden else self._scrubber.scrub(value)
         return record
 
 
@@ -249,6 +251,11 @@ class EnvironmentVariables(VariableStream, LiveProjectList):
         self._found: int | None = None
         #: Projects of which the list was read, and named no variable at all.
         self.without: set[Any] = set()
+
+    def lists(self, context: Context | None) -> Iterator[list[Row]]:
+        """Read the list of a project; what the one before had says nothing of it."""
+        self._found = None
+        yield from super().lists(context)
 
     def rows_of(self, data: Any) -> list[Row]:
         """A row for each value in the map of variables."""
@@ -338,6 +345,6 @@ class LineageIntegrations(LiveProjectList):
         row="a BI tool that is connected for lineage",
         requests="one per project",
         permission="the permission to read projects",
-        plan="Enterprise plans",
+        plan=ENTERPRISE,
         unselected=Unselected.SECURITY,
     )

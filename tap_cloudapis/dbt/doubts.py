@@ -7,6 +7,7 @@ or at the end of them, it is found out which it is.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 #: Runs of which everything was refused, from the first one on, before it is found out why.
 MOST_DOUBTFUL = 20
 #: Runs whose marks are held back meanwhile, before it is found out of the few that are refused.
-MOST_HELD = 100
+MOST_RUNS_HELD = 100
 
 
 @dataclass
@@ -69,6 +70,7 @@ class DoubtfulMember(RunMember):
         """Whether what is of a kind may be read of a run's account."""
         return self._doubts.setdefault((context["account_id"], kind), Doubt())
 
+    @abstractmethod
     def refusal(self, kind: str, doubt: Doubt) -> RefusedError | None:
         """Find out why all of a kind was refused, in some runs whose grace is over or not.
 
@@ -78,7 +80,6 @@ class DoubtfulMember(RunMember):
         Raises:
             TapError: When that cannot be found out.
         """
-        raise NotImplementedError
 
     def settle(self, context: Context, found: Settlement | None, *, is_old: bool) -> None:
         """Move the marks past a run, once it is known that what it lacks is not there."""
@@ -90,13 +91,14 @@ class DoubtfulMember(RunMember):
         doubts = self._doubts_of(account_id)
         if not any(doubt.stands for doubt in doubts):
             self._settle_held(account_id)
-        elif len(held) >= MOST_HELD or any(len(doubt.runs) >= MOST_DOUBTFUL for doubt in doubts):
+        elif len(held) >= MOST_RUNS_HELD or any(len(d.runs) >= MOST_DOUBTFUL for d in doubts):
             self._look_into(account_id)
 
     def parent_done(self, context: Context | None) -> None:
         """Settle what is left, now that all runs of the account were looked at."""
         account_id = (context or {})["account_id"]
-        if self._held.get(account_id):
+        held = self._held.get(account_id)
+        if held and not self.is_refused(account_id) and not self.report.given_up:
             self._look_into(account_id)
 
     def _settle_held(self, account_id: int) -> None:

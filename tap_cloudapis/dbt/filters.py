@@ -63,18 +63,18 @@ class DbtFilters:
             ]
         return [RunFilter(None, self.projects)]
 
-    def emits(self, row: Row, *, is_open: bool) -> bool:
+    def emits(self, status: Any, *, is_open: bool) -> bool:
         """Whether a run has one of the statuses that are asked for.
 
         Args:
-            row: The run.
+            status: The API's number for its status.
             is_open: Whether it can still change.
         """
         if not self.statuses:
             return True
         if is_open:
             return OPEN in self.statuses
-        return any(row.get("status") == ENDS.get(status) for status in self.statuses)
+        return any(status == ENDS.get(name) for name in self.statuses)
 
 
 def _ids(settings: Mapping[str, Any], name: str) -> frozenset[int]:

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from tap_cloudapis.core.scalars import to_text
+from tap_cloudapis.core.scrubbing import ReadingScrubber
 
 if TYPE_CHECKING:
     from tap_cloudapis.core.paging import Row
@@ -15,8 +16,7 @@ if TYPE_CHECKING:
 PLAIN = ("which", "rpc_method", "target", "threads", "full_refresh", "fail_fast", "defer", "empty")
 LISTS = ("select", "exclude")
 #: Arguments that may hold secrets, or tell of nothing but the machine that the command ran on.
-_DROPPED = frozenset({"vars", "invocation_command", "state", "defer_state"})
-_PLACE = re.compile(r"_(?:dir|path)$")
+_DROPPED = frozenset({"vars", "args", "invocation_command", "state", "defer_state"})
 #: What a file tells that has columns of its own.
 _MEMBERS = frozenset({"metadata", "args", "elapsed_time"})
 _TOLD = frozenset(
@@ -29,6 +29,8 @@ _TOLD = frozenset(
         "invocation_started_at",
     }
 )
+#: People publish what they like by their environment, as text.
+_SCRUBBER = ReadingScrubber()
 _VERSION = re.compile(r"/(v\d+)\.json$")
 
 
@@ -52,7 +54,7 @@ def invocation_record(artifact: Artifact) -> Row:
         "env": metadata.get("env"),
         "result_count": summary.count,
         "status_counts": summary.statuses,
-        "execution_seconds": summary.rounded,
+        "execution_seconds": summary.as_double,
     }
     record["metadata"] = {
         **{name: value for name, value in artifact.header.items() if name not in _MEMBERS},
@@ -66,8 +68,10 @@ def invocation_record(artifact: Artifact) -> Row:
     record["args"] = {
         name: value
         for name, value in args.items()
-        if name not in told and name not in _DROPPED and not _PLACE.search(name)
+        if name not in told and name not in _DROPPED and not name.endswith(("_dir", "_path"))
     } or None
+    for name in ("env", "args", "metadata"):
+        record[name] = _SCRUBBER.scrub(record[name])
     return record
 
 
@@ -77,10 +81,3 @@ def _listed(value: Any) -> Any:
         scalars = [each for each in value if not isinstance(each, dict | list)]
         return [each if isinstance(each, str | None) else to_text(each) for each in scalars]
     return ([value] if value else []) if isinstance(value, str) else value
-
-
-def is_of_another_run(artifact: Artifact, run_id: int) -> bool:
-    """Whether a file says itself that another run has written it."""
-    env = artifact.part("metadata").get("env")
-    told = env.get("DBT_CLOUD_RUN_ID") if isinstance(env, dict) else None
-    return told not in (None, "") and str(told).strip() != str(run_id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tap_cloudapis.core.details import DetailedStream
@@ -10,7 +11,7 @@ from tap_cloudapis.core.facts import Facts, Unselected
 from tap_cloudapis.core.paging import NO_ROW, as_object
 from tap_cloudapis.core.parts import PartStream
 from tap_cloudapis.dbt.account import AccountList
-from tap_cloudapis.dbt.client import DbtStream, Paging, entries
+from tap_cloudapis.dbt.client import ENTERPRISE, DbtStream, Paging, entries
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from tap_cloudapis.core.paging import Row
 
 _MEMBERS = "the permission to read members"
-_ENTERPRISE = "Enterprise plans"
 
 
 class Licenses(AccountList):
@@ -94,7 +94,7 @@ class GroupPermissions(PartStream, DbtStream):
         row="a set of rights granted to a group",
         requests="none: the groups carry them",
         permission="the permission to read permissions of groups",
-        plan=_ENTERPRISE,
+        plan=ENTERPRISE,
     )
 
     def parts(self, row: Row, context: Context) -> list[Row]:  # noqa: ARG002
@@ -180,9 +180,9 @@ class UserParts(PartStream, DbtStream):
             found.setdefault(id(part) if part is NO_ROW else key, part)
         return [*found.values()]
 
+    @abstractmethod
     def parts_of(self, permission: Row, account_id: int) -> Iterator[Row]:
         """The rows in one of the person's permissions, which is of this account."""
-        raise NotImplementedError
 
     def without_permissions(self, row: Row, account_id: int) -> list[Row]:  # noqa: ARG002
         """The rows of a person of whom no permission tells any."""
@@ -278,7 +278,7 @@ class LicenseMaps(AccountList):
         row="a rule that gives groups of an identity provider a licence type",
         requests="per account, one per 100 rules",
         permission="the permission to read licences and SSO settings",
-        plan=_ENTERPRISE,
+        plan=ENTERPRISE,
         unselected=Unselected.SECURITY,
     )
 

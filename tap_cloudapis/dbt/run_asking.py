@@ -93,7 +93,7 @@ class RunAsking(MarkedStream, DbtStream):
         if run.get("id") != context["run_id"] or not isinstance(rows, list | None):
             raise self.misshapen(f"run {context['run_id']}")
         steps = [as_object(row) for row in rows or ()]
-        if self.config.get("dbt_include_logs", "none") == "none":
+        if self.config["dbt_include_logs"] == "none":
             for step in steps:
                 for name in LOGS:
                     step.pop(name, None)

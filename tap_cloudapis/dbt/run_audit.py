@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from tap_cloudapis.core.errors import BadRequestError, RefusedError, TapError
@@ -29,15 +28,10 @@ class AuditedRuns(RunListStream):
         #: By account, whether the API tells who has started a run.
         self._audited: dict[Any, bool] = {}
 
-    @cached_property
-    def _asks_for_audit(self) -> bool:
-        """Whether somebody has selected the column."""
-        return bool(self.mask["properties", AUDIT])
-
     def base_params(self, context: Context | None) -> dict[str, Any]:
         """What is told beside a run: why it was started, and who has done it if that is wanted."""
         params = super().base_params(context)
-        with_audit = self._asks_for_audit and self._gives_audit(context)
+        with_audit = AUDIT not in self.absent_columns and self._gives_audit(context)
         params["include_related"] = f"trigger,{AUDIT}" if with_audit else "trigger"
         return params
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any
 
-from tap_cloudapis.core.bookmarks import RowId
 from tap_cloudapis.core.errors import ClosedError, RefusedError, TapError
 from tap_cloudapis.core.exchange import Read
-from tap_cloudapis.core.normalizing import to_timestamp
+from tap_cloudapis.core.normalizing import written
 from tap_cloudapis.core.offset_pages import OffsetPages
 from tap_cloudapis.dbt.client import PAGE_SIZE, DbtStream, has_id
 
@@ -29,31 +28,14 @@ ENDED_STATUSES = (10, 20, 30)
 FOREVER = "9999-12-31T00:00:00"
 
 
-class AccountContext(TypedDict):
-    """The context of an account's part of a bookmark."""
-
-    account_id: RowId
-
-
 def is_open(row: Row) -> bool:
     """Whether a run can still change its status."""
     return row.get("status") not in ENDED_STATUSES and not row.get("is_complete")
 
 
-def moment(value: Any) -> str:
-    """A time in the form of all timestamps; "" for none, and for what is no text."""
-    told = to_timestamp(value)
-    return told if isinstance(told, str) else ""
-
-
 def naive(timestamp: str) -> str:
     """A timestamp without its zone: with one, the API's filters ignore the time of day."""
     return timestamp.removesuffix("Z")
-
-
-def written(moment: datetime) -> str:
-    """A time in the form of all timestamps."""
-    return f"{moment:%Y-%m-%dT%H:%M:%S.%f}Z"
 
 
 def now() -> str:

@@ -13,9 +13,8 @@ import msgspec
 
 from tap_cloudapis.core.bookmarks import Moment, RowId, Start, is_time
 from tap_cloudapis.core.normalizing import to_timestamp
-from tap_cloudapis.dbt.client import has_id
+from tap_cloudapis.dbt.client import AccountContext, has_id
 from tap_cloudapis.dbt.filters import FILTER_KEY, RunFilter
-from tap_cloudapis.dbt.run_lists import AccountContext
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

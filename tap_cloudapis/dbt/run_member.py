@@ -5,12 +5,12 @@ What a member has to know of a run is in the context that the walk makes of it; 
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from tap_cloudapis.core.paging import NO_ROW
-from tap_cloudapis.dbt.filters import ENDS
 from tap_cloudapis.dbt.run_asking import RunAsking
 from tap_cloudapis.dbt.walk_marks import MemberMark, WalkBookmark, fresh_mark
 
@@ -54,6 +54,7 @@ class RunMember(RunAsking):
     """
 
     replication_key = "run_finished_at"
+    state_keys = ("account_id",)
     bookmark_form = WalkBookmark
     unavailable_in_a_row = MOST_FAILURES
     kind_of_lists = "what runs have left"
@@ -62,7 +63,6 @@ class RunMember(RunAsking):
 
     def __init__(self, tap: Any) -> None:
         super().__init__(tap)
-        self.state_partitioning_keys = ("account_id",)
         self._marks: dict[tuple[int, str], MemberMark] = {}
         self._read: dict[int, list[int]] = {}
         self._refusals: dict[int, int] = {}
@@ -73,12 +73,12 @@ class RunMember(RunAsking):
     @cached_property
     def grace(self) -> timedelta:
         """How long after its end a run may still save its artifacts."""
-        return timedelta(minutes=self.config.get("dbt_artifact_grace_minutes", 60))
+        return timedelta(minutes=self.config["dbt_artifact_grace_minutes"])
 
     @cached_property
     def history(self) -> timedelta:
         """How far the history goes back before the first sync, without a start date."""
-        return timedelta(days=self.config.get("dbt_run_details_days", 90))
+        return timedelta(days=self.config["dbt_run_details_days"])
 
     def mark(self, account_id: int, filter_key: str) -> MemberMark:
         """The mark for an account and a filter; a new filter begins anew."""
@@ -126,10 +126,9 @@ class RunMember(RunAsking):
             ``None`` for one that has to be asked for.
         """
         since = self.mark_of(context).stored["since"]
-        if not context["run_started_at"] or (context["run_created_at"] or "") < since:
+        if not context["run_started_at"] or "" < (context["run_created_at"] or "") < since:
             return "settled"  # cancelled in the queue, or from before the history
-        chosen = self.filters.statuses
-        if chosen and not any(ENDS.get(name) == context["run_status"] for name in chosen):
+        if not self.filters.emits(context["run_status"], is_open=False):
             return "settled"  # its status is the last one, and none of those to emit
         if self.of_artifacts and context["artifacts_saved"] is False:
             return "waiting" if self.in_grace(context) else "settled"
@@ -150,6 +149,7 @@ class RunMember(RunAsking):
         if self._can_read(context):
             self.walk.reading(context).want(self)
 
+    @abstractmethod
     def rows(self, reading: RunReading, context: Context, late: list[int]) -> Iterator[list[Row]]:
         """Give the raw rows of a run, in batches; a subclass says which.
 
@@ -158,7 +158,6 @@ class RunMember(RunAsking):
             context: The run.
             late: Where to note the steps that have not left yet what they leave.
         """
-        raise NotImplementedError
 
     def lists(self, context: Context | None) -> Iterator[list[Row]]:
         """Give the raw rows of a run."""

@@ -9,11 +9,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from tap_cloudapis.core.errors import TapError
+from tap_cloudapis.core.errors import ClosedError, TapError, UnavailableError
 from tap_cloudapis.core.exchange import decode_body
-from tap_cloudapis.dbt.artifacts import RUN_RESULTS, SOURCES, Artifact, read_artifact
+from tap_cloudapis.core.scalars import to_integer
+from tap_cloudapis.dbt.artifacts import (
+    RUN_RESULTS,
+    SOURCES,
+    Artifact,
+    is_of_another_run,
+    read_artifact,
+)
 from tap_cloudapis.dbt.commands import FRESHNESS, UNKNOWN, command_of, verb_of, verb_of_args
-from tap_cloudapis.dbt.invocation_records import is_of_another_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
@@ -256,17 +262,16 @@ class RunReading:
         return self._files[step]
 
 
-def _number(index: Any) -> int | None:
-    """The number of a step, which may have come as text."""
-    if isinstance(index, str) and index.isascii() and index.isdigit():
-        return int(index[:9])
-    return index if type(index) is int else None
-
-
 def _invocation(answer: Answer) -> Any:
-    """The command that has written a file; ``None`` where there is none."""
+    """The command that has written a file; ``None`` where no file tells one.
+
+    Raises:
+        TapError: When that cannot be told now.
+    """
     try:
         artifact: Artifact | None = answer.value()
+    except (UnavailableError, ClosedError):
+        raise
     except TapError:
         return None
     return None if artifact is None else artifact.invocation_id
@@ -285,8 +290,10 @@ def steps_with_files(rows: list[Row], commands: Collection[str]) -> list[Step]:
     """
     found: dict[int, Step] = {}
     for row in rows:
-        command, index = command_of(row.get("name")), _number(row.get("index"))
-        if command is None or index is None:
+        command, index = command_of(row.get("name")), row.get("index")
+        if isinstance(index, str):
+            index = to_integer(index)
+        if command is None or type(index) is not int or index < 0:
             continue
         verb = verb_of(command)
         if verb == FRESHNESS:

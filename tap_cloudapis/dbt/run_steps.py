@@ -65,7 +65,7 @@ class RunSteps(RunMember):
 
     @cached_property
     def _kept_logs(self) -> tuple[str, ...]:
-        return KEPT_LOGS[self.config.get("dbt_include_logs") or "none"]
+        return KEPT_LOGS[self.config["dbt_include_logs"]]
 
     @property
     def related(self) -> str:  # type: ignore[override]

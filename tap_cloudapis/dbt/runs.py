@@ -18,7 +18,7 @@ import msgspec
 
 from tap_cloudapis.core.facts import Facts
 from tap_cloudapis.core.marks import MarkedStream
-from tap_cloudapis.core.normalizing import to_seconds
+from tap_cloudapis.core.normalizing import moment, to_seconds, written
 from tap_cloudapis.core.redaction import redact
 from tap_cloudapis.dbt.account import Accounts
 from tap_cloudapis.dbt.client import has_id
@@ -28,10 +28,8 @@ from tap_cloudapis.dbt.run_lists import (
     OPEN_STATUSES,
     RunsByIds,
     is_open,
-    moment,
     naive,
     without,
-    written,
 )
 from tap_cloudapis.dbt.run_lists import now as _now
 from tap_cloudapis.dbt.run_marks import (
@@ -91,6 +89,7 @@ class Runs(MarkedStream, AuditedRuns):
 
     name = "dbt_runs"
     replication_key = "finished_at"
+    state_keys = ("account_id",)
     bookmark_form = RunsBookmark
     parent_stream_type = Accounts
     dropped_fields = frozenset(
@@ -116,7 +115,6 @@ class Runs(MarkedStream, AuditedRuns):
 
     def __init__(self, tap: Any) -> None:
         super().__init__(tap)
-        self.state_partitioning_keys = ("account_id",)
         self._accounts: dict[int, AccountProgress] = {}
         self._noted: Row = {}
         self._odd_durations: set[str] = set()
@@ -270,15 +268,11 @@ class Runs(MarkedStream, AuditedRuns):
             self._noted = record
         else:
             self._noted = {name: record.get(name) for name in NOTED}
-        if self._emits_every_status or self.filters.emits(record, is_open=is_open(record)):
+        if self.filters.emits(record.get("status"), is_open=is_open(record)):
             super()._write_record_message(record)
         else:
             # The marks move all the same; it is counted as soon as this returns.
             self.report.rows -= 1
-
-    @cached_property
-    def _emits_every_status(self) -> bool:
-        return not self.filters.statuses
 
     @cached_property
     def _noted_columns_selected(self) -> bool:

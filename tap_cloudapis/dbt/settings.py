@@ -132,7 +132,8 @@ SETTINGS = (
         title="Most dbt Cloud runs per sync",
         description=(
             "Read steps, results and files of so many runs of an account in one sync, oldest "
-            "first; the next sync goes on from there. Default: all that have ended."
+            "first; the next sync goes on from there. All streams below runs share the number. "
+            "Default: all that have ended."
         ),
     ),
     th.Property(

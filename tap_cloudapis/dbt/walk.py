@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from tap_cloudapis.core.budget import Budget
 from tap_cloudapis.core.carriers import CarrierStream
+from tap_cloudapis.core.normalizing import moment, written
 from tap_cloudapis.core.offset_pages import OffsetPages
 from tap_cloudapis.dbt.account import Accounts
 from tap_cloudapis.dbt.client import has_id
@@ -27,10 +28,8 @@ from tap_cloudapis.dbt.run_lists import (
     RunListStream,
     RunsByIds,
     is_open,
-    moment,
     naive,
     without,
-    written,
 )
 from tap_cloudapis.dbt.run_member import FILTER, PERMISSION, WAITED, RunMember
 from tap_cloudapis.dbt.run_reading import RunReading

@@ -14,16 +14,16 @@ Per account and filter:
 
 from __future__ import annotations
 
-from bisect import bisect_right, insort
+from bisect import bisect_right
 from dataclasses import dataclass, field
-from itertools import accumulate, pairwise
+from itertools import accumulate
 from typing import Annotated, Any, NotRequired, TypedDict
 
 import msgspec
 
 from tap_cloudapis.core.bookmarks import RowId, Start
+from tap_cloudapis.dbt.client import AccountContext
 from tap_cloudapis.dbt.filters import FILTER_KEY
-from tap_cloudapis.dbt.run_lists import AccountContext
 
 
 class StoredMemberMark(TypedDict):
@@ -104,15 +104,12 @@ class MemberMark:
         self.waiting.pop(str(run_id), None)
         if run_id <= (self.base or 0) or run_id in self._known:
             return
-        last = self._settled[-1] if self._settled else self.base or 0
         self._known.add(run_id)
-        if run_id > last:
-            self._settled.append(run_id)
-            self.stored["settled"].append(run_id - last)
-        else:
-            insort(self._settled, run_id)
-            ids = [self.base or 0, *self._settled]
-            self.stored["settled"] = [after - before for before, after in pairwise(ids)]
+        place = bisect_right(self._settled, run_id)
+        before = self._settled[place - 1] if place else self.base or 0
+        behind = [self._settled[place] - run_id] if place < len(self._settled) else []
+        self._settled.insert(place, run_id)
+        self.stored["settled"][place : place + 1] = [run_id - before, *behind]
 
     def pass_by(self, run_id: int, *, is_old: bool) -> None:
         """Note that all runs up to this one were looked at, in the order of their ids.

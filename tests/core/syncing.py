@@ -321,6 +321,12 @@ def cut_after(records: int, stream: str) -> Callable[[TapCloudAPIs], None]:
     return prepare
 
 
+def hear_anew(stream: Any) -> None:
+    """Have a stream tell of all columns again: it does so once for each."""
+    stream.__dict__.pop("_shape", None)
+    stream.report.notes.clear()
+
+
 def assert_true(
     records: Callable[[str], Mapping[tuple[Any, ...], Record]],
     simulator: Simulator,

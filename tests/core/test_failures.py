@@ -17,8 +17,10 @@ from tests.core.syncing import (
     KINDS,
     NAMES,
     Outcome,
+    assert_rows,
     assert_true,
     family,
+    latest,
     settings,
     sync,
 )
@@ -66,6 +68,15 @@ def assert_plain(outcome: Outcome) -> None:
     assert FAKE not in text
 
 
+def assert_of_other_files(stream: str, outcome: Outcome, simulator: Simulator) -> None:
+    """What of a stream was read in part is of the files that were not refused, and true."""
+    for name in PARTLY.get(stream, ()):
+        true, found = latest(simulator.rows(name), name), outcome.latest(name)
+        refused = {"dbt_run_results": "run_results", "dbt_source_freshness": "sources"}[stream]
+        assert found.keys() <= {key for key, row in true.items() if row["artifact"] != refused}
+        assert_rows({key: true[key] for key in found}, found, name)
+
+
 @pytest.mark.parametrize("stream", ASKING)
 def test_a_forbidden_stream_is_skipped_and_said(stream: str, tiny: Simulator) -> None:
     tiny.settings(forbid=[stream])
@@ -74,6 +85,7 @@ def test_a_forbidden_stream_is_skipped_and_said(stream: str, tiny: Simulator) ->
     without = WITHOUT[stream]
     assert_true(outcome.latest, tiny, set(NAMES) - without - PARTLY.get(stream, set()))
     assert not any(outcome.records(name) for name in without)
+    assert_of_other_files(stream, outcome, tiny)
     if stream == "dbt_accounts":
         assert outcome.code == 1
         assert outcome.logged("ERROR", stream)
@@ -97,6 +109,7 @@ def test_a_forbidden_stream_fails_if_it_must(stream: str, tiny: Simulator) -> No
     assert "FAILED" in outcome.logged("INFO", f"{stream} ", " rows ")[0]
     without = WITHOUT[stream] | PARTLY.get(stream, set())
     assert_true(outcome.latest, tiny, set(NAMES) - without)
+    assert_of_other_files(stream, outcome, tiny)
 
 
 @pytest.mark.parametrize("service", ["dbt", "pulumi"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -67,9 +67,9 @@ class List:
         return [row["id"] for rows in batches for row in rows]
 
 
-def newest_first(**more: Any) -> OffsetPages:
+def newest_first() -> OffsetPages:
     limit = PageLimit("limit", 100)
-    return OffsetPages(limit=limit, what="log", ordered=False, newest_first=True, **more)
+    return OffsetPages(limit=limit, what="log", ordered=False, newest_first=True)
 
 
 def test_rows_that_are_pushed_to_later_pages_come_once() -> None:

@@ -151,6 +151,7 @@ def test_requests_are_made_as_the_documents_ask(still: Simulator) -> None:
     posted = {r["path"].rpartition("/")[2] for r in requests if r["method"] == "POST"}
     assert posted == {"issues", "policies", "policypacks"}, "searches, which only read"
     assert {r["method"] for r in requests} == {"GET", "POST"}
+    assert {r["status"] for r in requests} <= {200, 204, 404}, "no redirect"
     refused = {r["stream"] for r in requests if r["status"] != 200}
     missing = {
         "dbt_extended_attributes",

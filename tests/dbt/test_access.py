@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 
+from tests.core.syncing import sync
+from tests.core.test_odd_servers import FAKE
 from tests.dbt.lists import ACCOUNT, NOT_THERE, REFUSED, SECRET, Account, envelope, only
+from tests.scripted_server import ScriptedServer
 
 #: Fields that must never be in a row of a stream, with what else there is in it.
 SECRETS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -116,6 +119,23 @@ def test_an_old_deployment_has_private_endpoints_elsewhere() -> None:
     outcome = account.sync("dbt_private_endpoints")
     assert [r["id"] for r in outcome.records("dbt_private_endpoints")] == ["ple_1"]
     assert account.paths() == ["v3/private-endpoints/", old]
+
+
+def test_every_account_of_an_old_deployment_has_them_elsewhere() -> None:
+    def answer(path: str, query: dict[str, str]) -> Any:
+        if path == "/api/v3/accounts/":
+            return envelope([{"id": 7, "name": "Acme"}, {"id": 8, "name": "Other"}], 2)
+        account = path.split("/")[4]
+        if path.endswith("/private-link-endpoints/"):
+            return envelope([{"id": f"ple_{account}"}], 1)
+        return NOT_THERE
+
+    with ScriptedServer(answer) as server:
+        config = {"dbt_token": FAKE, "dbt_url": server.url}
+        outcome = sync(config, select=["dbt_private_endpoints"])
+    assert outcome.code == 0, outcome.log
+    rows = outcome.records("dbt_private_endpoints")
+    assert {only(row, "account_id", "id") for row in rows} == {(7, "ple_7"), (8, "ple_8")}
 
 
 def test_private_endpoints_that_are_nowhere_are_skipped_once() -> None:

@@ -14,18 +14,17 @@ from jsonschema import Draft7Validator
 from tap_cloudapis.core.exchange import decode_body
 from tap_cloudapis.core.scrubbing import looks_secret
 from tap_cloudapis.tap import TapCloudAPIs
-from tests.core.syncing import own_signals
+from tests.core.syncing import hear_anew, own_signals
+from tests.reference import PAYLOADS, SPECS, needs
 from tests.test_vendor_schemas import Specification
-from tests.vendor_schemas import ITEMS, SPECS
+from tests.vendor_schemas import ITEMS
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
     from tap_cloudapis.core.stream import CloudStream
 
-pytestmark = pytest.mark.skipif(
-    not SPECS.is_dir(), reason="the vendors' OpenAPI documents are not at hand"
-)
+pytestmark = needs(SPECS)
 
 SECRET = "pLaNtEd"  # noqa: S105 - marks planted values, is none
 STREAMS = sorted(name for name in ITEMS if name.startswith("dbt/"))
@@ -123,6 +122,7 @@ def records_of(stream: CloudStream, row: dict[str, Any]) -> list[dict[str, Any]]
 def test_no_crash_no_loss_no_secret(name: str, data: st.DataObject) -> None:
     stream: Any = tap().streams[name.replace("/", "_", 1)]
     row = data.draw(rows_of(name))
+    hear_anew(stream)
     before = stream.report.left_out
     records = records_of(stream, row)
     assert stream.report.left_out == before
@@ -160,7 +160,7 @@ SAMPLES = {
 def test_a_real_payload_is_a_record_without_loss(file: str) -> None:
     name = SAMPLES[file]
     stream: Any = tap().streams[name.replace("/", "_", 1)]
-    body = decode_body((SPECS.parent / "samples/dbt" / file).read_bytes())
+    body = decode_body((PAYLOADS / "dbt" / file).read_bytes())
     data = body.get("data", body)
     if name == "dbt/environment_variables":
         data = stream.rows_of(data)

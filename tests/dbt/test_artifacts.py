@@ -17,9 +17,9 @@ from tap_cloudapis.dbt import artifacts
 from tap_cloudapis.dbt.artifacts import Artifact, read_artifact
 from tap_cloudapis.dbt.invocation_records import invocation_record
 from tap_cloudapis.dbt.node_records import result_record
-from tests.vendor_schemas import SPECS
+from tests.reference import PAYLOADS, needs
 
-SAMPLE = SPECS.parent / "samples/dbt/airflow_run_results_v4.json"
+SAMPLE = PAYLOADS / "dbt" / "airflow_run_results_v4.json"
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 values = st.recursive(
@@ -114,7 +114,7 @@ def test_no_node_is_too_odd(node: Any) -> None:
     assert told <= result_record(dict(node), {"step": 1}, with_sql=True).keys()
 
 
-@pytest.mark.skipif(not SAMPLE.is_file(), reason="the payloads are not at hand")
+@needs(SAMPLE)
 def test_a_real_file() -> None:
     content = Path(SAMPLE).read_bytes()
     raw = json.loads(content)

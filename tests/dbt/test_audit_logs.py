@@ -11,7 +11,6 @@ from tests.dbt.lists import ACCOUNT, SECRET, Account, envelope, only
 from tests.scripted_server import Reply
 
 STREAM, PATH = "dbt_audit_logs", "v3/audit-logs/"
-TODAY = datetime.now(UTC).date()
 NOT_ENABLED = Reply(
     {
         "status": {"code": 400, "is_success": False, "User_message": "The request was invalid."},
@@ -19,6 +18,11 @@ NOT_ENABLED = Reply(
     },
     status=400,
 )
+
+
+def today() -> date:
+    """The day in UTC."""
+    return datetime.now(UTC).date()
 
 
 def event(number: int, when: datetime, **more: Any) -> dict[str, Any]:
@@ -55,7 +59,7 @@ class Log:
     def _is_in(self, row: dict[str, Any], query: dict[str, str]) -> bool:
         when = datetime.fromisoformat(row["created_at"]) + timedelta(hours=self.shift)
         if not self.heeds:
-            return when.date() > TODAY - timedelta(days=90)
+            return when.date() > today() - timedelta(days=90)
         begin = date.fromisoformat(query["logged_at_start"])
         end = date.fromisoformat(query["logged_at_end"])
         return begin <= when.date() < end + timedelta(days=int(self.inclusive))
@@ -76,7 +80,7 @@ def ids(outcome: Any) -> list[str]:
 
 def known(log: Log, days: int) -> set[str]:
     """The events since the beginning of a day."""
-    since = f"{TODAY - timedelta(days=days)}"
+    since = f"{today() - timedelta(days=days)}"
     return {row["id"] for row in log.events if row["created_at"] >= since}
 
 
@@ -89,14 +93,14 @@ def test_every_event_once_whatever_a_day_is(shift: int, *, inclusive: bool) -> N
     outcome = account.sync(STREAM)
     assert len(ids(outcome)) == len(set(ids(outcome)))
     assert set(ids(outcome)) == known(log, 365)
-    assert outcome.says("dbt_audit_log_days", f"{TODAY - timedelta(days=365)}")
+    assert outcome.says("dbt_audit_log_days", f"{today() - timedelta(days=365)}")
     assert 50 <= len({begin for begin, _ in log.windows}) <= 54
 
 
 def test_the_days_of_the_settings_are_read_or_those_of_the_start_date() -> None:
     log = Log(history(100))
     assert set(ids(Account({PATH: log}).sync(STREAM, dbt_audit_log_days=10))) == known(log, 10)
-    start = f"{TODAY - timedelta(days=50)}T12:00:00Z"
+    start = f"{today() - timedelta(days=50)}T12:00:00Z"
     found = set(ids(Account({PATH: log}).sync(STREAM, start_date=start)))
     late = {row["id"] for row in log.events if row["created_at"] >= start.replace("T", " ")}
     assert found == late
@@ -108,14 +112,14 @@ def test_the_next_sync_reads_a_few_days_and_all_that_is_new() -> None:
     first = set(ids(account.sync(STREAM)))
     assert account.state is not None
     (part,) = account.state["bookmarks"][STREAM]["partitions"]
-    assert part["through"] == f"{TODAY - timedelta(days=1)}"
+    assert part["through"] == f"{today() - timedelta(days=1)}"
     log.windows.clear()
     now = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
     log.events += [event(1000 + n, now) for n in range(250)]
     second = ids(account.sync(STREAM))
     assert {row["id"] for row in log.events} - first <= set(second)
     assert len(second) == len(set(second))
-    assert {begin for begin, _ in log.windows} == {f"{TODAY - timedelta(days=2)}"}
+    assert {begin for begin, _ in log.windows} == {f"{today() - timedelta(days=2)}"}
 
 
 @pytest.mark.parametrize("turn", range(5))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -54,8 +55,7 @@ def test_user_and_schema_have_one_name() -> None:
 # Variables
 
 
-def names_of(values: bool) -> dict[str, Any]:
-    return {"dbt_include_config_values": values}
+WITH_VALUES: dict[str, Any] = {"dbt_include_config_values": True}
 
 
 def test_a_variable_is_a_row_in_each_scope_where_it_has_a_value() -> None:
@@ -89,7 +89,7 @@ def test_values_come_by_a_setting_and_secret_ones_never() -> None:
         DBT_URL=in_project(f"https://me:{SECRET}@example.com/"),
     )
     account = Account({VARIABLES: found})
-    outcome = account.sync("dbt_environment_variables", **names_of(True))
+    outcome = account.sync("dbt_environment_variables", **WITH_VALUES)
     rows = {row["name"]: row for row in outcome.records("dbt_environment_variables")}
     assert rows["DBT_X"]["value"] == "plain"
     assert {name for name, row in rows.items() if row["is_secret"]} == {"DBT_ENV_SECRET_GIT"}
@@ -205,7 +205,7 @@ def test_odd_ids_of_attributes_take_nothing_away(odd: Any) -> None:
 def test_attributes_that_come_as_text_are_read_or_left_out(text: str, keys: Any) -> None:
     lists = of_attributes()
     lists[f"{P5}extended-attributes/40/"] = attributes(40, extended_attributes=text)
-    outcome = Account(lists).sync("dbt_extended_attributes", **names_of(True))
+    outcome = Account(lists).sync("dbt_extended_attributes", **WITH_VALUES)
     (row,) = outcome.records("dbt_extended_attributes")
     assert row["attribute_keys"] == keys
     assert row["extended_attributes"] == (None if keys is None else {"a": 1.10})
@@ -213,7 +213,7 @@ def test_attributes_that_come_as_text_are_read_or_left_out(text: str, keys: Any)
 
 def test_values_of_attributes_come_by_a_setting_without_secrets() -> None:
     account = Account(of_attributes())
-    (row,) = account.sync("dbt_extended_attributes", **names_of(True)).records(
+    (row,) = account.sync("dbt_extended_attributes", **WITH_VALUES).records(
         "dbt_extended_attributes"
     )
     assert row["extended_attributes"] == {"warehouse": "wh", "nested": {"port": 1}}
@@ -230,6 +230,8 @@ def test_connections_have_their_configuration_by_a_setting() -> None:
         "oauth_client_secret": SECRET,
         "client_email": "robot@x.example",
         "private_key_id": "k1",
+        "keyfile": json.dumps({"project": "ours", "private_key": SECRET}),
+        "session": f"-----BEGIN PRIVATE KEY-----\n{SECRET}\n-----END PRIVATE KEY-----",
     }
     listed = [{"id": n, "name": f"c{n}", "config": None} for n in (1, 2)]
     account = Account(
@@ -243,7 +245,10 @@ def test_connections_have_their_configuration_by_a_setting() -> None:
     assert not any("config" in row for row in plain.records("dbt_connections"))
     outcome = account.sync("dbt_connections", dbt_connection_details=True)
     one, two = outcome.records("dbt_connections")
-    assert one["config"] == {"account": "ab1"}
+    assert one["config"]["account"] == "ab1"
+    assert one["config"].keys() <= {"account", "keyfile", "session"}
+    assert json.loads(one["config"].get("keyfile") or "{}") in ({}, {"project": "ours"})
+    assert one["config"].get("session") is None
     assert two["config"] is None
 
 

@@ -37,9 +37,9 @@ DBT = [name for name in NAMES if name.startswith("dbt_")]
 BEFORE_THE_WORLD = "2020-01-01"
 
 
-def process(config: Record, folder: Path, state: Record | None = None) -> Outcome:
+def process(config: Record, folder: Path) -> Outcome:
     """Run the tap on all streams of dbt Cloud; its output stays in a file of the folder."""
-    files = {"config": config, "catalog": catalog_of(DBT), "state": state or {}}
+    files = {"config": config, "catalog": catalog_of(DBT)}
     arguments = []
     for name, content in files.items():
         path = folder / f"{name}.json"

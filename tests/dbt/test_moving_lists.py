@@ -24,7 +24,9 @@ Rows = dict[str, dict[tuple[Any, ...], "Record"]]
 
 
 def truth(simulator: Simulator) -> Rows:
-    return {name: latest(entry["rows"], name) for name, entry in simulator.truths(*DBT).items()}
+    told = {name: latest(entry["rows"], name) for name, entry in simulator.truths(*DBT).items()}
+    assert all(told.values())
+    return told
 
 
 def told(record: Mapping[str, Any], row: Record) -> Record:
@@ -73,13 +75,16 @@ def test_ten_syncs_while_time_passes() -> None:
     with Simulator(now=END_OF_HISTORY, seed=3, page_cap=20, **WORLD) as simulator:
         for turn in range(10):
             simulator.advance((1 + 5 * turn) * HOUR)
-            simulator.advance(2 * HOUR, after_requests=10 + 40 * turn)
+            before = simulator.advance(0)
+            simulator.advance(2 * HOUR, after_requests=10 + 10 * turn)
             outcome = sync(settings(simulator, "dbt"), select=DBT, state=state)
             assert outcome.code == 0, outcome.log
+            assert simulator.advance(0) > before, "time has passed meanwhile"
             state = outcome.state
             for name in DBT:
                 held[name].update(outcome.latest(name))
         outcome = sync(settings(simulator, "dbt"), select=DBT, state=state)
+        assert outcome.code == 0, outcome.log
         for name, rows in truth(simulator).items():
             marked = issubclass(KINDS[name], MarkedStream)
             found = {**held[name], **outcome.latest(name)} if marked else outcome.latest(name)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tap_cloudapis.core.budget import Budget
+from tests.conftest import reset
 from tests.core.syncing import cut_after
 from tests.dbt.run_details import (
     ALL,
@@ -34,9 +35,9 @@ def _world() -> Iterator[Simulator]:
 
 
 @pytest.fixture
-def warehouse(_world: Simulator) -> Warehouse:
-    _world.clear_faults()
-    return Warehouse(_world)
+def warehouse(_world: Simulator) -> Iterator[Warehouse]:
+    yield Warehouse(_world)
+    reset(_world)
 
 
 def test_all_that_runs_have_left(warehouse: Warehouse) -> None:
@@ -102,6 +103,7 @@ def test_a_run_is_asked_for_once_for_all_streams(warehouse: Warehouse) -> None:
         assert asked
         assert len(asked) == len(set(asked))
     files = [r for r in warehouse.requests if "json" in r["path"]]
+    assert files
     told = {(r["path"], r["query"].get("step")) for r in files}
     assert len(told) == len(files)
 
@@ -156,7 +158,7 @@ def test_settings_say_what_is_kept(warehouse: Warehouse) -> None:
     assert any(row.get("compiled_code") for row in results)
     assert {row["kind"] for row in warehouse.rows[FILES].values()} >= {"compiled", "run"}
     assert any(row["debug_logs"] for row in warehouse.rows[STEPS].values())
-    tail = Warehouse.sync(warehouse, STEPS, dbt_include_logs="tail", start_date="2020-01-01")
+    tail = warehouse.sync(STEPS, dbt_include_logs="tail", start_date="2020-01-01")
     kept = {name for row in tail.records(STEPS) for name in row if "logs" in name}
     assert kept == {"truncated_debug_logs"}
 
@@ -204,12 +206,12 @@ def test_runs_that_end_while_others_are_read(over_cap: str, warehouse: Warehouse
     warehouse.assert_true()
     for after in (3, 20, 60):
         warehouse.advance(30 * HOUR)
+        before = warehouse.simulator.advance(0)
         warehouse.simulator.advance(9 * HOUR, after_requests=after)
         warehouse.sync()
-        warehouse.advance(0)
+        assert warehouse.simulator.advance(0) > before, "time has passed meanwhile"
         warehouse.sync()
         warehouse.assert_true()
-    warehouse.simulator.settings(page_cap=None, over_cap="clamp")
 
 
 def test_a_second_sync_costs_what_has_changed(warehouse: Warehouse) -> None:

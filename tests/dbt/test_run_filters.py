@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.core.syncing import catalog_of, command, discover, selecting
+from tests.core.syncing import catalog_of, command, discover
 from tests.core.test_odd_servers import FAKE
 from tests.dbt.lists import ACCOUNT, REFUSED, Account, envelope, only
 from tests.dbt.scripted import ago, run
@@ -210,13 +210,3 @@ def test_a_status_that_is_none_is_told_in_a_line(tmp_path: Path) -> None:
     outcome = fails(tmp_path, dbt_run_statuses=["failed"])
     assert outcome.says("dbt_run_statuses", "success")
     assert not outcome.says("Traceback")
-
-
-def test_a_narrowed_stream_activates_no_version() -> None:
-    account = Account({PATH: Runs(ran(1))})
-    for setting in ({"dbt_run_statuses": ["open"]}, {"dbt_environment_ids": [61]}):
-        catalog = selecting([STREAM], discover())
-        for entry in catalog["streams"]:
-            entry["replication_method"] = "FULL_TABLE"
-        outcome = account.sync(catalog=catalog, emit_activate_version_messages=True, **setting)
-        assert not [m for m in outcome.messages if m["type"] == "ACTIVATE_VERSION"]

@@ -15,6 +15,7 @@ from referencing import Registry, Resource
 
 from tap_cloudapis.tap import SERVICES
 from tests.meltano.projects import HUB, ROOT, definition, meltano
+from tests.reference import HUB_SCHEMAS, needs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,10 +31,8 @@ SECRETS = {
 }
 
 # The JSON schemas that Meltano Hub holds its definitions and its API to.
-SCHEMAS = Path(os.environ.get("HUB_SCHEMAS", ROOT.parent / "shared/hub-schemas"))
-needs_schemas = pytest.mark.skipif(
-    not SCHEMAS.is_dir(), reason="the hub's schemas are not here; HUB_SCHEMAS may name their folder"
-)
+SCHEMAS = Path(os.environ.get("HUB_SCHEMAS", HUB_SCHEMAS))
+needs_schemas = needs(SCHEMAS)
 each_definition = pytest.mark.parametrize("path", DEFINITIONS, ids=lambda path: path.parent.name)
 
 

@@ -19,11 +19,10 @@ from tap_cloudapis.pulumi.teams import TeamParts
 from tap_cloudapis.tap import TapCloudAPIs
 from tests.core.syncing import KINDS, own_signals
 from tests.dbt.test_any_object import SECRET, rows_of
-from tests.vendor_schemas import ITEMS, OMITTED, SPECS
+from tests.reference import PAYLOADS, SPECS, needs
+from tests.vendor_schemas import ITEMS, OMITTED
 
-pytestmark = pytest.mark.skipif(
-    not SPECS.is_dir(), reason="the vendor's OpenAPI document is not at hand"
-)
+pytestmark = needs(SPECS)
 
 STREAMS = sorted(
     name
@@ -78,12 +77,13 @@ def test_no_crash_no_loss_no_secret(name: str, data: st.DataObject) -> None:
     assert not errors
 
 
+@needs(PAYLOADS)
 @pytest.mark.parametrize(
     ("file", "stream"), [("21_tokens.json", "pulumi_organization_tokens")], ids=str
 )
 def test_a_real_payload_is_a_record_without_loss(file: str, stream: str) -> None:
     kind: Any = tap().streams[stream]
-    body = decode_body((SPECS.parent / "samples/pulumi" / file).read_bytes())
+    body = decode_body((PAYLOADS / "pulumi" / file).read_bytes())
     rows = kind.read_page(body).rows
     assert rows
     records = kind._records_of(rows, dict(CONTEXT))

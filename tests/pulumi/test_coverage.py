@@ -6,25 +6,23 @@ import csv
 import re
 from typing import TYPE_CHECKING
 
-import pytest
-
 from tests.core.syncing import KINDS, NAMES, settings, sync
 from tests.dbt.test_coverage import pattern
-from tests.vendor_schemas import SPECS
+from tests.reference import COVERAGE, needs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.simulator_process import Simulator
 
-COVERAGE = SPECS.parent / "api" / "pulumi-cloud-coverage.csv"
+PATHS = COVERAGE / "pulumi-cloud-coverage.csv"
 PULUMI = [name for name in NAMES if name.startswith("pulumi_")]
-pytestmark = pytest.mark.skipif(not COVERAGE.is_file(), reason="the coverage is not at hand")
+pytestmark = needs(PATHS)
 
 
 def paths(*decisions: str) -> Iterator[tuple[str, set[str]]]:
     """The paths of a decision, each with the streams that it is for."""
-    with COVERAGE.open(encoding="utf-8") as file:
+    with PATHS.open(encoding="utf-8") as file:
         for row in csv.DictReader(file):
             if row["decision"] in decisions and row["method"] == "GET":
                 yield row["path"], set(re.findall(r"\w+", row["stream"] or ""))

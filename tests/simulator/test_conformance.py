@@ -6,7 +6,6 @@ import copy
 import itertools
 import json
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jsonschema
@@ -15,6 +14,7 @@ import yaml
 
 from cloudapis_simulator.table import Grid, Whole
 from cloudapis_simulator.tables import TABLES
+from tests.reference import SPECS, needs
 from tests.simulator.client import stack_path
 from tests.simulator.test_tables import choices, places
 
@@ -24,11 +24,7 @@ if TYPE_CHECKING:
     from cloudapis_simulator.table import Table
     from tests.simulator.client import Client
 
-SPECS = Path(__file__).parents[2].parent / "shared" / "openapi"
-
-pytestmark = pytest.mark.skipif(
-    not SPECS.is_dir(), reason=f"the published OpenAPI documents are not at {SPECS}"
-)
+pytestmark = needs(SPECS)
 
 
 class Deviation(NamedTuple):
@@ -305,12 +301,18 @@ def test_pulumi_answers_conform(
     check_all(documents, pulumi_answers(still, path, params))
 
 
-@pytest.mark.parametrize("stream", TABLES)
+@pytest.mark.parametrize("stream", [n for n, table in TABLES.items() if table.path or table.detail])
 def test_declared_lists_and_details_conform(
     still: Client, documents: dict[str, Document], stream: str
 ) -> None:
-    for details in (False, True):
-        check_all(documents, declared_answers(still, TABLES[stream], details=details))
+    answers = [
+        answer
+        for details in (False, True)
+        for answer in declared_answers(still, TABLES[stream], details=details)
+    ]
+    told = [body.get("data", body) if isinstance(body, dict) else body for _, _, body in answers]
+    assert any(told), "there is something to compare"
+    check_all(documents, answers)
 
 
 def test_every_deviation_is_needed(still: Client, documents: dict[str, Document]) -> None:

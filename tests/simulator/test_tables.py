@@ -255,7 +255,8 @@ def check(table: Table, client: Client) -> None:
         gather(table, rows_of(table, path, client, columns), columns, found)
     for stream, rows in found.items():
         truth = client.simulator.truth(stream)
-        known = list(rows[0]) if rows else []
+        assert rows, f"{stream}: no row to compare"
+        known = list(rows[0])
         if stream == "dbt_service_token_grants":  # what is granted twice is one row
             known = [name for name in known if name != "writable_environment_categories"]
             seen_once = {tuple(row[name] for name in known): row for row in rows}
