@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tap_cloudapis.core.errors import TapError
-from tap_cloudapis.core.facts import Facts, Reference
+from tap_cloudapis.core.facts import Facts
 from tap_cloudapis.core.ledger import LedgerParent
 from tap_cloudapis.core.paging import Paginator, TokenPages, as_object, later_page
 from tap_cloudapis.pulumi.client import snake_keys
@@ -15,7 +15,7 @@ from tap_cloudapis.pulumi.stack_streams import TurnStream
 from tap_cloudapis.pulumi.whole_answers import WholeAnswer, listed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
     from singer_sdk.helpers.types import Context
 
@@ -25,7 +25,6 @@ ENVIRONMENT_KEY = ("org_name", "project_name", "env_name")
 #: The project of an environment for which older servers tell none.
 DEFAULT_PROJECT = "default"
 _PLAN = "Essentials and above"
-_MEMBERS = "pulumi_organization_members"
 
 
 class Environments(LedgerParent, WholeAnswer):
@@ -45,15 +44,6 @@ class Environments(LedgerParent, WholeAnswer):
         requests="one per 500 environments",
         permission="the permission to list environments",
     )
-
-    @property
-    def references(self) -> Sequence[Reference]:
-        """The organization, and who owns the environment."""
-        owner = ("org_name", "owned_by_login")
-        return (
-            Reference(("org_name",), "pulumi_organizations", ("org_name",)),
-            Reference(owner, _MEMBERS, ("org_name", "user_login"), weak=True),
-        )
 
     def new_paginator(self, context: Context | None) -> Paginator:
         """Pages by token."""
@@ -113,13 +103,6 @@ class EnvironmentStream(TurnStream, WholeAnswer):
     in_slots = True
     scope = "environment {org_name}/{project_name}/{env_name}"
     context_columns: ClassVar[Mapping[str, str]] = {name: name for name in ENVIRONMENT_KEY}
-    #: What its columns refer to beside the environment.
-    refers_to: ClassVar[tuple[Reference, ...]] = ()
-
-    @property
-    def references(self) -> Sequence[Reference]:
-        """The environment, and what else the columns refer to."""
-        return (Reference(ENVIRONMENT_KEY, "pulumi_environments", ENVIRONMENT_KEY), *self.refers_to)
 
     def wants(self, context: Context) -> bool:
         """Whether the environment has changed or has its turn, and can be asked for at all."""
@@ -138,9 +121,6 @@ class EnvironmentTags(EnvironmentStream):
     path = "/api/esc/environments/{org_name}/{project_name}/{env_name}/tags"
     primary_keys = (*ENVIRONMENT_KEY, "name")
     page_size = ("count", 500)
-    refers_to = (
-        Reference(("org_name", "editor_login"), _MEMBERS, ("org_name", "user_login"), weak=True),
-    )
     facts = Facts(
         row="a tag of an environment",
         requests="one per environment with tags that has changed or has its turn",
@@ -223,9 +203,6 @@ class EnvironmentRevisions(EnvironmentStream):
     page_size = ("count", 500)
     # Its description is people's text.
     dropped_fields = frozenset({"source_change_request"})
-    refers_to = (
-        Reference(("org_name", "creator_login"), _MEMBERS, ("org_name", "user_login"), weak=True),
-    )
     facts = Facts(
         row="a revision of an environment, without its text",
         requests="one per environment that has changed or has its turn, and per 500 revisions",

@@ -10,7 +10,7 @@ from tap_cloudapis.core.ascending_pages import AscendingPages
 from tap_cloudapis.core.breaking import in_own_words
 from tap_cloudapis.core.errors import RefusedError
 from tap_cloudapis.core.exchange import AskedPage, Read, Reading
-from tap_cloudapis.core.facts import Facts, Reference
+from tap_cloudapis.core.facts import Facts
 from tap_cloudapis.core.ledger import PassesBookmark
 from tap_cloudapis.core.normalizing import to_timestamp
 from tap_cloudapis.core.numbered_pages import NumberedPages
@@ -65,14 +65,6 @@ class StackPreviews(StackStream, DetailStream):
     context_columns: ClassVar[Mapping[str, str]] = {"stack_id": "stack_id"}
     dropped_fields = frozenset({"deployment", "latest_version"})
     unscrubbed_fields = frozenset({"config"})
-    refers_to = (
-        Reference(
-            ("org_name", "requested_by_login"),
-            "pulumi_organization_members",
-            ("org_name", "user_login"),
-            weak=True,
-        ),
-    )
     facts = Facts(
         row="a preview of an update, refresh or destroy of a stack",
         requests=(

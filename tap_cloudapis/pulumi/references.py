@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 _ORG = "org_name"
 _STACK = ("project_name", "stack_name")
+_STACK_ID = (*_STACK, "stack_id")
+_ENVIRONMENT = ("project_name", "env_name")
+_UPDATE = (*_STACK_ID, "version")
 
 
 def within(
@@ -42,6 +45,9 @@ EVERYWHERE = (
     within(("agent_pool_id",), "pulumi_agent_pools", ("id",)),
     within(("deployment_id",), "pulumi_deployments", ("id",), weak=False),
     within(("policy_group_name",), "pulumi_policy_groups", ("name",), weak=False),
+    within(_ENVIRONMENT, "pulumi_environments", _ENVIRONMENT, weak=False),
+    within(("creator_login",), "pulumi_organization_members", ("user_login",)),
+    within(("editor_login",), "pulumi_organization_members", ("user_login",)),
     within(("role_id",), "pulumi_roles", ("id",)),
     within(("fga_role_id",), "pulumi_roles", ("id",)),
     within(("role_ids[]",), "pulumi_roles", ("id",)),
@@ -60,6 +66,11 @@ _MAYBE_BELOW_STACKS = (
     within(("stack_id",), "pulumi_stacks", ("stack_id",)),
 )
 _JOB = ("deployment_id", "job_number")
+#: What an update has left is read of those that the walk over updates has met.
+_OF_UPDATES = (
+    within(_UPDATE, "pulumi_stack_updates", _UPDATE, weak=False),
+    within(("update_id",), "pulumi_stack_updates", ("update_id",), weak=False),
+)
 
 #: Columns of a stream that have another name than what they refer to, or may refer to nothing.
 OTHERS: Mapping[str, tuple[Reference, ...]] = {
@@ -73,8 +84,41 @@ OTHERS: Mapping[str, tuple[Reference, ...]] = {
         within(("update_id",), "pulumi_stack_updates", ("update_id",)),
     ),
     "pulumi_change_requests": (
+        within(_ENVIRONMENT, "pulumi_environments", _ENVIRONMENT),
         within(("created_by_login",), "pulumi_organization_members", ("user_login",)),
     ),
+    "pulumi_environment_revisions": (
+        within(("source_change_request_id",), "pulumi_change_requests", ("id",)),
+    ),
+    # The token may see fewer environments than the team.
+    "pulumi_team_environment_permissions": (
+        within(_ENVIRONMENT, "pulumi_environments", _ENVIRONMENT),
+    ),
+    "pulumi_stack_details": (
+        within(("active_update",), "pulumi_stack_updates", ("update_id",)),
+        within(("current_operation_author",), "pulumi_organization_members", ("user_login",)),
+    ),
+    "pulumi_stack_references": (
+        Reference(
+            ("ref_org_name", "ref_project_name", "ref_stack_name"),
+            "pulumi_stacks",
+            (_ORG, *_STACK),
+            weak=True,
+        ),
+    ),
+    "pulumi_stack_deployment_status": (
+        within(("latest_drift_run_id",), "pulumi_drift_runs", ("id",)),
+    ),
+    "pulumi_stack_resources": tuple(
+        within((*_STACK_ID, column), "pulumi_stack_resources", (*_STACK_ID, "urn"), weak=False)
+        for column in ("parent", "dependencies[]")
+    ),
+    "pulumi_update_timelines": (
+        *_OF_UPDATES,
+        within(("collated_update_ids[]",), "pulumi_stack_updates", ("update_id",)),
+        within(("preview_ids[]",), "pulumi_stack_previews", ("update_id",)),
+    ),
+    "pulumi_update_events": _OF_UPDATES,
     # A token may see fewer stacks than the group has; some packs are Pulumi's own.
     "pulumi_policy_group_stacks": (within(_STACK, "pulumi_stacks", _STACK),),
     "pulumi_policy_group_packs": (within(("name",), "pulumi_policy_packs", ("name",)),),

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from tap_cloudapis.core.facts import Facts, Reference, Unselected
+from tap_cloudapis.core.facts import Facts, Unselected
 from tap_cloudapis.core.paging import as_object
 from tap_cloudapis.core.parts import PartStream
 from tap_cloudapis.pulumi.client import PulumiStream, snake_keys
-from tap_cloudapis.pulumi.stack_streams import OF_STACKS, READ_STACK, StackStream
+from tap_cloudapis.pulumi.stack_streams import READ_STACK, StackStream
 from tap_cloudapis.pulumi.stacks import STACK_KEY
 from tap_cloudapis.pulumi.whole_answers import WholeAnswer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from singer_sdk.helpers.types import Context
 
@@ -33,15 +33,6 @@ class StackDetails(StackStream, WholeAnswer):
     sure_field = "stackName"
     # Its keys are users' own, and all who see the stack see its tags.
     unscrubbed_fields = frozenset({"tags"})
-    refers_to = (
-        Reference(("active_update",), "pulumi_stack_updates", ("update_id",), weak=True),
-        Reference(
-            ("org_name", "current_operation_author"),
-            "pulumi_organization_members",
-            ("org_name", "user_login"),
-            weak=True,
-        ),
-    )
     facts = Facts(
         row="a stack with what the list leaves out",
         requests="one per stack that has changed or has its turn",
@@ -80,11 +71,6 @@ class StackTags(PartStream, PulumiStream):
         permission=READ_STACK,
     )
 
-    @property
-    def references(self) -> Sequence[Reference]:
-        """The stack."""
-        return OF_STACKS
-
     def parts(self, row: Row, context: Context) -> list[Row]:  # noqa: ARG002
         """The tags, which come as an object."""
         tags = as_object(row.get("tags"))
@@ -98,14 +84,6 @@ class StackReferences(StackStream):
     path = "/api/stacks/{org_name}/{project_name}/{stack_name}/upstreamreferences"
     primary_keys = (*STACK_KEY, "ref_org_name", "ref_project_name", "ref_stack_name")
     records_key = "referencedStacks"
-    refers_to = (
-        Reference(
-            ("ref_org_name", "ref_project_name", "ref_stack_name"),
-            "pulumi_stacks",
-            STACK_KEY[:3],
-            weak=True,
-        ),
-    )
     facts = Facts(
         row="a stack that another one reads outputs of",
         requests="one per stack that has changed",

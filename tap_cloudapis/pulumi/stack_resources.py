@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from tap_cloudapis.core.facts import Facts, Reference, Unselected
+from tap_cloudapis.core.facts import Facts, Unselected
 from tap_cloudapis.core.paging import NO_ROW, as_object
 from tap_cloudapis.core.redaction import STAND_IN
 from tap_cloudapis.pulumi.client import SIGNATURE_KEY, snake_keys
@@ -37,12 +37,6 @@ class StackResources(StackStream, WholeAnswer):
     sure_field = "resources"
     # Errors of providers quote values.
     dropped_fields = frozenset({"init_errors", "id"})
-    refers_to = (
-        *(
-            Reference((*STACK_KEY, column), "pulumi_stack_resources", (*STACK_KEY, "urn"))
-            for column in ("parent", "dependencies[]")
-        ),
-    )
     facts = Facts(
         row="a resource in a stack",
         requests="one per stack that has changed",

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from tap_cloudapis.core.breaking import BreakingStream
-from tap_cloudapis.core.facts import Reference
 from tap_cloudapis.pulumi.client import PulumiStream
 from tap_cloudapis.pulumi.stacks import STACK_KEY, Stacks
 
@@ -14,12 +13,6 @@ if TYPE_CHECKING:
 
     from singer_sdk.helpers.types import Context
 
-_PLACE = STACK_KEY[:3]
-#: What all rows below a stack refer to.
-OF_STACKS = (
-    Reference(_PLACE, "pulumi_stacks", _PLACE),
-    Reference(("stack_id",), "pulumi_stacks", ("stack_id",), weak=True),
-)
 #: What the token needs for most of it.
 READ_STACK = "the permission to read the stack"
 
@@ -41,13 +34,6 @@ class StackStream(TurnStream):
     ledger_key = "stack_id"
     scope = "stack {org_name}/{project_name}/{stack_name}"
     context_columns: ClassVar[Mapping[str, str]] = {name: name for name in STACK_KEY}
-    #: What its columns refer to beside the stack.
-    refers_to: ClassVar[tuple[Reference, ...]] = ()
-
-    @property
-    def references(self) -> Sequence[Reference]:
-        """The stack, and what else the columns refer to."""
-        return (*OF_STACKS, *self.refers_to)
 
     def wants(self, context: Context) -> bool:
         """Whether the stack has changed or has its turn, and can be asked for at all."""

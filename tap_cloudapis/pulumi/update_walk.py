@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from tap_cloudapis.core.breaking import GONE, NO_ROUTE, REFUSED_IN_A_ROW, in_own_words
 from tap_cloudapis.core.carriers import CarrierStream
-from tap_cloudapis.core.facts import Reference
 from tap_cloudapis.core.marks import MarkedStream
 from tap_cloudapis.core.normalizing import to_timestamp
 from tap_cloudapis.core.numbered_pages import NumberedPages
 from tap_cloudapis.core.paging import as_object
 from tap_cloudapis.pulumi.client import PulumiStream
 from tap_cloudapis.pulumi.detail_marks import DetailStream
-from tap_cloudapis.pulumi.stack_streams import OF_STACKS, READ_STACK
+from tap_cloudapis.pulumi.stack_streams import READ_STACK
 from tap_cloudapis.pulumi.stacks import STACK_KEY, Stacks
 from tap_cloudapis.pulumi.update_marks import OpenUpdate, StackMark, UpdatesBookmark
 from tap_cloudapis.pulumi.update_rows import identity_of, info_of, is_open, version_of
@@ -144,11 +143,6 @@ class UpdateMember(MarkedStream, DetailStream):
     context_columns: ClassVar[Mapping[str, str]] = {
         name: name for name in (*STACK_KEY, "version", "update_id")
     }
-    #: What its columns refer to beside the stack.
-    refers_to: ClassVar[tuple[Reference, ...]] = (
-        Reference((*STACK_KEY, "version"), "pulumi_stack_updates", (*STACK_KEY, "version")),
-        Reference(("update_id",), "pulumi_stack_updates", ("update_id",)),
-    )
 
     def __init__(self, tap: Any) -> None:
         super().__init__(tap)
@@ -156,11 +150,6 @@ class UpdateMember(MarkedStream, DetailStream):
         #: By owner, the last stacks of which something was refused, one after another.
         self._refused: dict[Any, list[str]] = {}
         self._has_route = True
-
-    @property
-    def references(self) -> Sequence[Reference]:
-        """The stack and the update."""
-        return (*OF_STACKS, *self.refers_to)
 
     @property
     def keeps_marks(self) -> bool:
