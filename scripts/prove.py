@@ -100,8 +100,12 @@ PROOFS = (
         "SIGNAL_TRIALS=50 scripts/test tests/core/test_signals.py",
     ),
     Proof(
-        *("everything", "15 min", "all of dbt Cloud, 10,000 runs, is true, whole and once"),
+        *("dbt", "15 min", "all of dbt Cloud, 10,000 runs, is true, whole and once"),
         "EVERYTHING_RUNS=5000 scripts/test tests/dbt/test_everything.py",
+    ),
+    Proof(
+        *("pulumi", "15 min", "all of Pulumi Cloud, 2,000 stacks, is true, whole and once"),
+        "EVERYTHING_STACKS=1000 scripts/test tests/pulumi/test_everything.py",
     ),
     Proof("matrix", "30 min", "all tests pass on every Python found", "scripts/matrix"),
     Proof("bench", "2 h", "tap and loader beside their peers, with aims", "scripts/bench all"),
