@@ -8,7 +8,7 @@ each child meanwhile. A child whose rows come inside the parent's own rows costs
 from __future__ import annotations
 
 from collections import deque
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -50,6 +50,9 @@ class FamilyStream(ContainedStream):
 
     def prefetch(self, context: Context) -> None:
         """Ask for the first pages of a context that will be synced soon."""
+
+    def ask_on(self) -> None:
+        """Ask for what the answers that are here by now lead to, without waiting."""
 
     def forget_prefetched(self) -> None:
         """Give up what was asked for, or handed down, and is not needed any more."""
@@ -95,26 +98,39 @@ class FamilyStream(ContainedStream):
         passes_map = self.stream_maps[0].get_filter_result
         failures: list[TapError] = []
         try:
-            for record in _until(records, failures):
-                waiting.append(record)
-                if asking and not test and passes_map(record):
-                    for child_context in self.generate_child_contexts(record, context):
-                        for child in asking:
-                            if child.wants(child_context):
-                                child.prefetch(child_context)
-                if len(waiting) >= window:
+            with ExitStack() as stack:
+                for child in asking:
+                    if type(child).ask_on is not FamilyStream.ask_on:
+                        stack.enter_context(self.connection.pool.asking_on(child.ask_on))
+                for record in _until(records, failures):
+                    waiting.append(record)
+                    if asking and not test and passes_map(record):
+                        self._ask_first(asking, record, context)
+                    if len(waiting) >= window:
+                        yield waiting.popleft()
+                while waiting:
                     yield waiting.popleft()
-            while waiting:
-                yield waiting.popleft()
             if failures:
                 raise failures[0]
         finally:
             for child in children:
                 child.forget_prefetched()
 
+    def _ask_first(self, asking: list[FamilyStream], record: Row, context: Context | None) -> None:
+        """Ask for the first pages of the children of a record, and for what is known by now."""
+        for child_context in self.generate_child_contexts(record, context):
+            for child in asking:
+                if child.wants(child_context):
+                    child.prefetch(child_context)
+        for child in asking:
+            child.ask_on()
+
     def _window(self, asking: int) -> int:
-        """How many records to hold back, with so many children that ask for something of each."""
-        return max(2, self.connection.pool.ahead // asking)
+        """How many records to hold back, with so many children that ask for something of each.
+
+        Twice what the workers can send, as answers lead to further requests of the same record.
+        """
+        return max(2, 2 * self.connection.pool.ahead // asking)
 
     def generate_child_contexts(
         self, record: Row, context: Context | None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import islice
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
     from tap_cloudapis.core.budget import Weight
     from tap_cloudapis.core.connection import Connection
-    from tap_cloudapis.core.paging import Page, PageLimit, Paginator, Params, PendingPage, Row
+    from tap_cloudapis.core.paging import Page, PageLimit, Paginator, Params, Row
     from tap_cloudapis.core.report import StreamReport
 
 #: Smaller sizes that a page is tried with, when the reason of a 400 does not speak of its size.
@@ -203,6 +204,7 @@ class AskedPage:
         self._limit = limit
         self._resizable = resizable
         self._size = limit.value if limit is not None else 0
+        self._page: Page | None = None
         self._exchange = self._ask()
 
     def _ask(self) -> Exchange:
@@ -213,16 +215,14 @@ class AskedPage:
 
     def result(self) -> Page:
         """Wait for the page, asking again for a smaller one if its size is rejected."""
+        page, self._page = self._page, None
+        if page is not None:
+            return page
         rejection: BadRequestError | None = None
         guesses = 0
         while True:
             try:
-                page = self._read(self._exchange.body())
-                if any(type(row) is not dict for row in page.rows):
-                    if not any(type(row) is dict for row in page.rows):
-                        msg = "no row is an object"
-                        raise TypeError(msg)  # noqa: TRY301 - as for any other shape
-                    page.rows = [row if type(row) is dict else NO_ROW for row in page.rows]
+                page = self._answered()
             except BadRequestError as exc:
                 rejection = rejection or exc
                 if not (self._resizable and self._limit) or self._size <= 1:
@@ -241,6 +241,22 @@ class AskedPage:
                 if rejection is not None and self._limit is not None:
                     self._limit.accept(self._size)
                 return page
+
+    def peek(self) -> Page | None:
+        """The page, if it is here; what is wrong with it, :meth:`result` will tell."""
+        if self._page is None and self._exchange.done:
+            with suppress(TapError, KeyError, TypeError, AttributeError):
+                self._page = self._answered()
+        return self._page
+
+    def _answered(self) -> Page:
+        page = self._read(self._exchange.body())
+        if any(type(row) is not dict for row in page.rows):
+            if not any(type(row) is dict for row in page.rows):
+                msg = "no row is an object"
+                raise TypeError(msg)
+            page.rows = [row if type(row) is dict else NO_ROW for row in page.rows]
+        return page
 
     def cancel(self) -> None:
         """Give the page up."""
@@ -271,7 +287,7 @@ class Read:
 class AskPage(Protocol):
     """Asks for a page of one of the lists of a context."""
 
-    def __call__(self, read: Read, params: Params, *, resizable: bool = True) -> PendingPage:
+    def __call__(self, read: Read, params: Params, *, resizable: bool = True) -> AskedPage:
         """Ask for a page.
 
         Args:
@@ -307,7 +323,7 @@ class Reading:
         self._coming = iter(reads)
         self._ask_page = ask_page
         self._ahead = ahead
-        self._waiting: deque[tuple[Read, PendingPage]] = deque()
+        self._waiting: deque[tuple[Read, AskedPage]] = deque()
         self._look_ahead()
 
     def __iter__(self) -> Iterator[tuple[Read, list[Row]]]:
@@ -338,6 +354,11 @@ class Reading:
         finally:
             self.cancel()
 
+    def peek(self) -> list[Row] | None:
+        """The rows of the first page, if it is here already; they must not be changed."""
+        page = self._waiting[0][1].peek() if self._waiting else None
+        return None if page is None else [row for row in page.rows if row is not NO_ROW]
+
     def cancel(self) -> None:
         """Give up what was asked for."""
         for _, page in self._waiting:
@@ -348,8 +369,8 @@ class Reading:
             first = self._submitter(read)(read.paginator.first_params())
             self._waiting.append((read, first))
 
-    def _submitter(self, read: Read) -> Callable[..., PendingPage]:
-        def submit(params: Params, *, resizable: bool = True) -> PendingPage:
+    def _submitter(self, read: Read) -> Callable[..., AskedPage]:
+        def submit(params: Params, *, resizable: bool = True) -> AskedPage:
             return self._ask_page(read, params, resizable=resizable)
 
         return submit

@@ -9,11 +9,12 @@ from __future__ import annotations
 import threading
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
+from contextlib import contextmanager
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 T = TypeVar("T")
 Work = tuple["Future[Any]", "Callable[[], Any]"]
@@ -44,6 +45,18 @@ class FetchPool:
         self._started = 0
         self._unfinished = 0
         self._lock = threading.Lock()
+        #: Called in the main thread while it waits: each asks for what has become known.
+        self._meanwhile: list[Callable[[], None]] = []
+        self._is_asking_on = False
+
+    @contextmanager
+    def asking_on(self, ask_on: Callable[[], None]) -> Iterator[None]:
+        """Call a function whenever the main thread waits for a fetch; it must not wait itself."""
+        self._meanwhile.append(ask_on)
+        try:
+            yield
+        finally:
+            self._meanwhile.remove(ask_on)
 
     @property
     def ahead(self) -> int:
@@ -87,14 +100,25 @@ class FetchPool:
         patience = STARVED_AFTER
         while not future.done():
             self._before_wait()
+            self._ask_on()
             try:
                 return future.result(timeout=patience)
             except FutureTimeoutError:
                 if future.done():
                     break
-            patience = POLL_INTERVAL
+            patience = STARVED_AFTER if self._meanwhile else POLL_INTERVAL
             self._start_workers(self.workers)
         return future.result()
+
+    def _ask_on(self) -> None:
+        if self._is_asking_on:
+            return
+        self._is_asking_on = True
+        try:
+            for ask_on in self._meanwhile:
+                ask_on()
+        finally:
+            self._is_asking_on = False
 
     def close(self) -> None:
         """Let idle threads end; fetches still queued are dropped."""

@@ -22,7 +22,6 @@ from tap_cloudapis.core.paging import (
     Page,
     Paginator,
     Params,
-    PendingPage,
     Row,
     SinglePage,
     as_object,
@@ -32,7 +31,7 @@ from tap_cloudapis.core.rows import RowStream
 from tap_cloudapis.core.urls import query_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     import requests
     from singer_sdk import Tap
@@ -216,12 +215,18 @@ class CloudStream(RowStream):
         self.report.kind = self.kind_of_lists or self.name
         return Sender(self.connection, self.validate_response, self.report)
 
-    def _reading(self, context: Context | None, reads: Iterable[Read] | None = None) -> Reading:
-        """Read the lists of a context, or other ones at the same path."""
+    def _reading(
+        self,
+        context: Context | None,
+        reads: Iterable[Read] | None = None,
+        ask: Callable[[Params], Exchange] | None = None,
+    ) -> Reading:
+        """Read the lists of a context, or other ones, at the same path or where one is asked."""
+        ask = partial(self.ask, context) if ask is None else ask
 
-        def ask_page(read: Read, params: Params, *, resizable: bool = True) -> PendingPage:
+        def ask_page(read: Read, params: Params, *, resizable: bool = True) -> AskedPage:
             return AskedPage(
-                lambda params: self.ask(context, params),
+                ask,
                 self.read_page,
                 self.connection.host,
                 {**read.params, **params},
@@ -238,6 +243,15 @@ class CloudStream(RowStream):
         key = context_key(context)
         if key not in self._prefetched and self._can_read(context):
             self._prefetched[key] = self._reading(context)
+
+    def is_coming(self, context: Context) -> bool:
+        """Whether the lists of a context were asked for ahead, and not read yet."""
+        return context_key(context) in self._prefetched
+
+    def peek(self, context: Context) -> list[Row] | None:
+        """The first rows that were asked for ahead, raw, if they are here; nobody changes them."""
+        reading = self._prefetched.get(context_key(context))
+        return None if reading is None else reading.peek()
 
     def forget_prefetched(self) -> None:
         """Give up what was asked for and is not needed any more."""

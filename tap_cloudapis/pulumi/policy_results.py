@@ -120,16 +120,12 @@ class PolicySummary(OrganizationList):
     name = "pulumi_policy_summary"
     path = "/api/orgs/{org_name}/policyresults/metadata"
     primary_keys = ("org_name", "date")
+    adds_up = True
     facts = Facts(
         row="the state of policies on the day of a sync",
         requests="two per organization",
         permission=_PERMISSION,
     )
-
-    @property
-    def _emits_all(self) -> bool:
-        """Never: rows of other days stay."""
-        return False
 
     def prefetch(self, context: Context) -> None:
         """Nothing is asked for ahead."""

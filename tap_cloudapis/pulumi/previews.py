@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlencode
@@ -9,7 +10,7 @@ from urllib.parse import urlencode
 from tap_cloudapis.core.ascending_pages import AscendingPages
 from tap_cloudapis.core.breaking import in_own_words
 from tap_cloudapis.core.errors import RefusedError
-from tap_cloudapis.core.exchange import AskedPage, Read, Reading
+from tap_cloudapis.core.exchange import Read, Reading
 from tap_cloudapis.core.facts import Facts
 from tap_cloudapis.core.ledger import PassesBookmark
 from tap_cloudapis.core.normalizing import to_timestamp
@@ -27,14 +28,14 @@ from tap_cloudapis.pulumi.update_rows import (
     ref_of,
     version_of,
 )
-from tap_cloudapis.pulumi.updates import is_fresh
+from tap_cloudapis.pulumi.updates import ReadList, StackUpdates, beginnings, is_fresh
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping
 
     from singer_sdk.helpers.types import Context
 
-    from tap_cloudapis.core.paging import Params, PendingPage, Row
+    from tap_cloudapis.core.paging import Params, Row
 
 LATEST = "latest"
 
@@ -81,6 +82,9 @@ class StackPreviews(StackStream, DetailStream):
         self._before: StackMark | None = None
         self._now = StackMark("", None, 0)
         self._following = 0
+        #: By stack, the list of its updates that was asked for ahead, and what follows from it.
+        self._lists: dict[str, tuple[NumberedPages, Reading]] = {}
+        self._contexts: dict[str, Context] = {}
 
     def wants(self, context: Context) -> bool:
         """Whether the stack has changed, has its turn, or a preview that was open."""
@@ -99,8 +103,47 @@ class StackPreviews(StackStream, DetailStream):
         return AscendingPages(limit=self.limit, what=self.place(context), identity=ref_of)
 
     def prefetch(self, context: Context) -> None:
-        """Ask for the previews behind the newest update."""
+        """Ask for the previews behind the newest update, and for which others there are."""
         super().prefetch({"version": LATEST, **context})
+        if self._can_read(context) and self._asks_for_updates(context):
+            stack_id, mark = context["stack_id"], self.marks.get(context["stack_id"])
+            self._contexts[stack_id] = context
+            if self._updates is None or not self._updates.is_coming(context):
+                pages = self._pages(context, mark.newest if mark else 0)
+                self._lists[stack_id] = (pages, self._listing(context, pages))
+
+    def ask_on(self) -> None:
+        """Ask for the previews behind updates that are known by now."""
+        for stack_id, context in [*self._contexts.items()]:
+            listing, updates = self._lists.get(stack_id), self._updates
+            if listing is not None:
+                rows = listing[1].peek()
+            elif updates is not None and updates.is_coming(context):
+                rows = updates.peek(context)
+            else:
+                del self._contexts[stack_id]
+                continue
+            if rows is not None:
+                del self._contexts[stack_id]
+                began = beginnings(rows)
+                chosen = {*self._chosen(context, began)} - {max(began, default=0)}
+                for version in islice(sorted(chosen), self.ahead):
+                    super().prefetch({"version": version, **context})
+
+    def forget_prefetched(self) -> None:
+        """Give up what was asked for and is not needed any more."""
+        super().forget_prefetched()
+        for _, listing in self._lists.values():
+            listing.cancel()
+        self._lists.clear()
+        self._contexts.clear()
+
+    @cached_property
+    def _updates(self) -> StackUpdates | None:
+        """The stream that lists the updates of each stack, if it is read."""
+        beside = self._ledger_parent.child_streams
+        found = (each for each in beside if isinstance(each, StackUpdates))
+        return next((each for each in found if each.selected), None)
 
     def lists(self, context: Context | None) -> Iterator[list[Row]]:
         """The previews behind the newest update, and behind those that are new."""
@@ -110,7 +153,7 @@ class StackPreviews(StackStream, DetailStream):
         self._now = StackMark(context["org_name"], told, 0)
         newest = yield from self._behind(context, LATEST)
         versions, listed = self._versions(context)
-        self._now.newest = max(listed, newest)
+        self._now.newest = max(listed, newest, self._before.newest if self._before else 0)
         # An open one that was behind the newest update may be behind an older one by now.
         was_open = {u.version for u in self._before.open.values()} if self._before else set()
         versions = sorted({*versions, *was_open} - {self._now.newest, 0})
@@ -147,20 +190,54 @@ class StackPreviews(StackStream, DetailStream):
 
         Where both are known, that costs no request.
         """
-        mark, last_update = self._before, context["last_update"]
-        if mark is not None and last_update == mark.last_update:
-            return [], mark.newest
+        mark, stack_id = self._before, context["stack_id"]
+        self._contexts.pop(stack_id, None)
+        listing = self._lists.pop(stack_id, None)
+        if not self._asks_for_updates(context):
+            return [], mark.newest if mark else 0
+        floor = mark.newest if mark else 0
+        read = self._updates.last_read if self._updates is not None else None
+        if listing is not None or read is None or read.stack_id != stack_id or read.floor > floor:
+            read = self._listed(context, floor, listing)
+        if 0 < read.newest < floor:
+            # Another stack under the same names, on a server that gives stacks no ids.
+            self._before = None
+            self.marks.drop(stack_id)
+            read = read if not read.floor else self._listed(context, 0)
+        return self._chosen(context, read.began), read.newest
+
+    def _asks_for_updates(self, context: Context) -> bool:
+        """Whether there can be updates whose previews were not read when they were the newest."""
+        mark, last_update = self.marks.get(context["stack_id"]), context["last_update"]
+        if mark is not None:
+            return bool(last_update != mark.last_update)
         told = to_timestamp(last_update)
         if told is None and self._ledger_parent.tells_changes:
-            return [], 0
-        first = mark is None
-        oldest = self.oldest if first else ""
-        if first and isinstance(told, str) and told < oldest:
-            return [], 0
-        return self._list_updates(context, max((mark.newest if mark else 0) - 1, 0), oldest)
+            return False
+        return not isinstance(told, str) or told >= self.oldest
 
-    def _list_updates(self, context: Context, floor: int, oldest: str) -> tuple[list[int], int]:
-        """The versions above a floor that began since a time, and the newest there is."""
+    def _chosen(self, context: Context, began: Mapping[int, str]) -> list[int]:
+        """The updates whose previews are wanted: the one that was the newest, and later ones."""
+        mark = self.marks.get(context["stack_id"])
+        if mark is None:
+            return [version for version, told in began.items() if told >= self.oldest]
+        return [version for version in {mark.newest, *began} if version >= max(mark.newest, 1)]
+
+    def _listed(
+        self, context: Context, floor: int, listing: tuple[NumberedPages, Reading] | None = None
+    ) -> ReadList:
+        """Read the list of a stack's updates down to a version."""
+        if listing is None:
+            pages = self._pages(context, floor)
+            listing = (pages, self._listing(context, pages))
+        pages, reading = listing
+        began: dict[int, str] = {}
+        for _, rows in reading:
+            began.update(beginnings(rows))
+        return ReadList(context["stack_id"], floor, pages.newest, began)
+
+    def _pages(self, context: Context, floor: int) -> NumberedPages:
+        """Newest first, down to a version; at first down to the oldest that is wanted."""
         pages = NumberedPages(
             limit=PageLimit("pageSize", 100),
             what=self.place(context),
@@ -168,32 +245,19 @@ class StackPreviews(StackStream, DetailStream):
             identity=identity_of,
             floor=floor,
         )
-        pages.enough = lambda rows: all(_began(row) < oldest for row in rows)
+        if not floor:
+            oldest = self.oldest
+            pages.enough = lambda rows: all(told < oldest for told in beginnings(rows).values())
+        return pages
+
+    def _listing(self, context: Context, pages: NumberedPages) -> Reading:
+        """The list of a stack's updates, on its way."""
         url = self.get_url({"version": LATEST, **context}).removesuffix(f"/{LATEST}/previews")
 
         def ask(params: Params) -> Any:
             return self.ask_at(f"{url}?{urlencode({'output-type': 'service', **params})}")
 
-        def ask_page(read: Read, params: Params, *, resizable: bool = True) -> PendingPage:
-            return AskedPage(
-                ask,
-                self.read_page,
-                self.connection.host,
-                params,
-                limit=read.paginator.limit,
-                resizable=resizable,
-            )
-
-        def fail(_read: Read, exc: Exception) -> None:
-            raise exc
-
-        found = [
-            version_of(row) or 0
-            for _, rows in Reading([Read(pages)], ask_page, self.ahead, fail, fail)
-            for row in rows
-            if _began(row) >= oldest
-        ]
-        return found, pages.newest
+        return self._reading(context, [Read(pages)], ask)
 
     def to_record(self, row: Row, context: Context) -> Row | None:
         """A preview, under the names that it was emitted with if it was open."""
@@ -211,8 +275,3 @@ class StackPreviews(StackStream, DetailStream):
         if context:
             self.marks.put(context["stack_id"], self._now)
         super().context_done(context)
-
-
-def _began(row: Row) -> str:
-    """When an update began; one that does not tell may be of any time."""
-    return str(to_timestamp(info_of(row).get("startTime")) or "9")

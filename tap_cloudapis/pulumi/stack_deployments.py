@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from tap_cloudapis.core.facts import Facts
@@ -143,7 +144,12 @@ class StackSchedules(StackStream):
         plan="Pro and above",
     )
 
-    @property
+    def __init__(self, tap: Any) -> None:
+        super().__init__(tap)
+        #: Stacks of which is not known yet whether they have any.
+        self._unsure: list[Context] = []
+
+    @cached_property
     def _status(self) -> StackDeploymentStatus | None:
         """The stream that tells who has schedules, if it is read."""
         beside = self._ledger_parent.child_streams
@@ -158,9 +164,28 @@ class StackSchedules(StackStream):
         return super().wants(context)
 
     def prefetch(self, context: Context) -> None:
-        """Ask for nothing before it is known who has schedules, where that is read as well."""
-        if self._status is None:
+        """Ask for nothing before it is known who has schedules, where that is asked as well."""
+        if self._status is not None and self._status.is_coming(context):
+            self._unsure.append(context)
+        else:
             super().prefetch(context)
+
+    def ask_on(self) -> None:
+        """Ask for the schedules of stacks that are said to have any."""
+        status = self._status
+        if status is None:
+            return
+        self._unsure = [context for context in self._unsure if status.is_coming(context)]
+        for context in [*self._unsure]:
+            if (told := status.peek(context)) is not None:
+                self._unsure.remove(context)
+                if not any(row.get("hasSchedules") is False for row in told):
+                    super().prefetch(context)
+
+    def forget_prefetched(self) -> None:
+        """Give up what was asked for, and what was not yet."""
+        super().forget_prefetched()
+        self._unsure.clear()
 
     def to_record(self, row: Row, context: Context) -> Row:  # noqa: ARG002
         """Pick what is harmless: what is started can have variables of its own."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from datetime import MAXYEAR, UTC, datetime, timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tap_cloudapis.core.breaking import GONE
 from tap_cloudapis.core.errors import ResponseError
@@ -28,7 +28,7 @@ from tap_cloudapis.pulumi.update_rows import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
     from typing import ClassVar
 
     from singer_sdk.helpers.types import Context
@@ -42,6 +42,22 @@ GONE_STATUSES = (404, 405, 410)
 #: A stack that was updated just now is asked for once more: a clock or a list may lag behind by
 #: minutes. What lies further ahead is no time at all, and has to tell one update from another.
 LAG, AHEAD = timedelta(minutes=5), timedelta(days=1)
+
+
+class ReadList(NamedTuple):
+    """What the list of a stack's updates has told.
+
+    Attributes:
+        stack_id: The stack.
+        floor: The version above which all was read, but for what is older than the start date.
+        newest: The newest version.
+        began: When updates above the floor began, by version.
+    """
+
+    stack_id: str
+    floor: int
+    newest: int
+    began: dict[int, str]
 
 
 class StackUpdates(MarkedStream, PulumiStream):
@@ -85,6 +101,9 @@ class StackUpdates(MarkedStream, PulumiStream):
         self._listed = 0
         self._missing: frozenset[int] = frozenset()
         self._told_unsorted = False
+        #: What was read of the last stack whose list was read to its end.
+        self.last_read = ReadList("", 0, 0, {})
+        self._began: dict[int, str] = {}
         self._is_another = False
         self._left_out = 0
 
@@ -165,7 +184,7 @@ class StackUpdates(MarkedStream, PulumiStream):
         """The updates of a stack; all of them if its versions begin again."""
         context = context or {}
         self._begin(context, self.marks.get(context["stack_id"]))
-        yield from super().lists(context)
+        yield from self._read_list(context)
         lacks = self._listed < self._before.newest
         if lacks and not self._is_another and self._has_newest(context):
             # The list lacks for a moment what is there: it is read again, and nothing is forgotten.
@@ -177,10 +196,16 @@ class StackUpdates(MarkedStream, PulumiStream):
             # the list of stacks was read.
             self.marks.drop(context["stack_id"])
             self._begin(context, None)
-            yield from super().lists(context)
+            yield from self._read_list(context)
             return
         if self._missing:
             yield self._each_alone(context)
+
+    def _read_list(self, context: Context) -> Iterator[list[Row]]:
+        self._began = {}
+        yield from super().lists(context)
+        floor = self._before.newest
+        self.last_read = ReadList(context["stack_id"], floor, self._listed, self._began)
 
     def _has_newest(self, context: Context) -> bool:
         """Whether the newest update that was emitted is at its own address."""
@@ -234,6 +259,7 @@ class StackUpdates(MarkedStream, PulumiStream):
         """Keep the updates that are new or were open."""
         assert isinstance(read.paginator, NumberedPages)  # noqa: S101 - see new_paginator()
         self._listed, self._missing = read.paginator.newest, read.paginator.missing
+        self._began.update(beginnings(rows))
         if read.paginator.unsorted and not self._told_unsorted:
             self._told_unsorted = True
             what = "its updates do not come newest first, so all of them are read each time"
@@ -294,6 +320,15 @@ class StackUpdates(MarkedStream, PulumiStream):
             self.skip(GONE, self.place(context))
             return
         super().refused(exc, context, rows)
+
+
+def beginnings(rows: Iterable[Row]) -> dict[int, str]:
+    """When updates began, by version; one that does not tell may be of any time."""
+    return {
+        version: str(to_timestamp(info_of(row).get("startTime")) or "9")
+        for row in rows
+        if (version := version_of(row))
+    }
 
 
 def is_fresh(last_update: Any, server_time: datetime) -> bool:

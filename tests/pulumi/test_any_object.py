@@ -44,7 +44,8 @@ RENAMED = {"max_open_duration", "scan_status", "parent.urn"}
 
 @cache
 def tap() -> TapCloudAPIs:
-    config = {"pulumi_token": "fake-token-for-tests", "pulumi_url": "http://127.0.0.1:9"}
+    url = "http://127.0.0.1:9"
+    config = {"pulumi_token": "fake-token-for-tests", "pulumi_url": url, "pulumi_messages": True}
     with own_signals():
         return TapCloudAPIs(config=config)
 

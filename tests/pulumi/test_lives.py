@@ -28,7 +28,7 @@ TABLES = [
     and not issubclass(KINDS[name], MarkedStream)
 ]
 #: Streams whose rows do not change in this world while it is looked at.
-STILL = {"pulumi_package_usage", "pulumi_registry_packages"}
+STILL = {"pulumi_package_usage", "pulumi_policy_packs", "pulumi_registry_packages"}
 
 
 @pytest.fixture
