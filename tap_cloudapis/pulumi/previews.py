@@ -21,6 +21,8 @@ from tap_cloudapis.pulumi.stack_streams import READ_STACK, StackStream
 from tap_cloudapis.pulumi.stacks import STACK_KEY
 from tap_cloudapis.pulumi.update_marks import OpenUpdate, StackMark, UpdatesBookmark
 from tap_cloudapis.pulumi.update_rows import (
+    began,
+    beginnings,
     flattened,
     identity_of,
     info_of,
@@ -28,7 +30,7 @@ from tap_cloudapis.pulumi.update_rows import (
     ref_of,
     version_of,
 )
-from tap_cloudapis.pulumi.updates import ReadList, StackUpdates, beginnings, is_fresh
+from tap_cloudapis.pulumi.updates import ReadList, StackUpdates, is_fresh
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping
@@ -62,6 +64,7 @@ class StackPreviews(StackStream, DetailStream):
     may_be_unset = True
     records_key = "updates"
     page_size = ("pageSize", 100)
+    kind_of_lists = StackUpdates.kind_of_lists
     # The names are those of the stack, or those that an open preview was emitted with.
     context_columns: ClassVar[Mapping[str, str]] = {"stack_id": "stack_id"}
     dropped_fields = frozenset({"deployment", "latest_version"})
@@ -266,7 +269,7 @@ class StackPreviews(StackStream, DetailStream):
         update = emitted or OpenUpdate.seen(self._following, context)
         if is_open(info):
             self._now.open[ref] = update._replace(version=self._following)
-        elif emitted is None and str(to_timestamp(info.get("startTime")) or "9") < self.start:
+        elif emitted is None and began(info) < self.start:
             return None
         return flattened(row, version_of(row), update.names)
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tap_cloudapis.core.normalizing import to_timestamp
 from tap_cloudapis.core.paging import as_object
 from tap_cloudapis.core.scrubbing import is_secret
 from tap_cloudapis.pulumi.client import SIGNATURE_KEY, snake_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from tap_cloudapis.core.paging import Row
 
@@ -49,6 +50,25 @@ def version_of(row: Row) -> int | None:
     told = info_of(row).get("version")
     found = told if type(told) is int else version
     return found if type(found) is int and found >= 0 else None
+
+
+def beginnings(rows: Iterable[Row]) -> dict[int, str]:
+    """When updates began, by version; one that does not tell may be of any time."""
+    return {version: began(info_of(row)) for row in rows if (version := version_of(row))}
+
+
+def began(info: Row) -> str:
+    """When an update began; one that does not tell may be of any time."""
+    return str(to_timestamp(info.get("startTime")) or "9")
+
+
+def all_began_before(rows: list[Row], start: str) -> bool:
+    """Whether all updates of a page are from before a time: then so are older ones.
+
+    One alone does not tell: clocks differ, so that times need not be in order of versions.
+    """
+    told = [time for time in beginnings(rows).values() if time != "9"]
+    return bool(told) and all(time < start for time in told)
 
 
 def ref_of(row: Row) -> str:

@@ -15,8 +15,15 @@ from tap_cloudapis.pulumi.detail_marks import DetailStream
 from tap_cloudapis.pulumi.stack_streams import READ_STACK
 from tap_cloudapis.pulumi.stacks import STACK_KEY, Stacks
 from tap_cloudapis.pulumi.update_marks import OpenUpdate, StackMark, UpdatesBookmark
-from tap_cloudapis.pulumi.update_rows import identity_of, info_of, is_open, version_of
-from tap_cloudapis.pulumi.updates import is_fresh
+from tap_cloudapis.pulumi.update_rows import (
+    began,
+    beginnings,
+    identity_of,
+    info_of,
+    is_open,
+    version_of,
+)
+from tap_cloudapis.pulumi.updates import StackUpdates, is_fresh
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -39,6 +46,7 @@ class UpdateWalk(CarrierStream, PulumiStream):
     parent_stream_type = Stacks
     records_key = "updates"
     page_size = ("pageSize", 100)
+    kind_of_lists = StackUpdates.kind_of_lists
     scope = _STACK
     context_columns: ClassVar[Mapping[str, str]] = {name: name for name in STACK_KEY}
     permission = READ_STACK
@@ -82,7 +90,7 @@ class UpdateWalk(CarrierStream, PulumiStream):
         if not pages.floor:
             begins = [m.begins_at(mark) for m, mark in zip(wanting, marks, strict=True)]
             oldest = min(begins, default="")
-            pages.enough = lambda rows: all(_began(row) < oldest for row in rows)
+            pages.enough = lambda rows: all(told < oldest for told in beginnings(rows).values())
         return pages
 
     def lists(self, context: Context | None) -> Iterator[list[Row]]:
@@ -105,7 +113,7 @@ class UpdateWalk(CarrierStream, PulumiStream):
             "update_id": row.get("updateID"),
             "kind": info.get("kind"),
             "is_open": is_open(info),
-            "began": _began(row),
+            "began": began(info),
             "has_commit": bool(environment.get("git.head")),
         }
         return dict(record)
@@ -260,8 +268,3 @@ class UpdateMember(MarkedStream, DetailStream):
             told = None  # another update may begin in the same second
         newest = max(walk.newest, mark.newest if mark else 0)
         self.marks.put(stack_id, StackMark(context["org_name"], told, newest, open=waiting))
-
-
-def _began(row: Row) -> str:
-    """When an update began; one that does not tell may be of any time."""
-    return str(to_timestamp(info_of(row).get("startTime")) or "9")

@@ -19,6 +19,9 @@ from tap_cloudapis.pulumi.client import PulumiStream
 from tap_cloudapis.pulumi.stacks import STACK_KEY, Stacks
 from tap_cloudapis.pulumi.update_marks import OpenUpdate, StackMark, UpdateMarks, UpdatesBookmark
 from tap_cloudapis.pulumi.update_rows import (
+    all_began_before,
+    began,
+    beginnings,
     flattened,
     identity_of,
     info_of,
@@ -28,7 +31,7 @@ from tap_cloudapis.pulumi.update_rows import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
     from typing import ClassVar
 
     from singer_sdk.helpers.types import Context
@@ -79,6 +82,7 @@ class StackUpdates(MarkedStream, PulumiStream):
     parent_stream_type = Stacks
     records_key = "updates"
     page_size = ("pageSize", 100)
+    kind_of_lists = "updates of stacks"
     scope = "stack {org_name}/{project_name}/{stack_name}"
     # The names are those of the stack, or those that an open update was emitted with.
     context_columns: ClassVar[Mapping[str, str]] = {"stack_id": "stack_id"}
@@ -156,29 +160,13 @@ class StackUpdates(MarkedStream, PulumiStream):
             identity=identity_of,
         )
         if self.start:
-            pages.enough = self._before_start
+            pages.enough = lambda rows: all_began_before(rows, self.start)
         mark = self.marks.get((context or {})["stack_id"])
         if mark is not None:
             pages.floor = mark.newest
             pages.sought = frozenset(u.version for u in mark.open.values() if u.version)
             pages.awaited = frozenset(ref for ref, u in mark.open.items() if not u.version)
         return pages
-
-    def _before_start(self, rows: list[Row]) -> bool:
-        """Whether all updates of a page are from before the start date: then so are older ones.
-
-        One alone does not tell: clocks differ, so that times need not be in order of versions.
-        """
-        dated = [
-            i for i in map(info_of, filter(version_of, rows)) if to_timestamp(i.get("startTime"))
-        ]
-        return bool(dated) and all(map(self._is_early, dated))
-
-    def _is_early(self, info: Row) -> bool:
-        """Whether an update started before the start date."""
-        if not self.start:
-            return False
-        return str(to_timestamp(info.get("startTime")) or "9") < self.start
 
     def lists(self, context: Context | None) -> Iterator[list[Row]]:
         """The updates of a stack; all of them if its versions begin again."""
@@ -289,7 +277,7 @@ class StackUpdates(MarkedStream, PulumiStream):
         info, version = info_of(row), version_of(row)
         emitted_open = self._emitted_open(row)
         still_open = is_open(info)
-        if self._is_early(info) and not still_open and emitted_open is None:
+        if began(info) < self.start and not still_open and emitted_open is None:
             return None
         update = emitted_open or OpenUpdate.seen(version or 0, context)
         if version is not None:
@@ -320,15 +308,6 @@ class StackUpdates(MarkedStream, PulumiStream):
             self.skip(GONE, self.place(context))
             return
         super().refused(exc, context, rows)
-
-
-def beginnings(rows: Iterable[Row]) -> dict[int, str]:
-    """When updates began, by version; one that does not tell may be of any time."""
-    return {
-        version: str(to_timestamp(info_of(row).get("startTime")) or "9")
-        for row in rows
-        if (version := version_of(row))
-    }
 
 
 def is_fresh(last_update: Any, server_time: datetime) -> bool:

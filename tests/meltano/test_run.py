@@ -6,7 +6,7 @@ import json
 import signal
 import subprocess
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 import dlt
@@ -134,9 +134,11 @@ def by_key(rows: list[dict[str, Any]], key: list[str]) -> Table:
 
 
 def plain(value: object, kind: str) -> object:
-    """A value as the truth has it: a timestamp in RFC 3339, JSON as what it says."""
+    """A value as the truth has it: times and dates as text, JSON as what it says."""
     if isinstance(value, datetime):
         return f"{value.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
+    if isinstance(value, date):
+        return value.isoformat()
     return json.loads(value) if kind == "JSON" and isinstance(value, str) else value
 
 
