@@ -30,6 +30,8 @@ OPTIONS_VARIABLE = "CLOUDAPIS_SIMULATOR_OPTIONS"
 WORLD = ("--days", "200", "--dbt-runs", "1900", "--dbt-detail-days", "60")
 #: What a budget of requests would hold up is nobody's but the demo's.
 _REQUESTS_PER_MINUTE = 1_000_000
+#: All of it is read, however long ago it began.
+_WHOLE = {"pulumi_update_detail_days": 36_500}
 
 _NO_SYNC = {"--discover", "--about", "--help", "--version", "--test=schema"}
 
@@ -51,7 +53,7 @@ class TapCloudAPIsDemo(TapCloudAPIs):
         simulated: dict[str, Any] = {}
         if self.simulator:
             names = [f"{service.key}_{name}" for service in SERVICES for name in ("url", "token")]
-            simulated = {name: self.simulator[name] for name in names}
+            simulated = {name: self.simulator[name] for name in names} | _WHOLE
             budgets = (f"{service.key}_requests_per_minute" for service in SERVICES)
             known = TapCloudAPIs.config_jsonschema["properties"]
             simulated |= {name: _REQUESTS_PER_MINUTE for name in budgets if name in known}

@@ -121,7 +121,7 @@ def test_the_usual_world_is_as_large_on_any_day(now: str, tmp_path: Path) -> Non
     rows, requests, retries = (int(number.replace(",", "")) for number in total)
     assert retries == 0  # the budgets of the services are out of its reach
     assert rows < 15_000
-    assert requests < 1_500
+    assert requests < 2_500
 
 
 def test_without_a_simulator_there_is_no_token(tmp_path: Path) -> None:
