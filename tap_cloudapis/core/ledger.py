@@ -8,7 +8,6 @@ and the run that saw the change. A child stream remembers only through which run
 from __future__ import annotations
 
 import hashlib
-import time
 import zlib
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -21,6 +20,7 @@ from tap_cloudapis.core.stream import CloudStream
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
+    from datetime import datetime
 
     from singer_sdk.helpers.types import Context
 
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 DAY = 86_400
 
 
-def today() -> int:
-    """Today in UTC, as a number of days."""
-    return int(time.time() // DAY)
+def day_of(moment: datetime) -> int:
+    """The day of a time in UTC, as a number of days."""
+    return int(moment.timestamp() // DAY)
 
 
 class LedgerEntry(msgspec.Struct, array_like=True):
@@ -271,8 +271,12 @@ class LedgerStream(CloudStream):
 
     def __init__(self, tap: Any) -> None:
         super().__init__(tap)
-        self._today = today()
         self._passes: dict[str, Pass] = {}
+
+    @cached_property
+    def _today(self) -> int:
+        """The day by the service's clock, which its parent's answers have told by now."""
+        return day_of(self.connection.now())
 
     @property
     def refresh_days(self) -> int:

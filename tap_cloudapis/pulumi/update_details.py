@@ -33,7 +33,10 @@ _PULL_REQUEST = (
 
 
 class UpdateTimelines(UpdateMember, WholeAnswer):
-    """The pull request that an update came from, and what was looked at before it."""
+    """The pull request that an update came from, and what was looked at before it.
+
+    It is read once, when the update has ended: what becomes of the pull request later is not in it.
+    """
 
     name = "pulumi_update_timelines"
     path = "/api/stacks/{org_name}/{project_name}/{stack_name}/updates/{version}/timeline"

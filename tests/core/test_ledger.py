@@ -30,7 +30,7 @@ LOCKED_OUT = Reply({"message": "who?"}, status=401)
 
 @pytest.fixture(autouse=True)
 def _one_day_without_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tap_cloudapis.core.ledger.today", lambda: 20_000)
+    monkeypatch.setattr("tap_cloudapis.core.ledger.day_of", lambda _: 20_000)
     monkeypatch.setattr("tap_cloudapis.core.connection.FIRST_WAIT", 0.0)
 
 

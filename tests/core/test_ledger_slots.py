@@ -37,7 +37,7 @@ class Calendar(Storehouse):
         Returns:
             The crates that were weighed.
         """
-        self._patch.setattr("tap_cloudapis.core.ledger.today", lambda: day)
+        self._patch.setattr("tap_cloudapis.core.ledger.day_of", lambda _: day)
         self.last = self.sync(select=STREAMS)
         return self.read("weights").split()
 

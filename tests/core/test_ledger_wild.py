@@ -104,7 +104,7 @@ def test_after_any_history_a_whole_sync_tells_the_truth(history: list[Any]) -> N
     warehouse, today = Warehouse(), [20_000]
     store = Owners()
     with store.server, pytest.MonkeyPatch.context() as patch:
-        patch.setattr("tap_cloudapis.core.ledger.today", lambda: today[0])
+        patch.setattr("tap_cloudapis.core.ledger.day_of", lambda _: today[0])
         for deeds, plan in history:
             for deed in deeds:
                 store.act(*deed)

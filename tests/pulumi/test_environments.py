@@ -57,7 +57,7 @@ def test_what_does_not_show_is_read_in_turn(
     rows: dict[str, Any] = {name: {} for name in NAMES}
     state: Record | None = None
     for day in range(9):
-        monkeypatch.setattr("tap_cloudapis.core.ledger.today", lambda day=day: DAY + day)
+        monkeypatch.setattr("tap_cloudapis.core.ledger.day_of", lambda _, day=day: DAY + day)
         moving.clear_requests()
         outcome = sync(settings(moving, "pulumi", pulumi_refresh_days=3), state=state, select=NAMES)
         assert outcome.code == 0, outcome.log

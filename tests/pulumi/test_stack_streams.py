@@ -60,7 +60,7 @@ class Syncs:
     def sync(self, *, days: int = 0, code: int = 0) -> list[str]:
         """Sync; give what was asked of stacks, by name, in order."""
         self.day += days
-        self._patch.setattr("tap_cloudapis.core.ledger.today", lambda: self.day)
+        self._patch.setattr("tap_cloudapis.core.ledger.day_of", lambda _: self.day)
         with ScriptedServer(self.cloud) as server:
             config = {"pulumi_token": FAKE, "pulumi_url": server.url, **self._more}
             self.outcome = sync(config, state=self.state, select=self._select)
@@ -268,7 +268,7 @@ def test_turns_catch_what_is_edited_by_hand(moving: Simulator, patch: pytest.Mon
     state: Record | None = None
 
     def read(day: int) -> Outcome:
-        patch.setattr("tap_cloudapis.core.ledger.today", lambda: day)
+        patch.setattr("tap_cloudapis.core.ledger.day_of", lambda _: day)
         outcome = sync(settings(moving, "pulumi", pulumi_refresh_days=3), state=state, select=names)
         assert outcome.code == 0, outcome.log
         for name in names:
