@@ -6,7 +6,7 @@ import argparse
 import os
 from pathlib import Path
 
-from benchmarks import against, dbt, loads, pulumi, results, targets
+from benchmarks import against, dbt, loads, organization, pulumi, results, targets
 from benchmarks.bench import Bench
 from benchmarks.commits import NoCommitError, installed
 from benchmarks.report import keep
@@ -18,6 +18,7 @@ COMPARISONS = {
     "ideal": dbt.against_ideal,
     "stacks": pulumi.by_size,
     "memory": dbt.memory,
+    "organization": organization.by_default,
     "results": results.of_nodes,
     "targets": targets.into_target_duckdb,
     "throttled": dbt.throttled,

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 CONCURRENCY = 16
 RUNS = frozenset({"dbt_accounts", "dbt_runs"})
+UPDATES = frozenset({"pulumi_organizations", "pulumi_stacks", "pulumi_stack_updates"})
 _HERE = Path(__file__).parent
 SCRIPTS = Path(sys.executable).parent
 #: Packages whose version has a say in the figures.
@@ -127,15 +128,16 @@ class Taps:
         }
         return self._ours("dbt", config, streams, state)
 
-    def pulumi(self, *, state: Any = None, **settings: Any) -> Command:
-        """This tap on stacks, their updates, and the organizations that they belong to."""
+    def pulumi(
+        self, *, state: Any = None, streams: Collection[str] = UPDATES, **settings: Any
+    ) -> Command:
+        """This tap on streams of Pulumi Cloud: stacks, their updates, and their organizations."""
         config = {
             "pulumi_token": self._simulator.pulumi_token,
             "pulumi_url": self._simulator.pulumi_url,
             "concurrency": CONCURRENCY,
             **settings,
         }
-        streams = {"pulumi_organizations", "pulumi_stacks", "pulumi_stack_updates"}
         return self._ours("pulumi", config, streams, state)
 
     def tap_dbt(self) -> Command:
