@@ -8,7 +8,7 @@ from cloudapis_simulator.chance import part, pick
 from cloudapis_simulator.clock import spaced, with_t
 from cloudapis_simulator.items import ACCOUNTS, Item
 from cloudapis_simulator.table import TOTAL, Offsets, Table, Whole
-from cloudapis_simulator.tables.dbt_people import LICENSE_TYPES, SETS, last_login
+from cloudapis_simulator.tables.dbt_people import LICENSE_TYPES, SETS, last_use
 from cloudapis_simulator.values import SECRET, Secret, Time, Untold, created, updated
 from cloudapis_simulator.world.things import Thing
 
@@ -54,7 +54,7 @@ SERVICE_TOKENS = Table(
         "name": lambda it: it.named(f'CI "größe" {it.number}'),
         "state": lambda it: it.state,
         "permission_grants": Untold([]),
-        "last_used": Time(lambda it: last_login(it) if it.number % 3 else None, (with_t, spaced)),
+        "last_used": Time(lambda it: last_use(it) if it.number % 3 else None, (with_t, spaced)),
         "metadata_only": lambda it: it.number == 3,  # noqa: PLR2004
         "webhooks_only": False,
         "semantic_layer_credentials": Untold(
@@ -243,7 +243,7 @@ SCIM_TOKENS = Table(
         "id": lambda it: it.id,
         "name": lambda it: f"Okta {it.number}",
         "created_at": created(with_t),
-        "last_used": Time(last_login),
+        "last_used": Time(last_use),
         "token_string": Secret("dbts_{}"),
     },
 )

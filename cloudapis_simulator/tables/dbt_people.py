@@ -8,10 +8,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cloudapis_simulator.chance import Dice, part, pick
-from cloudapis_simulator.clock import spaced, with_t
+from cloudapis_simulator.clock import DAY, HOUR, SECOND, spaced, with_t
 from cloudapis_simulator.items import ACCOUNTS, Item
 from cloudapis_simulator.table import TOTAL, Offsets, Table, Whole
 from cloudapis_simulator.values import SECRET, Time, Untold, created, updated
+from cloudapis_simulator.world import findings
 from cloudapis_simulator.world.people import address_of, names_of
 from cloudapis_simulator.world.things import ACTIVE, Thing
 
@@ -27,9 +28,15 @@ _GROUPS = ("Everyone", "Analysts", "Größe & Co", "Owners", "فريق البي�
 _CATEGORIES: tuple[list[str], ...] = (["all"], ["production", "staging"], ["development"], [])
 
 
-def last_login(item: Item) -> int | None:
-    """Return a moment shortly before now; every ninth never came."""
-    return item.updated_at + part(item.bits, 9) if item.number % 9 else None
+def last_use(item: Item) -> int | None:
+    """Return when a person or token was here last: some never, some long ago, others lately."""
+    one, now = item.thing, item.now
+    if one.number % 9 == 0:
+        return None
+    at = now - (now - part(one.bits, 9) * SECOND) % (one.number % 9 * DAY)
+    if one.number % findings.IDLE.every == 1:
+        at = now - now % DAY - (findings.IDLE.days + one.number % 60) * DAY + 9 * HOUR
+    return max(min(at, one.deleted_at or at), one.created_at)
 
 
 GROUPS = Table(
@@ -151,7 +158,7 @@ USERS = Table(
         "first_name": lambda it: names_of(it.thing, it.now)[0],
         "last_name": lambda it: names_of(it.thing, it.now)[1],
         "email": lambda it: address_of(it.thing),
-        "apitoken_last_used": Time(last_login, (spaced,)),
+        "apitoken_last_used": Time(last_use, (spaced,)),
         "azure_active_directory_connected": False,
         "azure_active_directory_token_retrieval_failure": False,
         "azure_active_directory_username": None,
@@ -165,7 +172,7 @@ USERS = Table(
         "gitlab_username": None,
         "is_active": lambda it: it.number % 11 != 0,
         "is_staff": False,
-        "last_login": Time(last_login, (with_t, spaced)),
+        "last_login": Time(last_use, (with_t, spaced)),
         "sso_only_user": lambda it: it.number % 4 != 0,
         "github_token_retrieval_failure": False,
         "gitlab_token_retrieval_failure": False,
