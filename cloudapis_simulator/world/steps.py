@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cloudapis_simulator.chance import part, pick, share
-from cloudapis_simulator.clock import MINUTE, SECOND, spaced
+from cloudapis_simulator.clock import SECOND, spaced
 from cloudapis_simulator.world import commands
 from cloudapis_simulator.world.humanize import ago, clock_duration
 from cloudapis_simulator.world.plan import CANCELLED, ERROR, RUNNING, STATUS_NAMES, SUCCESS
@@ -170,9 +170,9 @@ def step_rows(plan: Plan, now: int, fixed: int, *, with_debug: bool) -> list[Row
     for step in steps_of(plan, fixed):
         if step.number == 0 or step.started_at > now:
             continue
-        ended = step.ended_at if step.ended_at <= now and plan.ended_at <= now else None
-        if step.ended_at <= now < plan.ended_at and step.status == SUCCESS:
-            ended = step.ended_at
+        # How a step has ended that did not succeed is only known with the end of the run.
+        is_over = step.ended_at <= now and (plan.ended_at <= now or step.status == SUCCESS)
+        ended = step.ended_at if is_over else None
         status = RUNNING if ended is None else step.status
         took = (ended or now) - step.started_at
         log = _log(step, plan)
@@ -218,5 +218,9 @@ def _log(step: Step, plan: Plan) -> str | None:
     """Return what a step has written; nothing for ever, for one in five."""
     if part(plan.bits, 9) % 5 == 0:
         return None
-    lines = (f"{MINUTE}: {step.name}", "größe\u2028 ok", f"status {STATUS_NAMES[step.status]}")
+    lines = (
+        f"{spaced(step.started_at)}: {step.name}",
+        "größe\u2028 ok",
+        f"status {STATUS_NAMES[step.status]}",
+    )
     return "\n".join(lines)
