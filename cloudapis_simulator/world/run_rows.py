@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from cloudapis_simulator.chance import part, pick
 from cloudapis_simulator.clock import MINUTE, spaced, zulu
-from cloudapis_simulator.world import commands, words
+from cloudapis_simulator.world import commands, first_ids, words
 from cloudapis_simulator.world.humanize import ago, clock_duration
 from cloudapis_simulator.world.people import name_of
 from cloudapis_simulator.world.plan import CANCELLED, ERROR, OPEN, STATUS_NAMES, SUCCESS, known
@@ -137,7 +137,11 @@ def _audit(runs: Runs, plan: Plan, now: int) -> Row:
     """Return who started and who cancelled a run: a person, a token, or nobody."""
     person = pick(runs.people, plan.bits, 14)
     someone = {"id": str(person.id), "type": "user", "name": name_of(person, plan.created_at)}
-    token = {"id": str(runs.account.offset + 5_100), "type": "service_token", "name": "CI"}
+    token = {
+        "id": str(runs.account.offset + first_ids.SERVICE_TOKENS),
+        "type": "service_token",
+        "name": "CI",
+    }
     by = {"ui": someone, "rerun": someone, "api": token}.get(cause_of(plan)[1])
     cancelled = plan.status(now) == CANCELLED
     return {
