@@ -15,7 +15,8 @@ class Sizes:
     Jobs and runs are per account, stacks per organization, updates per stack. Runs and
     updates are counted at the end of history; afterwards life goes on, and the world grows.
     With `days` it is a window instead, which ends now and keeps its size: so many days have
-    that many runs, and what is older is gone; of each stack the newest updates are there.
+    that many runs, and what is older is gone; of each stack the newest updates are there. Such
+    a world has something to find in it (`world/findings.py`).
     Steps and files of runs that ended `dbt_detail_days` ago are gone; 0 keeps them.
 
     `dbt_nodes` is how many models, and tests, a dbt project has, and how many of both together

@@ -35,7 +35,8 @@ if TYPE_CHECKING:
     Field = Of | Plain | Time | Told | Untold | Secret
 
 Row = dict[str, Any]
-_ROOM = 1000  # numbers for the things of one parent where their count varies
+ROOM = 1000
+"""Numbers for the things of one parent where their count varies."""
 
 
 @dataclass(frozen=True)
@@ -271,6 +272,10 @@ class Table:
             if thing.created_at <= above.now and (keeps or thing.state(above.now) != DELETED):
                 yield Item(above.world, thing, above)
 
+    def value_of(self, name: str, item: Item) -> Any:
+        """Return one field of the row, without making the row."""
+        return answered(self.fields[name], item)
+
     def row(self, item: Item, related: AbstractSet[str] = frozenset()) -> Row:
         """Return the row as the list has it."""
         row = {name: answered(what, item) for name, what in self.fields.items()}
@@ -323,8 +328,8 @@ class Table:
         above = self.above(world, names)
         if above is None:
             return None
-        name, by = names[self.part], self.fields[self.named_by]
-        return next((item for item in self.items(above) if str(answered(by, item)) == name), None)
+        name, by = names[self.part], self.named_by
+        return next((it for it in self.items(above) if str(self.value_of(by, it)) == name), None)
 
     def columns(self, item: Item) -> Row:
         """Return what rows under the item tell of it."""
@@ -369,7 +374,7 @@ class Table:
         return value
 
     def _made(self, above: Item) -> Iterator[Thing]:
-        count, room = self.many, _ROOM
+        count, room = self.many, ROOM
         if isinstance(count, int):
             room = count
         else:

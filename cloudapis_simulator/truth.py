@@ -11,6 +11,7 @@ from cloudapis_simulator import truth_dbt, truth_runs, truth_updates
 from cloudapis_simulator.clock import SECOND, rfc3339
 from cloudapis_simulator.tables import TABLES
 from cloudapis_simulator.world.pulumi import MOST_SEATS
+from cloudapis_simulator.world.updates import update_row
 from cloudapis_simulator.world.usage import METRICS, MOST_DAYS, days
 
 if TYPE_CHECKING:
@@ -90,6 +91,7 @@ def _stacks(world: World) -> Iterator[Row]:
                 "stack_name": stack.name,
                 "stack_id": stack.id,
                 "last_update": _time(None if last is None else last // SECOND * SECOND),
+                "resource_count": organization.stack_row(stack, now).get("resourceCount"),
             }
 
 
@@ -99,6 +101,7 @@ def _stack_updates(world: World) -> Iterator[Row]:
         for stack in organization.stacks.listed(now):
             for number in stack.numbers(now):
                 update = stack.update(number)
+                row = update_row(stack, update, 0, now)
                 ended = None if update.is_open(now) else update.ended_at
                 yield {
                     "org_name": organization.login,
@@ -107,7 +110,13 @@ def _stack_updates(world: World) -> Iterator[Row]:
                     "version": update.version,
                     "update_id": update.id,
                     "stack_id": stack.id,
+                    "kind": update.kind,
                     "result": update.result(now),
+                    "requested_by_login": row["requestedBy"]["githubLogin"],
+                    "requested_by_token": row.get("requestedByToken"),
+                    "resource_count": row["info"].get("resourceCount"),
+                    "resource_changes": row["info"].get("resourceChanges"),
+                    "environment": row["info"]["environment"],
                     "start_time": rfc3339(update.started_at // SECOND * SECOND),
                     "end_time": _time(None if ended is None else ended // SECOND * SECOND),
                 }

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cloudapis_simulator.clock import same_as_rfc3339
+from cloudapis_simulator.world.run_rows import run_row
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,7 +77,7 @@ def runs(world: World) -> Iterator[Row]:
     for account in world.accounts:
         every = world.runs[account.id]
         for number in every.kept(now):
-            row = _plain(every.row(every.plan(number), now), left_out)
+            row = _plain(run_row(every, every.plan(number), now), left_out)
             row |= {f"{name}_seconds": _seconds(row[name]) for name in _DURATIONS}
             yield row
 

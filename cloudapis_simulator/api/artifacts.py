@@ -38,20 +38,21 @@ class ArtifactApi:
     def run_results(self, names: Mapping[str, str], query: Query, headers: Headers) -> Any:
         """`GET .../artifacts/run_results.json`: the bare file."""
         del headers
-        if self._is_promised(names):
+        results, plan = self._run(names)
+        if self._promises(plan):
             return b""
-        results, plan = self._saved(names)
-        step = _left(results.writing(plan), query)
+        step = _left(results.writing(self._with_files(results, plan)), query)
         large = self._world.sizes.dbt_large_mb * _MEGABYTE
         return artifacts.run_results(results, plan, step, large)
 
     def sources(self, names: Mapping[str, str], query: Query, headers: Headers) -> Any:
         """`GET .../artifacts/sources.json`: the bare file."""
         del headers
-        if self._is_promised(names):
+        results, plan = self._run(names)
+        if self._promises(plan):
             return b""
-        results, plan = self._saved(names)
-        return artifacts.sources(results, plan, _left(results.looking(plan), query))
+        step = _left(results.looking(self._with_files(results, plan)), query)
+        return artifacts.sources(results, plan, step)
 
     def other(self, names: Mapping[str, str], query: Query, headers: Headers) -> Any:
         """`GET .../artifacts/{file}`: of other files there is no more than the beginning."""
@@ -62,31 +63,30 @@ class ArtifactApi:
         return {"metadata": {"dbt_version": artifacts.VERSIONS[results.generation(plan)]}}
 
     def _saved(self, names: Mapping[str, str]) -> tuple[Results, Plan]:
-        """Return the run, if its files can be had."""
-        now = self._world.clock.now
-        found = self._find(names)
-        if found is not None:
-            results, plan = found
-            saved = saved_at(plan)
-            if saved is not None and saved <= now and results.runs.has_details(plan, now):
-                return found
-        raise NotFoundError
+        """Return the run that a path names, if its files can be had."""
+        results, plan = self._run(names)
+        return results, self._with_files(results, plan)
 
-    def _is_promised(self, names: Mapping[str, str]) -> bool:
-        """Whether the run tells of files that are not there yet: they are empty."""
-        found = self._find(names)
-        if found is None:
-            return False
-        _, plan = found
-        told, saved = flagged_at(plan), saved_at(plan)
-        return told is not None and saved is not None and told <= self._world.clock.now < saved
-
-    def _find(self, names: Mapping[str, str]) -> tuple[Results, Plan] | None:
+    def _run(self, names: Mapping[str, str]) -> tuple[Results, Plan]:
+        """Return the run that a path names."""
         for account in self._world.accounts:
             if str(account.id) == names["account"]:
                 plan = self._world.runs[account.id].find(names["run"], self._world.clock.now)
-                return None if plan is None else (self._world.results[account.id], plan)
-        return None
+                if plan is not None:
+                    return self._world.results[account.id], plan
+        raise NotFoundError
+
+    def _with_files(self, results: Results, plan: Plan) -> Plan:
+        """Return the run itself, if its files can be had."""
+        saved, now = saved_at(plan), self._world.clock.now
+        if saved is None or saved > now or not results.runs.has_details(plan, now):
+            raise NotFoundError
+        return plan
+
+    def _promises(self, plan: Plan) -> bool:
+        """Whether a run tells of files that are not there yet: they are empty."""
+        told, saved = flagged_at(plan), saved_at(plan)
+        return told is not None and saved is not None and told <= self._world.clock.now < saved
 
 
 def _left(steps: Sequence[Step], query: Query) -> Step:

@@ -143,12 +143,14 @@ class ListApi:
 
     def _made(self, table: Table, above: Item, asked: _Asked) -> list[Row]:
         """Return the rows of a list; they are kept for the pages that follow."""
-        if self._version != self._world.clock.version or len(self._kept) > _MOST_KEPT:
+        if self._version != self._world.clock.version:
             self._version = self._world.clock.version
             self._kept.clear()
         key = (table.stream, above.subject, asked)
         rows = self._kept.get(key)
         if rows is None:
+            if len(self._kept) >= _MOST_KEPT:
+                del self._kept[next(iter(self._kept))]  # the oldest
             states, times = asked.states, asked.times
             rows = self._kept[key] = [
                 table.row(item, asked.related)

@@ -8,6 +8,7 @@ import msgspec
 
 from cloudapis_simulator.api.errors import BadRequestError
 from cloudapis_simulator.world.plan import OPEN, STATUS_NAMES
+from cloudapis_simulator.world.run_rows import run_row
 from cloudapis_simulator.world.runs import LONGEST_LIFE
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ class RunList:
         key = (runs, number, related)
         row = self._cache.get(key)
         if row is None:
-            row = _ENCODER.encode(runs.row(runs.plan(number), self._world.clock.now, related))
+            row = _ENCODER.encode(run_row(runs, runs.plan(number), self._world.clock.now, related))
             self._cache.put(key, row)
         return msgspec.Raw(row)
 
@@ -101,7 +102,7 @@ class RunList:
         """Return the run of that id as it is now, or None."""
         now, runs = self._world.clock.now, self._world.runs[account.id]
         plan = runs.find(run_id, now)
-        return None if plan is None else runs.row(plan, now, related)
+        return None if plan is None else run_row(runs, plan, now, related)
 
     def _select(self, runs: Runs, query: Query) -> Sequence[int]:
         """Return the numbers of the matching runs, ascending."""

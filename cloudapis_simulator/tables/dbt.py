@@ -7,11 +7,9 @@ from cloudapis_simulator.clock import spaced, with_t
 from cloudapis_simulator.items import ACCOUNTS, Item
 from cloudapis_simulator.table import Offsets, Table
 from cloudapis_simulator.values import Untold, created, updated
-from cloudapis_simulator.world import words
+from cloudapis_simulator.world import first_ids, words
 
 _VERSIONS = ("latest", "compatible", "1.9.4", "versionless")
-ATTRIBUTES_FIRST = 2_600
-PROFILES_FIRST = 2_800
 
 
 def kind_of(environment: Item) -> int:
@@ -31,8 +29,8 @@ PROJECTS = Table(
         "account_id": lambda it: it.account.id,
         "name": lambda it: f"{pick(words.PROJECTS, it.bits, 3)} {it.number}",
         "description": lambda it: "" if it.number % 2 else 'Löwe, "quoted"\nsecond line',
-        "connection_id": lambda it: it.account.offset + 900 + it.number % 3,
-        "repository_id": lambda it: it.account.offset + 1500 + it.number,
+        "connection_id": lambda it: it.account.offset + first_ids.CONNECTIONS + it.number % 3,
+        "repository_id": lambda it: it.account.offset + first_ids.REPOSITORIES + it.number,
         "semantic_layer_config_id": None,
         "state": lambda it: it.state,
         "dbt_project_subdirectory": lambda it: None if it.number % 2 else "warehouse",
@@ -69,18 +67,22 @@ ENVIRONMENTS = Table(
         "id": lambda it: it.id,
         "account_id": lambda it: it.account.id,
         "project_id": lambda it: it.parent.id,
-        "connection_id": lambda it: it.account.offset + 900 + it.parent.number % 3,
-        "repository_id": lambda it: it.account.offset + 1500 + it.parent.number,
-        "credentials_id": lambda it: it.account.offset + 1700 + it.number if kind_of(it) else None,
+        "connection_id": lambda it: (
+            it.account.offset + first_ids.CONNECTIONS + it.parent.number % 3
+        ),
+        "repository_id": lambda it: it.account.offset + first_ids.REPOSITORIES + it.parent.number,
+        "credentials_id": lambda it: (
+            it.account.offset + first_ids.CREDENTIALS + it.number if kind_of(it) else None
+        ),
         "created_by_id": None,
         # Shared by the environments of a project; of every second project they are gone.
         "extended_attributes_id": lambda it: (
-            it.account.offset + ATTRIBUTES_FIRST + it.parent.number
+            it.account.offset + first_ids.ATTRIBUTES + it.parent.number
             if kind_of(it) and it.parent.number % 4 != 3  # noqa: PLR2004
             else None
         ),
         "primary_profile_id": lambda it: (
-            it.account.offset + PROFILES_FIRST + it.number if kind_of(it) else None
+            it.account.offset + first_ids.PROFILES + it.number if kind_of(it) else None
         ),
         "name": lambda it: words.ENVIRONMENTS[kind_of(it)],
         "dbt_version": lambda it: pick(_VERSIONS, it.bits, 4),

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from cloudapis_simulator.chance import part, pick
 from cloudapis_simulator.clock import spaced, with_t
 from cloudapis_simulator.items import ACCOUNTS, Item
-from cloudapis_simulator.table import TOTAL, Offsets, Table, Whole
-from cloudapis_simulator.tables.dbt_people import LICENSE_TYPES, SETS, last_login
+from cloudapis_simulator.table import ROOM, TOTAL, Offsets, Table, Whole
+from cloudapis_simulator.tables.dbt_people import LICENSE_TYPES, SETS, last_use
 from cloudapis_simulator.values import SECRET, Secret, Time, Untold, created, updated
+from cloudapis_simulator.world import first_ids
 from cloudapis_simulator.world.things import Thing
 
 if TYPE_CHECKING:
@@ -21,17 +22,24 @@ _TWICE_EVERY = 4
 
 def _person(item: Item, index: int) -> int:
     """Return the id of somebody in the account."""
-    return pick(item.world.people.within(item.account.number), item.bits, index).id
+    return item.world.people.somebody(item.account.number, item.bits, index).id
 
 
 def _credentials_of(token: Item) -> list[int]:
     """Return the ids of the semantic-layer credentials that a token may use."""
-    return [token.account.offset + 6_200 + token.number % 5] if token.number % 5 == 0 else []
+    return (
+        [token.account.offset + first_ids.SEMANTIC_LAYER_CREDENTIALS + token.number % 5]
+        if token.number % 5 == 0
+        else []
+    )
 
 
 def _tokens_of(credentials: Item) -> list[int]:
     """Return the ids of the service tokens that may use semantic-layer credentials."""
-    return [credentials.account.offset + 5_100 + 4 * n for n in range(credentials.number % 3)]
+    return [
+        credentials.account.offset + first_ids.SERVICE_TOKENS + 4 * n
+        for n in range(credentials.number % 3)
+    ]
 
 
 SERVICE_TOKENS = Table(
@@ -40,7 +48,7 @@ SERVICE_TOKENS = Table(
     under=ACCOUNTS,
     part="service_token",
     many=11,
-    first_id=5_100,
+    first_id=first_ids.SERVICE_TOKENS,
     step=4,
     deleted=lambda number: number % 4 == 1,
     late=lambda number: number % 6 in (4, 5),
@@ -54,7 +62,7 @@ SERVICE_TOKENS = Table(
         "name": lambda it: it.named(f'CI "größe" {it.number}'),
         "state": lambda it: it.state,
         "permission_grants": Untold([]),
-        "last_used": Time(lambda it: last_login(it) if it.number % 3 else None, (with_t, spaced)),
+        "last_used": Time(lambda it: last_use(it) if it.number % 3 else None, (with_t, spaced)),
         "metadata_only": lambda it: it.number == 3,  # noqa: PLR2004
         "webhooks_only": False,
         "semantic_layer_credentials": Untold(
@@ -87,12 +95,12 @@ def _granted_twice(token: Item) -> Iterator[Item]:
 
 
 def _categories(grant: Item) -> list[str]:
-    return list(pick(_CATEGORIES, grant.bits, 0)) if grant.number % 1000 else ["production"]
+    return list(pick(_CATEGORIES, grant.bits, 0)) if grant.number % ROOM else ["production"]
 
 
 def _project_of(grant: Item) -> int | None:
     """Return the project of a grant; all of them are None."""
-    place = grant.number % 1000
+    place = grant.number % ROOM
     return grant.account.projects[place % 2].id if place else None
 
 
@@ -108,7 +116,7 @@ SERVICE_TOKEN_GRANTS = Table(
     strangers=_granted_twice,
     key=("account_id", "service_token_id", "permission_set", "scope"),
     fields={
-        "permission_set": lambda it: SETS[it.number % 1000],
+        "permission_set": lambda it: SETS[it.number % ROOM],
         "project_id": _project_of,
         "writable_environment_categories": lambda it: (
             ["staging"] if _is_again(it) else _categories(it)
@@ -120,7 +128,7 @@ SERVICE_TOKEN_GRANTS = Table(
         "writable_environment_categories": lambda it: sorted(
             {
                 *_categories(it),
-                *(["staging"] if it.number % 1000 == 0 and any(_granted_twice(it.parent)) else []),
+                *(["staging"] if it.number % ROOM == 0 and any(_granted_twice(it.parent)) else []),
             }
         ),
     },
@@ -142,7 +150,7 @@ INVITES = Table(
         "license_type": lambda it: pick(LICENSE_TYPES, it.bits, 3),
         "status": lambda it: 1 + it.number % 5,
         "type": lambda it: ("standard", "scim")[it.number % 4 == 3],  # noqa: PLR2004
-        "group_ids": lambda it: [it.account.offset + 800, it.account.offset + 806],
+        "group_ids": lambda it: [it.account.offset + first_ids.GROUPS + place for place in (0, 6)],
         "redeemed_at": Time(lambda it: it.created_at + 1 if it.number % 5 == 2 else None),  # noqa: PLR2004
         "created_at": created(with_t, spaced),
         "accept_invite_url": Secret("https://cloud.getdbt.com/invite/{}/"),
@@ -243,7 +251,7 @@ SCIM_TOKENS = Table(
         "id": lambda it: it.id,
         "name": lambda it: f"Okta {it.number}",
         "created_at": created(with_t),
-        "last_used": Time(last_login),
+        "last_used": Time(last_use),
         "token_string": Secret("dbts_{}"),
     },
 )
@@ -253,7 +261,7 @@ SEMANTIC_LAYER_CREDENTIALS = Table(
     path="/api/v3/accounts/{account}/semantic-layer-credentials/",
     under=ACCOUNTS,
     many=6,
-    first_id=6_200,
+    first_id=first_ids.SEMANTIC_LAYER_CREDENTIALS,
     deleted=lambda number: number % 4 == 2,  # noqa: PLR2004
     late=lambda number: number in (2, 3),
     renamed=lambda number: number == 4,  # noqa: PLR2004

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from cloudapis_simulator.chance import Dice, ksuid, part, pick
+from cloudapis_simulator.chance import Dice, ksuid, part
 from cloudapis_simulator.clock import DAY, SECOND, rfc3339, spaced, with_t
 from cloudapis_simulator.items import ACCOUNTS, Item
 from cloudapis_simulator.table import UNORDERED, Offsets, Table
 from cloudapis_simulator.values import SECRET, Secret, Told, Untold, created, updated
+from cloudapis_simulator.world import first_ids
 from cloudapis_simulator.world.plan import STATUS_NAMES, SUCCESS, Plan
 from cloudapis_simulator.world.things import Thing
 
@@ -40,7 +41,7 @@ NOTIFICATIONS = Table(
     fields={
         "id": lambda it: it.id,
         "account_id": lambda it: it.account.id,
-        "user_id": lambda it: pick(it.world.people.within(it.account.number), it.bits, 3).id,
+        "user_id": lambda it: it.world.people.somebody(it.account.number, it.bits, 3).id,
         "type": lambda it: (1, 2, 4)[it.number % 3],
         "external_email": lambda it: (
             f"alarm+{it.number}@example.com"
@@ -256,7 +257,7 @@ SSH_TUNNELS = Table(
     fields={
         "id": lambda it: it.id,
         "account_id": lambda it: it.account.id,
-        "connection_id": lambda it: it.account.offset + 900 + it.number,
+        "connection_id": lambda it: it.account.offset + first_ids.CONNECTIONS + it.number,
         "username": "tunnel",
         "port": 22,
         "hostname": lambda it: f"bastion-{it.number}.example.com",
@@ -271,7 +272,7 @@ OAUTH_CONFIGURATIONS = Table(
     path="/api/v3/accounts/{account}/oauth-configurations/",
     under=ACCOUNTS,
     many=4,
-    first_id=4_900,
+    first_id=first_ids.OAUTH_CONFIGURATIONS,
     # Without a field for it, whether one is deleted is told by the filter alone.
     deleted=lambda number: number == 1,
     late=lambda number: number == 3,  # noqa: PLR2004

@@ -9,7 +9,8 @@ from cloudapis_simulator.clock import BEGINNING, DAY, HOUR, SECOND, rfc3339, spa
 from cloudapis_simulator.items import ACCOUNTS, Item
 from cloudapis_simulator.table import Days, Offsets, Table
 from cloudapis_simulator.values import SECRET, Time
-from cloudapis_simulator.world.people import names_of
+from cloudapis_simulator.world import first_ids
+from cloudapis_simulator.world.people import name_of
 from cloudapis_simulator.world.things import Thing
 from cloudapis_simulator.world.timeline import Timeline
 
@@ -47,9 +48,7 @@ def _events(above: Item) -> Iterator[Thing]:
     """Yield what is kept of the log, newest first."""
     account, now = above.account, above.now
     dice = Dice(above.world.seed, "audit", account.number)
-    times = Timeline(
-        dice, 0, _PACE, begin=BEGINNING - 2 * _RETENTION, end=BEGINNING - 2 * _RETENTION
-    )
+    times = Timeline(dice, 0, _PACE, begin=_FIRST, end=_FIRST)
     oldest = times.until(now - _RETENTION) + 1
     for number in range(times.until(now), oldest - 1, -1):
         at, bits = times.at(number), dice.roll(number)
@@ -83,10 +82,9 @@ def _actor(event: Item) -> tuple[str, str, str, str]:
     """Return type, id, name and address of who did it: a person or a token."""
     account = event.account
     if part(event.bits, 5) % 4 == 0:
-        return "SERVICE_TOKEN", str(account.offset + 5_100), "CI", "198.51.100.7"
-    person = pick(event.world.people.within(account.number), event.bits, 8)
-    name = " ".join(names_of(person, event.created_at))
-    return "USER", str(person.id), name, f"203.0.113.{person.number}"
+        return "SERVICE_TOKEN", str(account.offset + first_ids.SERVICE_TOKENS), "CI", "198.51.100.7"
+    person = event.world.people.somebody(account.number, event.bits, 8)
+    return "USER", str(person.id), name_of(person, event.created_at), f"203.0.113.{person.number}"
 
 
 def _shape(event: Item) -> dict[str, Any]:

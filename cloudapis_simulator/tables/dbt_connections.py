@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from cloudapis_simulator.items import ACCOUNTS, Item
 from cloudapis_simulator.table import UNORDERED, Table
 from cloudapis_simulator.values import SECRET, Secret, Untold, created, updated
-from cloudapis_simulator.world import words
+from cloudapis_simulator.world import first_ids, words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -77,7 +77,7 @@ CONNECTIONS = Table(
     under=ACCOUNTS,
     part="connection",
     many=len(_ADAPTERS),
-    first_id=900,
+    first_id=first_ids.CONNECTIONS,
     deleted=lambda number: number % 6 == 5,  # noqa: PLR2004
     late=lambda number: number in (5, 6),
     renamed=lambda number: number == 4,  # noqa: PLR2004
@@ -93,7 +93,9 @@ CONNECTIONS = Table(
         "updated_at": updated(),
         "private_link_endpoint_id": None,
         "is_ssh_tunnel_enabled": lambda it: it.number == 0,
-        "oauth_configuration_id": lambda it: it.account.offset + 4_900 if it.number == 0 else None,
+        "oauth_configuration_id": lambda it: (
+            it.account.offset + first_ids.OAUTH_CONFIGURATIONS if it.number == 0 else None
+        ),
         "environment__count": lambda it: sum(
             project.number % 3 == it.number for project, _ in it.account.environments
         ),

@@ -8,11 +8,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cloudapis_simulator.chance import Dice, part, pick
-from cloudapis_simulator.clock import spaced, with_t
+from cloudapis_simulator.clock import DAY, HOUR, SECOND, spaced, with_t
 from cloudapis_simulator.items import ACCOUNTS, Item
 from cloudapis_simulator.table import TOTAL, Offsets, Table, Whole
 from cloudapis_simulator.values import SECRET, Time, Untold, created, updated
-from cloudapis_simulator.world.people import address_of, names_of
+from cloudapis_simulator.world import findings, first_ids
+from cloudapis_simulator.world.people import address_of, name_of, names_of
 from cloudapis_simulator.world.things import ACTIVE, Thing
 
 if TYPE_CHECKING:
@@ -27,10 +28,26 @@ _GROUPS = ("Everyone", "Analysts", "Größe & Co", "Owners", "فريق البي�
 _CATEGORIES: tuple[list[str], ...] = (["all"], ["production", "staging"], ["development"], [])
 
 
-def last_login(item: Item) -> int | None:
-    """Return a moment shortly before now; every ninth never came."""
-    return item.updated_at + part(item.bits, 9) if item.number % 9 else None
+def last_use(item: Item) -> int | None:
+    """Return when a person or token was here last: some never, some long ago, others lately."""
+    one, now = item.thing, item.now
+    if one.number % 9 == 0:
+        return None
+    at = now - (now - part(one.bits, 9) * SECOND) % (one.number % 9 * DAY)
+    if one.number % findings.IDLE.every == 1:
+        at = now - now % DAY - (findings.IDLE.days + one.number % 60) * DAY + 9 * HOUR
+    return max(min(at, one.deleted_at or at), one.created_at)
 
+
+_GROUP: dict[str, Any] = {
+    "id": lambda it: it.id,
+    "account_id": lambda it: it.account.id,
+    "name": lambda it: it.named(_GROUPS[it.number]),
+    "state": lambda it: it.state,
+    "assign_by_default": lambda it: it.number == 0,
+    "sso_mapping_groups": lambda it: ["okta-ana", "okta-größe"][: it.number % 3],
+}
+"""What is told of a group, wherever it is."""
 
 GROUPS = Table(
     stream="dbt_groups",
@@ -38,7 +55,7 @@ GROUPS = Table(
     under=ACCOUNTS,
     part="group",
     many=len(_GROUPS),
-    first_id=800,
+    first_id=first_ids.GROUPS,
     step=2,
     deleted=lambda number: number in (2, 5),
     late=lambda number: number in (4, 5),
@@ -46,12 +63,7 @@ GROUPS = Table(
     paging=Offsets(filters=("pk", "pk__in")),
     texts=("name",),
     fields={
-        "id": lambda it: it.id,
-        "account_id": lambda it: it.account.id,
-        "name": lambda it: it.named(_GROUPS[it.number]),
-        "state": lambda it: it.state,
-        "assign_by_default": lambda it: it.number == 0,
-        "sso_mapping_groups": lambda it: ["okta-ana", "okta-größe"][: it.number % 3],
+        **_GROUP,
         "created_at": created(with_t, spaced),
         "updated_at": updated(with_t, spaced),
         # Who is in it changes from day to day; the row's own table does not know.
@@ -138,6 +150,18 @@ def _group_elsewhere(licence: Item) -> Iterator[Item]:
             yield Item(licence.world, group.thing, Item(licence.world, licence.thing, account))
 
 
+_PERSON: dict[str, Any] = {
+    "id": lambda it: it.id,
+    "first_name": lambda it: names_of(it.thing, it.now)[0],
+    "last_name": lambda it: names_of(it.thing, it.now)[1],
+    "email": lambda it: address_of(it.thing),
+    "email_verified": True,
+    "is_active": lambda it: it.number % 11 != 0,
+    "is_staff": False,
+    "created_at": created(with_t, spaced),
+}
+"""What is told of a person, in the list and in the detail."""
+
 USERS = Table(
     stream="dbt_users",
     path="/api/v3/accounts/{account}/users/",
@@ -147,29 +171,22 @@ USERS = Table(
     things=lambda above: above.world.people.within(above.account.number),
     paging=TOTAL,
     fields={
-        "id": lambda it: it.id,
-        "first_name": lambda it: names_of(it.thing, it.now)[0],
-        "last_name": lambda it: names_of(it.thing, it.now)[1],
-        "email": lambda it: address_of(it.thing),
-        "apitoken_last_used": Time(last_login, (spaced,)),
+        **_PERSON,
+        "apitoken_last_used": Time(last_use, (spaced,)),
         "azure_active_directory_connected": False,
         "azure_active_directory_token_retrieval_failure": False,
         "azure_active_directory_username": None,
         "email_connected": lambda it: it.number % 4 == 0,
-        "email_verified": True,
         "enterprise_connected": lambda it: it.number % 4 != 0,
         "enterprise_authentication_method": lambda it: ("okta", None)[it.number % 4 == 0],
         "github_connected": lambda it: it.number % 2 == 0,
         "github_username": lambda it: f"hub-{it.number}" if it.number % 2 == 0 else None,
         "gitlab_connected": False,
         "gitlab_username": None,
-        "is_active": lambda it: it.number % 11 != 0,
-        "is_staff": False,
-        "last_login": Time(last_login, (with_t, spaced)),
+        "last_login": Time(last_use, (with_t, spaced)),
         "sso_only_user": lambda it: it.number % 4 != 0,
         "github_token_retrieval_failure": False,
         "gitlab_token_retrieval_failure": False,
-        "created_at": created(with_t, spaced),
         "show_existing_user_email_verification": Untold(False),
         "auth_provider_infos": Untold({"okta": {"subject": SECRET, "access_token": SECRET}}),
         "licenses": Untold(_all_licences),
@@ -178,17 +195,10 @@ USERS = Table(
     # Another shape than in the list.
     detail_alone=True,
     detail_fields={
-        "id": lambda it: it.id,
-        "created_at": created(with_t, spaced),
+        **_PERSON,
         "updated_at": updated(with_t),
-        "email": lambda it: address_of(it.thing),
-        "first_name": lambda it: names_of(it.thing, it.now)[0],
-        "last_name": lambda it: names_of(it.thing, it.now)[1],
-        "fullname": lambda it: " ".join(names_of(it.thing, it.now)),
-        "email_verified": True,
+        "fullname": lambda it: name_of(it.thing, it.now),
         "license": Untold(lambda it: _all_licences(it)[str(it.account.id)]),
-        "is_active": lambda it: it.number % 11 != 0,
-        "is_staff": False,
         "scim_managed": lambda it: it.number % 4 == 1,
     },
 )
@@ -229,12 +239,7 @@ USER_GROUPS = Table(
         "state": "state",
     },
     fields={
-        "id": lambda it: it.id,
-        "account_id": lambda it: it.account.id,
-        "name": lambda it: it.named(_GROUPS[it.number]),
-        "state": lambda it: it.state,
-        "assign_by_default": lambda it: it.number == 0,
-        "sso_mapping_groups": lambda it: ["okta-ana", "okta-größe"][: it.number % 3],
+        **_GROUP,
         "group_permissions": lambda it: [
             {"permission_set": pick(SETS, it.bits, 6), "project_id": None, "state": 1}
         ],

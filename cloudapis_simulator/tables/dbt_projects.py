@@ -8,17 +8,16 @@ from cloudapis_simulator.chance import Dice
 from cloudapis_simulator.clock import spaced, with_t
 from cloudapis_simulator.table import TOTAL, Offsets, Table
 from cloudapis_simulator.tables.dbt import (
-    ATTRIBUTES_FIRST,
     ENVIRONMENTS,
-    PROFILES_FIRST,
     PROJECTS,
     kind_of,
 )
 from cloudapis_simulator.values import SECRET, Secret, Untold, created, updated
+from cloudapis_simulator.world import first_ids
 from cloudapis_simulator.world.things import ACTIVE, Thing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from cloudapis_simulator.items import Item
 
@@ -43,7 +42,7 @@ REPOSITORIES = Table(
     path="/api/v3/accounts/{account}/projects/{project}/repositories/",
     under=PROJECTS,
     many=1,
-    first_id=1_500,
+    first_id=first_ids.REPOSITORIES,
     deleted=lambda number: number % 5 == 3,  # noqa: PLR2004
     late=lambda number: number % 5 == 3,  # noqa: PLR2004
     renamed=lambda number: number == 1,
@@ -103,15 +102,19 @@ def _environments(project: Item) -> Iterator[Item]:
     return (item for item in ENVIRONMENTS.items(project) if kind_of(item))
 
 
+def _one_each(first_id: int) -> Callable[[Item], list[Thing]]:
+    """Have each of these environments one thing, of its number."""
+    return lambda project: [
+        Thing(
+            project.account.offset + first_id + it.number, it.number, it.created_at, None, it.bits
+        )
+        for it in _environments(project)
+    ]
+
+
 def _environment(item: Item) -> Item:
-    """Return the environment that credentials are of."""
-    return next(it for it in ENVIRONMENTS.items(item.parent) if it.number == item.number)
-
-
-def _like(environment: Item, first_id: int) -> Thing:
-    """Return a thing that an environment has one of."""
-    number, made = environment.number, environment.created_at
-    return Thing(first_id + number, number, made, None, environment.bits)
+    """Return the environment that has such a thing."""
+    return next(it for it in _environments(item.parent) if it.number == item.number)
 
 
 _SHAPES: tuple[dict[str, Any], ...] = (
@@ -162,9 +165,7 @@ CREDENTIALS = Table(
     path="/api/v3/accounts/{account}/projects/{project}/credentials/",
     under=PROJECTS,
     live=True,
-    things=lambda project: [
-        _like(it, project.account.offset + 1_700) for it in _environments(project)
-    ],
+    things=_one_each(first_ids.CREDENTIALS),
     paging=TOTAL,
     spread=_shape,
     fields={
@@ -195,7 +196,7 @@ def _attributes(project: Item) -> Iterator[Thing]:
     """Yield the extended attributes of a project: several environments may share them."""
     if project.number % 2 == 0:
         dice = Dice(project.world.seed, "attributes", project.account.number)
-        first = project.account.offset + ATTRIBUTES_FIRST
+        first = project.account.offset + first_ids.ATTRIBUTES
         made = next((it.created_at for it in _environments(project)), None)
         if made is not None:
             number = project.number
@@ -230,16 +231,11 @@ EXTENDED_ATTRIBUTES = Table(
 )
 
 
-def _binding(environment: Item) -> dict[str, Any]:
+def _binding(profile: Item) -> dict[str, Any]:
+    """Return what is told of the environment that a profile is for."""
+    environment = _environment(profile)
     names = ("id", "name", "type", "deployment_type")
-    row = ENVIRONMENTS.row(environment)
-    return {name: row[name] for name in names}
-
-
-def _bound(profile: Item) -> list[dict[str, Any]]:
-    """Return the environments that a profile is for: one at most."""
-    found = [it for it in _environments(profile.parent) if it.number == profile.number]
-    return [_binding(it) for it in found]
+    return {name: ENVIRONMENTS.value_of(name, environment) for name in names}
 
 
 PROFILES = Table(
@@ -247,16 +243,7 @@ PROFILES = Table(
     path="/api/v3/accounts/{account}/projects/{project}/profiles/",
     under=PROJECTS,
     live=True,
-    things=lambda project: [
-        Thing(
-            project.account.offset + PROFILES_FIRST + it.number,
-            it.number,
-            it.created_at,
-            None,
-            it.bits,
-        )
-        for it in _environments(project)
-    ],
+    things=_one_each(first_ids.PROFILES),
     paging=Offsets(state=False, orders=(), filters=("connection_id",)),
     texts=("key",),
     fields={
@@ -264,12 +251,14 @@ PROFILES = Table(
         "account_id": lambda it: it.account.id,
         "project_id": lambda it: it.parent.id,
         "key": lambda it: f"profile-größe-{it.number}",
-        "connection_id": lambda it: it.account.offset + 900 + it.parent.number % 3,
-        "credentials_id": lambda it: it.account.offset + 1_700 + it.number,
-        "extended_attributes_id": lambda it: ENVIRONMENTS.row(_environment(it))[
-            "extended_attributes_id"
-        ],
-        "primary_bindings": _bound,
+        "connection_id": lambda it: (
+            it.account.offset + first_ids.CONNECTIONS + it.parent.number % 3
+        ),
+        "credentials_id": lambda it: it.account.offset + first_ids.CREDENTIALS + it.number,
+        "extended_attributes_id": lambda it: ENVIRONMENTS.value_of(
+            "extended_attributes_id", _environment(it)
+        ),
+        "primary_bindings": lambda it: [_binding(it)],
         "catalog_bindings": [],
     },
 )

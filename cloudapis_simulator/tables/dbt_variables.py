@@ -30,7 +30,7 @@ def _has_variables(project: Item) -> bool:
 def _scopes(project: Item) -> list[str]:
     """Return `project` and the names of the environments, which are the keys of a map."""
     environments = (it for it in ENVIRONMENTS.items(project) if it.state == ACTIVE)
-    return ["project", *(ENVIRONMENTS.row(it)["name"] for it in environments)]
+    return ["project", *(ENVIRONMENTS.value_of("name", it) for it in environments)]
 
 
 def _variables(project: Item) -> Iterator[Thing]:

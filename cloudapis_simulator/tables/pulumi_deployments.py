@@ -11,7 +11,7 @@ from cloudapis_simulator.items import ORGANIZATIONS, STACKS, Item
 from cloudapis_simulator.table import Pages, Table, Whole
 from cloudapis_simulator.values import SECRET, Time, seconds
 from cloudapis_simulator.world import words
-from cloudapis_simulator.world.deployments import Deployment, deployments, of_stack
+from cloudapis_simulator.world.deployments import Deployment, deployments, is_drifted, of_stack
 from cloudapis_simulator.world.things import Thing
 from cloudapis_simulator.world.updates import person
 
@@ -285,7 +285,9 @@ def _result(item: Item, which: int) -> dict[str, Any] | None:
 
 
 def _drifted(item: Item) -> bool:
-    return _run_status(item) == "succeeded" and part(item.bits, 14) % 3 == 0
+    one = _deployment(item)
+    found = is_drifted(one.stack) or part(item.bits, 14) % 7 == 0
+    return found and _run_status(item) == "succeeded"
 
 
 def _some(item: Item) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from cloudapis_simulator.clock import DAY, END_OF_HISTORY, HOUR, SECOND, rfc3339
 from cloudapis_simulator.items import STACKS
 from cloudapis_simulator.table import WHOLE, Table, Whole
 from cloudapis_simulator.values import SECRET, Secret, Time, Untold
+from cloudapis_simulator.world.deployments import is_drifted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -274,7 +275,7 @@ def _drift(it: Item) -> Row | None:
         return None
     day = it.now // DAY
     return {
-        "driftDetected": (day // 3 + it.stack.number) % 4 == 0,
+        "driftDetected": is_drifted(it.stack) or (day // 3 + it.stack.number) % 4 == 0,
         "latestDriftRun": uuid(it.bits + day),
         "runInProgress": False,
     }

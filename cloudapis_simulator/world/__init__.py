@@ -32,7 +32,7 @@ class World:
         self.accounts = [Account(seed, number, sizes) for number in range(sizes.dbt_accounts)]
         self.people = People(seed, sizes.dbt_accounts)
         self.runs = {
-            account.id: Runs(account, seed, sizes, self.people.within(account.number))
+            account.id: Runs(account, seed, sizes, self.people.within(account.number), clock)
             for account in self.accounts
         }
         self.results = {number: Results(runs, seed, sizes) for number, runs in self.runs.items()}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from cloudapis_simulator.chance import Dice, part, pick, uuid
 from cloudapis_simulator.clock import BEGINNING, DAY, HOUR, SECOND, with_t
-from cloudapis_simulator.world import words
+from cloudapis_simulator.world import findings, words
 from cloudapis_simulator.world.commands import of_job, texts
 from cloudapis_simulator.world.humanize import ago
 from cloudapis_simulator.world.things import ACTIVE, DELETED, Thing, make_thing
@@ -27,6 +27,17 @@ _MOST_PROJECTS = 40
 _DELETED_OF_SEVEN = 3
 _SYSTEM_OF_NINE = 5
 _JOB_TYPES = ("scheduled", "ci", "other", "merge")
+_CAUSES = {category: (text, category) for text, category in words.CAUSES}
+# Where there are findings, jobs are of the kind that `words.JOBS` says, and run accordingly.
+_KINDS = ("scheduled", "ci", "merge", "scheduled", "scheduled", "other", "scheduled", "scheduled")
+_CAUSED = {
+    "scheduled": ("scheduled",) * 8 + ("ui", "api"),
+    "ci": ("ci",),
+    "merge": ("merge",),
+    "other": ("api", "api", "ui"),
+}
+_TURNS = {0: 5, 4: 5, 6: 2, 8: 5, 11: 2}
+"""How many turns jobs have, by number; those with findings have more."""
 
 
 @dataclass(frozen=True)
@@ -38,11 +49,14 @@ class Job(Thing):
     environment: Thing
     is_system: bool
     purged: bool
+    title: str
+    kind: str
+    causes: tuple[tuple[str, str], ...]
 
     @property
     def name(self) -> str:
         """The job's name, unique in its account."""
-        return f"{pick(words.JOBS, self.bits, 3)} #{self.number}"
+        return f"{self.title} #{self.number}"
 
 
 class Account:
@@ -59,6 +73,7 @@ class Account:
         self.name = f"{words.ACCOUNTS[number % len(words.ACCOUNTS)]} {number}"
         self._job_count = sizes.dbt_jobs
         self._steps = sizes.dbt_steps
+        self._has_findings = sizes.days > 0
 
     def first_run_id(self) -> int:
         """Return the number below which no run id of this account lies."""
@@ -97,14 +112,37 @@ class Account:
             # A project takes its jobs along.
             thing = Thing(thing.id, number, thing.created_at, project.deleted_at, thing.bits)
             deleted = True
+        title, kind = pick(words.JOBS, thing.bits, 3), pick(_JOB_TYPES, thing.bits, 4)
+        causes: tuple[tuple[str, str], ...] = words.CAUSES
+        if self._has_findings:
+            title = words.JOBS[number % len(words.JOBS)]
+            kind = _KINDS[number % len(_KINDS)]
+            causes = tuple(_CAUSES[name] for name in _CAUSED[kind])
         return Job(
             **vars(thing),
+            title=title,
+            kind=kind,
+            causes=causes,
             account_id=self.id,
             project=project,
             environment=self.environments[3 * project.number + 1][1],
             is_system=number % 9 == _SYSTEM_OF_NINE and not deleted,
             purged=purged,
         )
+
+    @cached_property
+    def turns(self) -> list[Job]:
+        """The jobs that take turns in having a run; some have several turns."""
+        if not self._has_findings:
+            return self.jobs
+        return [job for job in self.jobs for _ in range(_TURNS.get(job.number, 1))]
+
+    @cached_property
+    def stand_ins(self) -> list[Job]:
+        """The jobs that have the run when one is gone whose turn it is."""
+        if not self._has_findings:
+            return self.jobs[:1]
+        return [job for job in self.turns if job.deleted_at is None] or self.jobs[:1]
 
     def listed_jobs(self, now: int) -> list[Job]:
         """Return the jobs that the API still knows at `now`, deleted and system ones included."""
@@ -130,7 +168,7 @@ class Account:
             "state": ACTIVE,
             "plan": "enterprise_2025",
             "pending_cancel": False,
-            "run_slots": 15,
+            "run_slots": findings.RUSH.slots if self._has_findings else 15,
             "queue_limit": 50,
             "pod_memory_request_mebibytes": 600,
             "develop_pod_memory_request_mebibytes": 0,
@@ -165,7 +203,7 @@ class Account:
 
     def job_row(self, job: Job, now: int) -> Row:
         """Return a job as `/api/v2/accounts/{id}/jobs/` gives it."""
-        kind = pick(_JOB_TYPES, job.bits, 4)
+        kind = job.kind
         scheduled = kind == "scheduled" and job.state(now) == ACTIVE
         next_run = (now // HOUR + 1) * HOUR + part(job.bits, 5) % 60 * SECOND
         return {

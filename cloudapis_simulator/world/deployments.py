@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from cloudapis_simulator.chance import Dice, part, pick
 from cloudapis_simulator.clock import BEGINNING, DAY, END_OF_HISTORY, HOUR, MINUTE, SECOND
+from cloudapis_simulator.world import findings
 from cloudapis_simulator.world.things import Thing
 from cloudapis_simulator.world.timeline import Timeline
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 MILLISECOND = 1_000
 _CHECK_PACE = 9 * DAY
 _CHECKS = 6  # in the history, and the most that are kept where a world keeps its size
+_OUTCOMES = ("succeeded",) * 5 + ("failed",)
 _DEPLOYED = {"update": "update", "refresh": "refresh", "destroy": "destroy"}
 OPEN = ("not-started", "accepted", "running")
 
@@ -115,9 +117,10 @@ def _checks(seed: int, stack: Stack, now: int) -> Iterator[Deployment]:
     count = _CHECKS if is_old else 0
     times = Timeline(dice, count, _CHECK_PACE, begin=begin, end=end, closing=closing)
     last = times.until(now)
+    drifts = is_drifted(stack)
     for number in range(max(last - _CHECKS, 0) + 1 if stack.most else 1, last + 1):
         bits, made_at = dice.roll(number), _whole(times.at(number))
-        skipped = part(bits, 3) % 11 == 0
+        skipped = part(bits, 3) % 11 == 0 and not drifts
         length = 30 * HOUR if part(bits, 4) % 6 == 0 else 3 * MINUTE + part(bits, 5) * MILLISECOND
         running_at = made_at + 3 * MINUTE
         yield Deployment(
@@ -127,13 +130,18 @@ def _checks(seed: int, stack: Stack, now: int) -> Iterator[Deployment]:
             deleted_at=None,
             bits=bits,
             stack=stack,
-            operation="remediate-drift" if part(bits, 6) % 4 == 0 else "detect-drift",
+            operation="detect-drift" if part(bits, 6) % 4 or drifts else "remediate-drift",
             version=100_000 + number,
             accepted_at=made_at + MINUTE,
             running_at=running_at,
             ended_at=made_at + 2 * MINUTE if skipped else running_at + length,
-            outcome="skipped" if skipped else pick(("succeeded",) * 5 + ("failed",), bits, 7),
+            outcome="skipped" if skipped else "succeeded" if drifts else pick(_OUTCOMES, bits, 7),
         )
+
+
+def is_drifted(stack: Stack) -> bool:
+    """Whether every check of a stack finds that it has drifted, and nobody repairs it."""
+    return str(stack.born_as) == findings.DRIFTED
 
 
 def _whole(at: int) -> int:

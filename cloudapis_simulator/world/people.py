@@ -49,6 +49,10 @@ class People:
             self._within[account] = [it for it in everybody if account in self.accounts_of(it)]
         return self._within[account]
 
+    def somebody(self, account: int, bits: int, index: int) -> Thing:
+        """Return the person of an account to whom the `index`-th part of a roll points."""
+        return pick(self.within(account), bits, index)
+
 
 def names_of(person: Thing, now: int) -> tuple[str, str]:
     """Return first and last name, which a marriage may change."""

@@ -24,6 +24,8 @@ class Plan(NamedTuple):
 
     `ended_at` is when the run becomes terminal, `finished_at` what the API tells of it (some
     runs cancelled in the queue never get one), `settled_at` when the last flag has flipped.
+    `commit` is that of its code, which a retry shares; `slowed` how many times as long as usual
+    it takes; `is_flaky` whether it fails at the flaky test.
     """
 
     id: int
@@ -38,6 +40,9 @@ class Plan(NamedTuple):
     outcome: int
     retries: int | None
     bits: int
+    commit: str
+    slowed: float
+    is_flaky: bool
 
     def status(self, now: int) -> int:
         """Return the status at `now`: 1, 2, 3 while open, then 10, 20 or 30."""

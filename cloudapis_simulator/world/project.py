@@ -46,6 +46,10 @@ class Node(NamedTuple):
         return self.seconds * (1 + self.slows * age) * (0.8 + 0.4 * chance)
 
 
+def _is_steady(test: Node) -> bool:
+    return test.kind == "test" and not test.flaky
+
+
 class Project:
     """The nodes of one project, by what a command does: `models`, `tests`, `build` ...
 
@@ -67,6 +71,8 @@ class Project:
             "build": [node._replace(place=place) for place, node in enumerate(mixed[:count])],
         }
         self.sources = self._relations("source", 5, 4000)
+        #: The test that fails for no reason, where a run says so; others do it now and then.
+        self.flaky_test = next((it.unique_id for it in tests if _is_steady(it)), "")
 
     def _models(self, count: int) -> list[Node]:
         return self._relations("model", count, 0)

@@ -11,7 +11,7 @@ from cloudapis_simulator.chance import Dice, part, uuid
 from cloudapis_simulator.clock import BEGINNING, DAY, END_OF_HISTORY, SECOND, ZERO_TIME, zulu
 from cloudapis_simulator.world import words
 from cloudapis_simulator.world.stacks import Stack, Stacks, Update
-from cloudapis_simulator.world.updates import person
+from cloudapis_simulator.world.updates import person, requester
 
 if TYPE_CHECKING:
     from cloudapis_simulator.settings import Sizes
@@ -232,7 +232,7 @@ class Organization:
             row["activeUpdate"] = newest.id
             row["currentOperation"] = {
                 "kind": newest.kind,
-                "author": person(part(newest.bits, 4) % 60)["githubLogin"],
+                "author": person(requester(stack, newest))["githubLogin"],
                 "started": newest.started_at // SECOND,
             }
         if stack.number % 4 == 0:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from cloudapis_simulator.chance import Dice, part, share, uuid
 from cloudapis_simulator.clock import DAY, HOUR, SECOND
+from cloudapis_simulator.world import findings
 from cloudapis_simulator.world.plan import CANCELLED, ERROR
 from cloudapis_simulator.world.project import Project
 from cloudapis_simulator.world.steps import saves, steps_of
@@ -144,7 +145,8 @@ class Results:
                 at = step.started_at
                 yield Result(node, "success", at, at, at, 0.0, None, None, None, 1, bits)
                 continue
-            seconds = min(node.takes(step.started_at, share(bits, 0)), span * 0.9 / SECOND)
+            seconds = node.takes(step.started_at, share(bits, 0)) * plan.slowed
+            seconds = min(seconds, span * 0.9 / SECOND)
             length = int(seconds * SECOND)
             began = step.started_at + int((span - length) * place / max(len(nodes), 1))
             skipped = culprit is not None and place > culprit and place % 2 == culprit % 2
@@ -171,6 +173,9 @@ class Results:
         """Return the place of the node that a run has failed at: a flaky one, if there is one."""
         if step.status != ERROR or not nodes:
             return None
+        if plan.is_flaky:
+            steady = self.project(plan).flaky_test
+            return next((node.place for node in nodes if node.unique_id == steady), None)
         flaky = [node.place for node in nodes if node.flaky]
         places = flaky if flaky and part(plan.bits, 9) % 4 else range(len(nodes))
         return places[part(plan.bits, 12) % len(places)]
@@ -194,9 +199,13 @@ class Results:
 
     def _loaded(self, plan: Plan, node: Node, now: int) -> int:
         """Return when a source was last loaded: every six hours, if its loader does not stand."""
+        project = plan.job.project
+        if self.runs.today:
+            account, today = self.runs.account.number, self.runs.today
+            now = findings.loaded(account, project.number, node.place, now, today)
         turn = now // (6 * HOUR)
         week = turn // 28
-        stands = self._sources.roll(week * 1000 + plan.job.project.number * 10 + node.place)
+        stands = self._sources.roll(week * 1000 + project.number * 10 + node.place)
         if part(stands, 0) % 4 == 0:
             # From a day of the week on nothing comes.
             turn = min(turn, week * 28 + part(stands, 1) % 28)

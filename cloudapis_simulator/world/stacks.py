@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from cloudapis_simulator.chance import Dice, part, pick, uuid
 from cloudapis_simulator.clock import BEGINNING, DAY, HOUR, MINUTE, SECOND
-from cloudapis_simulator.world import words
+from cloudapis_simulator.world import findings, words
 from cloudapis_simulator.world.timeline import Timeline
 
 UPDATE_PACE = 5 * DAY
@@ -75,7 +75,8 @@ class Update(NamedTuple):
 class Stack:
     """One life of a stack: a stack created again under its old name is another one.
 
-    `born_as` is what its updates speak of, whatever the stack is called today.
+    `born_as` is what its updates speak of, whatever the stack is called today; `left_for` for how
+    long nobody has cared for it, `more` how many resources it has beyond the usual.
     """
 
     project: str
@@ -91,6 +92,8 @@ class Stack:
     stuck_update: int | None = None
     died_at: int | None = None
     most: int | None = None
+    left_for: int = 0
+    more: int = 0
 
     def exists(self, now: int) -> bool:
         """Whether the stack is there at `now`."""
@@ -98,7 +101,7 @@ class Stack:
 
     def count(self, now: int) -> int:
         """Return how many updates have been started by `now`."""
-        return self.updates.until(now) if self.ever_updated else 0
+        return self.updates.until(now - self.left_for) if self.ever_updated else 0
 
     def numbers(self, now: int) -> range:
         """Return the numbers of the updates that are there: all, or the `most` newest."""
@@ -139,7 +142,7 @@ class Stack:
 
     def resource_count(self, now: int) -> int:
         """Return how many resources the stack holds."""
-        return 3 + self.number % 40 + self.count(now) // 2
+        return 3 + self.number % 40 + self.count(now) // 2 + self.more
 
 
 class Stacks:
@@ -229,13 +232,17 @@ class Stacks:
         busy = number < _BUSY_STACKS
         project = f"{project}-{turn}" if turn else project
         name = words.STACKS[number % len(words.STACKS)]
+        born_as = StackName(self.org, project, name)
+        is_left = self._most is not None and str(born_as) == findings.FORGOTTEN.stack
         return Stack(
             project=project,
             name=name,
-            born_as=StackName(self.org, project, name),
+            born_as=born_as,
             id=uuid(bits),
             number=number,
             born_at=BEGINNING,
+            left_for=findings.FORGOTTEN.days * DAY if is_left else 0,
+            more=findings.FORGOTTEN.resources if is_left else 0,
             dice=dice,
             updates=Timeline(
                 dice,

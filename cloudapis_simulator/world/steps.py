@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cloudapis_simulator.chance import part, pick, share
-from cloudapis_simulator.clock import MINUTE, SECOND, spaced
-from cloudapis_simulator.world import commands, words
+from cloudapis_simulator.clock import SECOND, spaced
+from cloudapis_simulator.world import commands
 from cloudapis_simulator.world.humanize import ago, clock_duration
 from cloudapis_simulator.world.plan import CANCELLED, ERROR, RUNNING, STATUS_NAMES, SUCCESS
 
@@ -53,7 +53,7 @@ def cause_of(plan: Plan) -> tuple[str, str]:
     """Return why the run was started, in words and as a category."""
     if plan.retries is not None:
         return f"Retry of run {plan.retries}", "rerun"
-    return pick(words.CAUSES, plan.bits, 13)
+    return pick(plan.job.causes, plan.bits, 13)
 
 
 def commands_of(plan: Plan, steps: int) -> tuple[Command, ...]:
@@ -89,7 +89,7 @@ def steps_of(plan: Plan, fixed: int = 0) -> list[Step]:
     names += [(f"Invoke dbt with `{one.text}`", one) for one in (*with_deps, *told)]
     last_place = len(names) - 1
     if plan.outcome != SUCCESS:
-        last_place = _ends_at(plan, len(_PREPARING) + len(with_deps), len(names))
+        last_place = _ends_at(plan, len(_PREPARING) + len(with_deps), names)
     preparing = min(3 * SECOND, (plan.ended_at - plan.started_at) // 8)
     begin = plan.started_at + preparing * len(_PREPARING)
     done = max(last_place + 1 - len(_PREPARING), 1)
@@ -109,11 +109,19 @@ def steps_of(plan: Plan, fixed: int = 0) -> list[Step]:
     return found
 
 
-def _ends_at(plan: Plan, first: int, count: int) -> int:
+def _ends_at(plan: Plan, first: int, names: list[tuple[str, Command | None]]) -> int:
     """Return the place of the step in which a run fails or is cancelled."""
-    if plan.outcome == ERROR and part(plan.bits, 5) % 8 == 0:
-        return 0  # the repository could not be cloned: no artifacts
-    return first + part(plan.bits, 10) % (count - first)
+    if plan.is_flaky:
+        tests = (place for place, (_, one) in enumerate(names) if one and one.verb == "test")
+        return next(tests, len(names) - 1)
+    if _fails_early(plan):
+        return 0
+    return first + part(plan.bits, 10) % (len(names) - first)
+
+
+def _fails_early(plan: Plan) -> bool:
+    """Whether the repository could not be cloned: there are no artifacts then."""
+    return plan.outcome == ERROR and part(plan.bits, 5) % 8 == 0 and not plan.is_flaky
 
 
 def _step(
@@ -122,7 +130,7 @@ def _step(
     bits = plan.bits
     writes = command is not None and bool(command.does)
     reach = 1.0
-    if status == ERROR:
+    if status == ERROR and not plan.is_flaky:
         # One of five does not get past parsing.
         writes = writes and part(bits, 11) % 5 != 0
     elif status == CANCELLED:
@@ -135,8 +143,7 @@ def saves(plan: Plan) -> bool:
     """Whether the run leaves files behind: not if it never came to run dbt."""
     if plan.started_at is None or plan.ended_at - plan.started_at < 4 * SECOND:
         return False
-    failed_early = plan.outcome == ERROR and part(plan.bits, 5) % 8 == 0
-    return not failed_early or is_hybrid(plan.job)
+    return not _fails_early(plan) or is_hybrid(plan.job)
 
 
 def saved_at(plan: Plan) -> int | None:
@@ -163,9 +170,9 @@ def step_rows(plan: Plan, now: int, fixed: int, *, with_debug: bool) -> list[Row
     for step in steps_of(plan, fixed):
         if step.number == 0 or step.started_at > now:
             continue
-        ended = step.ended_at if step.ended_at <= now and plan.ended_at <= now else None
-        if step.ended_at <= now < plan.ended_at and step.status == SUCCESS:
-            ended = step.ended_at
+        # How a step has ended that did not succeed is only known with the end of the run.
+        is_over = step.ended_at <= now and (plan.ended_at <= now or step.status == SUCCESS)
+        ended = step.ended_at if is_over else None
         status = RUNNING if ended is None else step.status
         took = (ended or now) - step.started_at
         log = _log(step, plan)
@@ -211,5 +218,9 @@ def _log(step: Step, plan: Plan) -> str | None:
     """Return what a step has written; nothing for ever, for one in five."""
     if part(plan.bits, 9) % 5 == 0:
         return None
-    lines = (f"{MINUTE}: {step.name}", "größe\u2028 ok", f"status {STATUS_NAMES[step.status]}")
+    lines = (
+        f"{spaced(step.started_at)}: {step.name}",
+        "größe\u2028 ok",
+        f"status {STATUS_NAMES[step.status]}",
+    )
     return "\n".join(lines)

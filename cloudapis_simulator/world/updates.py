@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from cloudapis_simulator.chance import part, pick, sha
 from cloudapis_simulator.clock import SECOND
-from cloudapis_simulator.world import words
+from cloudapis_simulator.world import findings, words
 
 if TYPE_CHECKING:
     from cloudapis_simulator.world.stacks import Stack, Update
 
 Row = dict[str, Any]
+
+_OF_PEOPLE = ("dev", "Dev-Ana", "x_1")
 
 
 def person(number: int) -> Row:
@@ -27,6 +29,24 @@ def person(number: int) -> Row:
     return row
 
 
+def requester(stack: Stack, update: Update) -> int:
+    """Return the number of the person who has made an update."""
+    if stack.left_for:
+        return pick(findings.FORGOTTEN.people, update.bits, 4)
+    if _is_planted_by_hand(stack, update):
+        return findings.LAPTOP.person
+    return part(update.bits, 4) % findings.PEOPLE_AT_WORK
+
+
+def _is_planted_by_hand(stack: Stack, update: Update) -> bool:
+    return str(stack.born_as) == findings.LAPTOP.stack and part(update.bits, 9) % 2 == 1
+
+
+def _is_by_hand(stack: Stack, update: Update) -> bool:
+    """Whether somebody has typed the command: as a rule only for stacks of their own."""
+    return stack.name in _OF_PEOPLE or _is_planted_by_hand(stack, update)
+
+
 def update_row(stack: Stack, update: Update, latest: int, now: int) -> Row:
     """Return an update as `S/updates?output-type=service` gives it at `now`."""
     bits = update.bits
@@ -36,12 +56,12 @@ def update_row(stack: Stack, update: Update, latest: int, now: int) -> Row:
         "updateID": update.id,
         "version": update.version,
         "latestVersion": latest,
-        "requestedBy": person(part(bits, 4) % 60),
+        "requestedBy": person(requester(stack, update)),
     }
-    if part(bits, 5) % 4 == 0:
+    if not _is_by_hand(stack, update):
         row["requestedByToken"] = "github-actions"
     if part(bits, 6) % 3:
-        author = {k: v for k, v in person(part(bits, 4) % 60).items() if k != "email"}
+        author = {k: v for k, v in row["requestedBy"].items() if k != "email"}
         commit = sha(bits)
         row["githubCommitInfo"] = {
             "slug": f"{org}/infra",
@@ -70,7 +90,7 @@ def _info(stack: Stack, update: Update, now: int) -> Row:
         "kind": update.kind,
         "startTime": update.started_at // SECOND,
         "message": pick(words.MESSAGES, bits, 7),
-        "environment": _environment(stack.born_as.org, bits),
+        "environment": _environment(stack, update),
         "config": _config(stack, bits),
         "result": update.result(now),
         "endTime": 0 if is_open else (update.ended_at or 0) // SECOND,
@@ -84,25 +104,33 @@ def _info(stack: Stack, update: Update, now: int) -> Row:
             "delete-replaced": part(bits, 12) % 2,
         }
         if part(bits, 13) % 5:
-            info["resourceCount"] = 3 + stack.number % 40 + part(bits, 10) % 20
+            info["resourceCount"] = 3 + stack.number % 40 + part(bits, 10) % 20 + stack.more
     if part(bits, 14) % 12 == 0:
         info["deployment"] = _checkpoint(stack)
     return info
 
 
-def _environment(org: str, bits: int) -> Row:
+def _environment(stack: Stack, update: Update) -> Row:
+    org, bits, author = stack.born_as.org, update.bits, requester(stack, update)
+    by_hand = _is_by_hand(stack, update)
     row = {
         "exec.kind": "cli",
-        "git.author": pick(words.PEOPLE, bits, 4),
-        "git.author.email": f"user-{part(bits, 4) % 60}@example.com",
+        "git.author": words.PEOPLE[author % len(words.PEOPLE)],
+        "git.author.email": f"user-{author}@example.com",
         "git.committer.email": "noreply@github.example.com",
-        "git.dirty": "true" if part(bits, 9) % 2 else "false",
+        "git.dirty": "true" if by_hand and part(bits, 9) % 2 else "false",
         "git.head": sha(bits),
         "git.headName": "refs/heads/main",
         "vcs.kind": "github.com",
         "vcs.owner": org,
         "vcs.repo": "infra",
     }
+    if not by_hand:
+        row |= {
+            "ci.system": "GitHub",
+            "ci.build.id": str(bits >> 8 & 0xFFFFFFFF),
+            "ci.build.url": f"https://github.com/{org}/infra/actions/runs/{bits >> 8 & 0xFFFFFFFF}",
+        }
     if part(bits, 14) % 7 == 3:  # noqa: PLR2004
         del row["git.head"]  # outside of a repository
     return row

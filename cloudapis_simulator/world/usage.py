@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cloudapis_simulator.chance import Dice, part
-from cloudapis_simulator.clock import DAY, END_OF_HISTORY, HOUR, moment
+from cloudapis_simulator.clock import BEGINNING, DAY, END_OF_HISTORY, HOUR, moment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,6 +60,9 @@ def days(
             continue  # days without any are left out
         hours = min(now - at, DAY) // HOUR
         count = 20 + part(bits, 0) % 400
+        if metric == "resources":
+            # They become more, and a forecast can tell how many.
+            count = 1_500 + 3 * ((at - BEGINNING) // DAY) + part(bits, 0) % 8
         if now < at + _RESTATED_AFTER:
             count = count * 9 // 10
         yield Usage(at, count, count * hours)

@@ -31,13 +31,6 @@ CAUSES = (
     ('Github PR #118: "fix 📦"', "ci"),
     ("Triggered by merge of <main>", "merge"),
 )
-STEPS = (
-    "dbt deps",
-    "dbt build --select state:modified+",
-    "dbt run",
-    "dbt test",
-    "dbt docs generate",
-)
 
 ORGANIZATIONS = ("Acme-Cloud", "umbrella.labs", "Initech", "hooli_xyz")
 STACK_PROJECTS = (

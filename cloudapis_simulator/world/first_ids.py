@@ -1,0 +1,11 @@
+"""The first ids of what other rows refer to, in the first account; later ones add its offset."""
+
+GROUPS = 800
+CONNECTIONS = 900
+REPOSITORIES = 1_500
+CREDENTIALS = 1_700
+ATTRIBUTES = 2_600
+PROFILES = 2_800
+OAUTH_CONFIGURATIONS = 4_900
+SERVICE_TOKENS = 5_100
+SEMANTIC_LAYER_CREDENTIALS = 6_200
