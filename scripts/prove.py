@@ -107,6 +107,10 @@ PROOFS = (
         *("pulumi", "15 min", "all of Pulumi Cloud, 2,000 stacks, is true, whole and once"),
         "EVERYTHING_STACKS=1000 scripts/test tests/pulumi/test_everything.py",
     ),
+    Proof(
+        *("few-changes", "5 min", "10,000 stacks, 50 changed: their updates alone, few requests"),
+        "FEW_OF_STACKS=10000 scripts/test tests/pulumi/test_few_changes.py",
+    ),
     Proof("matrix", "30 min", "all tests pass on every Python found", "scripts/matrix"),
     Proof("bench", "2 h", "tap and loader beside their peers, with aims", "scripts/bench all"),
 )

@@ -33,9 +33,16 @@ def streams_of(service: str) -> list[str]:
     return [name for name in NAMES if name.startswith(f"{service}_")]
 
 
-def process(config: Record, select: Iterable[str], folder: Path) -> Outcome:
-    """Run the tap on some streams; its output stays in a file of the folder."""
+def process(
+    config: Record, select: Iterable[str], folder: Path, *, goes_on: bool = False
+) -> Outcome:
+    """Run the tap on some streams, from the beginning or from the last STATE in the folder.
+
+    Its output stays in a file of the folder.
+    """
     files = {"config": config, "catalog": catalog_of(select)}
+    if goes_on:
+        files["state"] = _last_state(folder)
     arguments = []
     for name, content in files.items():
         path = folder / f"{name}.json"
@@ -46,6 +53,16 @@ def process(config: Record, select: Iterable[str], folder: Path) -> Outcome:
             [EXECUTABLE, *arguments], stdout=out, stderr=log, env=NO_TOKENS, check=False
         )
     return Outcome(done.returncode, [], (folder / "log").read_text().splitlines())
+
+
+def _last_state(folder: Path) -> Record:
+    last = b""
+    with (folder / "out").open("rb") as lines:
+        for line in lines:
+            if line.startswith(b'{"type":"STATE"'):
+                last = line
+    state: Record = json.loads(last)["value"]
+    return state
 
 
 def records(folder: Path, stream: str) -> Iterator[Record]:
