@@ -203,6 +203,7 @@ class AskedPage:
         self._limit = limit
         self._resizable = resizable
         self._size = limit.value if limit is not None else 0
+        self._page: Page | None = None
         self._exchange = self._ask()
 
     def _ask(self) -> Exchange:
@@ -213,6 +214,11 @@ class AskedPage:
 
     def result(self) -> Page:
         """Wait for the page, asking again for a smaller one if its size is rejected."""
+        if self._page is None:
+            self._page = self._wait()
+        return self._page
+
+    def _wait(self) -> Page:
         rejection: BadRequestError | None = None
         guesses = 0
         while True:
@@ -337,6 +343,16 @@ class Reading:
                 self._look_ahead()
         finally:
             self.cancel()
+
+    def is_refused(self) -> bool:
+        """Whether the first page is refused; asked before any is read, it waits for that."""
+        try:
+            self._waiting[0][1].result()
+        except RefusedError:
+            return True
+        except TapError:
+            pass  # told of when it is read
+        return False
 
     def cancel(self) -> None:
         """Give up what was asked for."""
