@@ -125,6 +125,14 @@ def test_the_start_date_bounds_the_first_sync() -> None:
     assert len(acme.rows[LOGS]) == 1
 
 
+def test_the_first_sync_goes_back_ninety_days_and_no_further() -> None:
+    margin = 600  # of a slow machine
+    inside, outside = event(90 * DAY - margin, "in"), event(90 * DAY + margin, "out")
+    acme = read(Log(event(5), inside, outside))
+    acme.sync(LOGS)
+    assert {row["user_login"] for row in acme.rows[LOGS].values()} == {"ana", "in"}
+
+
 def test_a_server_that_heeds_no_bounds_doubles_nothing() -> None:
     events = [event(day * DAY) for day in range(30)]
     acme = Org({V2: {"auditLogEvents": events}})
