@@ -118,6 +118,8 @@ def _add_serve(serve: argparse.ArgumentParser) -> None:
     add("--error-rate", type=float, default=0, metavar="P", help="share of requests with 503")
     add("--cut-rate", type=float, default=0, metavar="P", help="share of answers cut in half")
     add("--forbid", action="append", default=[], choices=STREAMS, help="what the token may not")
+    missing = "route that an older server of Pulumi lacks, such as /api/orgs/{org}/auditlogs/v2"
+    add("--missing", action="append", default=[], metavar="ROUTE", help=missing)
     unlisted = "account of dbt that the list leaves out"
     add("--unlisted", action="append", type=int, default=[], metavar="ID", help=unlisted)
     add(

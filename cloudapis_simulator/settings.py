@@ -56,6 +56,7 @@ class Behaviour:
         error_rate: Share of requests that get status 503.
         cut_rate: Share of answers whose connection is cut in the middle of the body.
         forbid: Streams that the token may not read.
+        missing: Routes that an older server of Pulumi does not have, as `/api/orgs/{org}/roles`.
         slash_redirect: Whether dbt answers 308 where the trailing slash is missing.
         unlisted: Accounts of dbt that the list of accounts leaves out, by id.
         ignore_keyset: Whether dbt runs ignore `id__gt`, like an old server.
@@ -69,6 +70,7 @@ class Behaviour:
     error_rate: float = 0
     cut_rate: float = 0
     forbid: set[str] = field(default_factory=set)
+    missing: set[str] = field(default_factory=set)
     unlisted: set[int] = field(default_factory=set)
     slash_redirect: bool = True
     ignore_keyset: bool = False
@@ -93,6 +95,7 @@ class Behaviour:
             ValueError: A value is out of range.
         """
         self.forbid, self.unlisted = set(self.forbid), set(self.unlisted)
+        self.missing = set(self.missing)
         if self.over_cap not in get_args(OverCap):
             raise ValueError("over_cap must be clamp or reject")
         for name in ("error_rate", "cut_rate"):

@@ -13,6 +13,7 @@ from tap_cloudapis.core.marks import MarkedStream
 from tap_cloudapis.tap import TapCloudAPIs
 
 if TYPE_CHECKING:
+    from tap_cloudapis.core.facts import Facts
     from tap_cloudapis.core.stream import CloudStream
 
 DOCUMENT = Path(__file__).parents[1] / "docs/streams.md"
@@ -87,9 +88,14 @@ def row_of(stream: CloudStream, *, pages: str) -> tuple[str, ...]:
         _replication(stream),
         facts.requests,
         facts.permission or "nothing more",
-        facts.plan or "all",
+        _plan(facts),
         f"no: {facts.unselected}" if facts.unselected else "yes",
     )
+
+
+def _plan(facts: Facts) -> str:
+    """The plans that include a stream, and the switch that tells of it."""
+    return (facts.plan or "all") + (f"; `{facts.switch}`" if facts.switch else "")
 
 
 def _parent_of(stream: CloudStream | type[CloudStream]) -> type[CloudStream] | None:

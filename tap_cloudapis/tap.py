@@ -15,6 +15,7 @@ from singer_sdk.plugin_base import JSONSchemaValidator
 
 from tap_cloudapis.command_line import CommandLineTap
 from tap_cloudapis.core import memory
+from tap_cloudapis.core.children import related
 from tap_cloudapis.core.errors import TapError, Terminated
 from tap_cloudapis.core.headers import check_header, check_token
 from tap_cloudapis.core.ledger import leaders_of
@@ -95,7 +96,7 @@ class TapCloudAPIs(CommandLineTap):
 
     def discover_streams(self) -> Sequence[CloudStream]:
         """All streams, whatever the configuration."""
-        return [stream(self) for service in self.services for stream in service.streams]
+        return related([kind(self) for service in self.services for kind in service.streams])
 
     @property
     def state_writer(self) -> ThrottledStateWriter:

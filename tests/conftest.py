@@ -56,6 +56,7 @@ PLAIN: dict[str, Any] = {
     "error_rate": 0,
     "cut_rate": 0,
     "forbid": [],
+    "missing": [],
     "unlisted": [],
     "slash_redirect": True,
     "ignore_keyset": False,

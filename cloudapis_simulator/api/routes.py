@@ -11,7 +11,7 @@ import msgspec
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from cloudapis_simulator.api import dbt, pulumi
+from cloudapis_simulator.api import audit, dbt, pulumi
 from cloudapis_simulator.api.artifacts import ArtifactApi
 from cloudapis_simulator.api.cache import JsonCache
 from cloudapis_simulator.api.deployments import DeploymentApi
@@ -132,6 +132,7 @@ class Api:
         self._files = ArtifactApi(world)
         self._deployments = DeploymentApi(world, behaviour)
         self._policy = PolicyApi(world)
+        self._audit = audit.AuditApi(world, behaviour)
         self._vcs = VcsApi(world)
         self._usage = UsageApi(world)
         self._search = SearchApi(world, behaviour)
@@ -173,6 +174,7 @@ class Api:
             _Endpoint(f"{org}/metadata", "pulumi_organizations", self._pulumi.metadata),
             _Endpoint(f"{org}/members", "pulumi_organization_members", self._pulumi.members),
             _Endpoint(stack, "pulumi_stack_details", self._pulumi.stack),
+            _Endpoint(audit.PATH, "pulumi_audit_logs", self._audit.older),
             *(
                 _Endpoint(path, "pulumi_vcs_integrations", handler)
                 for path, handler in self._vcs.handlers().items()
@@ -242,7 +244,7 @@ class Api:
 
         async def answer(request: Request) -> Response:
             request.scope["simulator"].update(template=endpoint.path, stream=endpoint.stream)
-            refusal = self._refusal(service, endpoint.stream, request.headers)
+            refusal = self._refusal(service, endpoint, request.headers)
             if refusal is not None:
                 return refusal
             try:
@@ -278,17 +280,18 @@ class Api:
                 self._cache.put(key, body)
         return body
 
-    def _refusal(self, service: str, stream: str | None, headers: Headers) -> Response | None:
+    def _refusal(self, service: str, endpoint: _Endpoint, headers: Headers) -> Response | None:
         """Return 401 for a bad token; what a token may not see is 404 (dbt) or 403 (Pulumi)."""
         scheme, _, token = headers.get("authorization", "").partition(" ")
         if service == "dbt":
             if scheme.lower() not in _DBT_SCHEMES or token.strip() != DBT_TOKEN:
                 return failure("dbt", 401, "Invalid token.")
-            if stream in self._behaviour.forbid:
-                return failure("dbt", 404, dbt.NOT_FOUND)
-            return None
+            forbidden = endpoint.stream in self._behaviour.forbid
+            return failure("dbt", 404, dbt.NOT_FOUND) if forbidden else None
+        if endpoint.path in self._behaviour.missing:
+            return PlainTextResponse("404 page not found\n", 404)
         if scheme not in _PULUMI_SCHEMES or token.strip() != PULUMI_TOKEN:
             return failure("pulumi", 401, "Unauthorized: No credentials provided or invalid.")
-        if stream in self._behaviour.forbid:
+        if endpoint.stream in self._behaviour.forbid:
             return failure("pulumi", 403, "Forbidden: your role does not allow this.")
         return None

@@ -36,20 +36,23 @@ class AscendingPages:
         """Give the rows of all pages; where rows have gone meanwhile, others moved: read again."""
         seen: set[Any] = set()
         for _ in range(MAX_RESTARTS):
-            number, page, read = 1, first.result(), 0
-            size = page.size or len(page.rows)
+            page, number, sure = first.result(), 1, True
+            size, total = page.size or len(page.rows), page.total
+            here: set[Any] = set()
             while page.rows:
-                read += len(page.rows)
-                fresh = [row for row in page.rows if self.identity(row) not in seen]
-                seen.update(map(self.identity, page.rows))
-                yield fresh
-                is_whole = page.total is not None and read >= page.total
-                if is_whole or (not fresh and page.total is None):
-                    return
+                known = len(here)
+                here.update(map(self.identity, page.rows))
+                yield [row for row in page.rows if self.identity(row) not in seen]
+                seen.update(here)
+                if len(here) == known or (total is not None and len(here) >= total):
+                    break  # the end, or a server that knows no pages
                 number += 1
                 asked = {"page": number, self.limit.param: size}
                 page = later_page(submit(asked, resizable=False), self.what)
-            if page.total is None or len(seen) >= page.total:
+                if page.total is not None:
+                    sure = sure and page.total >= (total or 0)
+                    total = page.total
+            if sure and len(here) >= (total or 0):
                 return
             first = submit(self.first_params())
         msg = f"{self.what}: the API gives fewer rows than it announces; run the sync again"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from tap_cloudapis.core.ledger import LedgerStream
+from tap_cloudapis.core.stream import CloudStream
 
 if TYPE_CHECKING:
     import requests
@@ -21,20 +21,32 @@ if TYPE_CHECKING:
 REFUSED_IN_A_ROW = 3
 GONE = "answered 404: deleted or moved meanwhile, or not shown to this token"
 NO_ROUTE = "this server has no such route"
+STOPPED = "its other lists are not asked for"
 
 
-class BreakingStream(LedgerStream):
-    """A stream of a ledger whose refusals end what they are about: a list, an owner, a route."""
+class BreakingStream(CloudStream):
+    """A list for each row of a parent; a refusal ends what it is about: it, an owner, a route.
+
+    What is refused is told when it is known what it is about: one list among others that are
+    given, or all that an owner has.
+    """
 
     #: Whether 404 means that there is nothing to read, rather than that something is gone.
     may_be_unset: ClassVar[bool] = False
+    #: Whether 404 needs no word where other lists are read: what was listed may be gone.
+    may_vanish: ClassVar[bool] = False
+    #: Whether 404 can be about more than the list.
+    breaks_when_gone: ClassVar[bool] = True
 
     def __init__(self, tap: Any) -> None:
         super().__init__(tap)
-        #: By owner, what the last lists were refused with, and their contexts.
-        self._held: dict[Any, tuple[str, list[Context]]] = {}
+        #: By owner, the last lists, if they were refused alike.
+        self._held: dict[Any, list[tuple[RefusedError, Context | None]]] = {}
         self._stopped: set[Any] = set()
         self._has_route = True
+
+    def let_go(self, context: Context | None, exc: RefusedError) -> None:
+        """Called for a list that is refused while others are given: it counts as read."""
 
     def _can_read(self, context: Context | None = None) -> bool:
         is_stopped = context is not None and self.owner_of(context) in self._stopped
@@ -42,54 +54,72 @@ class BreakingStream(LedgerStream):
 
     def context_done(self, context: Context | None) -> None:
         """Finish a row, and those that were refused before it: it was about them alone."""
-        self._finish_held(self.owner_of(context))
+        self._release(self.owner_of(context), let_go=True)
         super().context_done(context)
 
     def parent_done(self, context: Context | None) -> None:
-        """Complete the pass; what was refused to an owner of whom nothing was read stays."""
+        """Tell what was refused last; to an owner of whom nothing was read, it stays."""
         owner = self.owner_of(context)
-        if self.outcomes[owner].read:
-            self._finish_held(owner)
-        if owner not in self._stopped and self._has_route:
-            super().parent_done(context)
+        self._release(owner, let_go=bool(self.outcomes[owner].read))
+        super().parent_done(context)
+
+    def sync_ended(self) -> None:
+        """Tell what was refused last, where the parent's list failed."""
+        super().sync_ended()
+        for owner in list(self._held):
+            self._release(owner, let_go=False)
 
     def refused(self, exc: RefusedError, context: Context | None, rows: int) -> None:
         """Tell what is not set or not there any more from what the token may not read."""
         owner = self.owner_of(context)
-        if exc.is_not_found and not in_own_words(exc.response):
+        outcome = self.outcomes[owner]
+        is_route = self.breaks_when_gone and not in_own_words(exc.response)
+        if exc.is_not_found and is_route:
             self._has_route = False
-            self.outcomes[owner].refused += 1
+            outcome.refused += 1
             self.skip(NO_ROUTE, in_full=f"{exc}; {NO_ROUTE}: {self.permission}")
-        elif exc.is_not_found and self.may_be_unset and not rows:
-            self.outcomes[owner].read += 1
+        elif rows:
+            super().refused(exc, context, rows)
+        elif exc.is_not_found and self.may_be_unset:
+            outcome.read += 1
             self.context_done(context)
         else:
-            self._refuse(exc, context, rows)
+            outcome.gone += exc.is_not_found
+            outcome.refused += not exc.is_not_found
+            self._hold(owner, exc, context)
 
-    def _refuse(self, exc: RefusedError, context: Context | None, rows: int) -> None:
-        owner = self.owner_of(context)
-        if exc.is_not_found and not rows:
-            self.outcomes[owner].gone += 1
-            self.skip(GONE, self.place(context), in_full=f"{GONE}; {self.permission}")
-        else:
-            super(LedgerStream, self).refused(exc, context, rows)
-            if self.must_be_allowed(rows):
-                return
-        told = str(exc)
-        if self._held.get(owner, (told,))[0] != told:
-            self._finish_held(owner)
-        _, contexts = self._held.setdefault(owner, (told, []))
-        contexts.append(context or {})
-        if len(contexts) == REFUSED_IN_A_ROW:
+    def _hold(self, owner: Any, exc: RefusedError, context: Context | None) -> None:
+        """Keep a refusal until it is known what it is about; stop asking once it is."""
+        counts = self.breaks_when_gone or not exc.is_not_found
+        before = [first for first, _ in self._held.get(owner, ())[:1]]
+        if before and str(before[0]) != str(exc):
+            self._release(owner, let_go=True)
+        held = self._held.setdefault(owner, [])
+        held.append((exc, context))
+        if counts and (self.switched_off(owner) or len(held) == REFUSED_IN_A_ROW):
+            del self._held[owner]
             self._stopped.add(owner)
-            what = "its other lists are not asked for, as these were refused one after another"
-            self.tap.report.note(self.name, what, f"{self.owner} {owner}")
+            self._tell(exc, context, f"{self.owner} {owner}", STOPPED)
 
-    def _finish_held(self, owner: Any) -> None:
-        for context in self._held.pop(owner, ("", []))[1]:
-            super().context_done(context)
+    def _release(self, owner: Any, *, let_go: bool) -> None:
+        """Tell of lists that were refused, each for itself."""
+        for exc, context in self._held.pop(owner, ()):
+            if exc.is_not_found and self.may_vanish and self.outcomes[owner].read:
+                self.report.unlisted = True  # what there was of it may be in a target
+            else:
+                self._tell(exc, context, self.place(context))
+            if let_go and (exc.is_not_found or not self.must_be_allowed(0)):
+                self.let_go(context, exc)
+
+    def _tell(self, exc: RefusedError, context: Context | None, where: str, more: str = "") -> None:
+        if exc.is_not_found:
+            text = "; ".join(filter(None, (GONE, f"it may lack {self.permission}", more)))
+            self.skip(GONE, where, in_full=text)
+        else:
+            self.tell_refused(exc, context, where, more=more)
 
 
 def in_own_words(response: requests.Response) -> bool:
     """Whether an error is the API's own, and not that of a router that knows no such path."""
-    return "json" in response.headers.get("Content-Type", "").lower()
+    is_json = "json" in response.headers.get("Content-Type", "").lower()
+    return is_json or response.content.lstrip()[:1] == b"{"

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from contextlib import ExitStack, suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from singer_sdk.exceptions import AbortedSyncFailedException, AbortedSyncPausedException
 
@@ -18,7 +18,7 @@ from tap_cloudapis.core.containment import ContainedStream
 from tap_cloudapis.core.errors import TapError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Sequence
 
     from singer_sdk.helpers.types import Context
 
@@ -30,11 +30,18 @@ def context_key(context: Context | None) -> str:
     return repr(dict(context or {}))
 
 
+_Kin = TypeVar("_Kin", bound="FamilyStream")
+
+
 class FamilyStream(ContainedStream):
     """A stream that can have children, and be one."""
 
     #: Whether the rows come out of the parent's rows; see :class:`~core.parts.PartStream`.
     takes_parts: ClassVar[bool] = False
+    #: Streams that have another parent and hang on this one as well, by name.
+    leads_to: ClassVar[Sequence[str]] = ()
+    #: Whether there is another way to this stream than by its parent.
+    has_other_way = False
 
     def child_context(self, record: Row, context: Context) -> dict[str, Any] | None:
         """The context for the children of a record; ``None`` for no children.
@@ -162,7 +169,7 @@ class FamilyStream(ContainedStream):
     def _selected_below(self) -> Iterator[str]:
         """The names of the selected streams below this one."""
         for child in self._wanted_children():
-            if child.selected:
+            if child.selected and not child.has_other_way:
                 yield child.name
             yield from child._selected_below()  # noqa: SLF001 - its own kind
 
@@ -206,6 +213,16 @@ class FamilyStream(ContainedStream):
     def _sync_child(child: FamilyStream, context: Context) -> None:
         with suppress(AbortedSyncFailedException, AbortedSyncPausedException):
             child.sync(context=context)
+
+
+def related(streams: list[_Kin]) -> list[_Kin]:
+    """Have streams lead to those that have another parent: the SDK gives a stream one parent."""
+    named = {stream.name: stream for stream in streams}
+    for stream in streams:
+        for child in (named[name] for name in stream.leads_to):
+            child.has_other_way = True
+            stream.child_streams.append(child)
+    return streams
 
 
 def _until(records: Iterator[Row], failures: list[TapError]) -> Iterator[Row]:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from singer_sdk.exceptions import AbortedSyncFailedException, AbortedSyncPausedException
 
-from tap_cloudapis.core.emission import EmittingStream
 from tap_cloudapis.core.errors import (
     AuthenticationError,
     ClosedError,
@@ -21,6 +20,7 @@ from tap_cloudapis.core.errors import (
     TapError,
     UnavailableError,
 )
+from tap_cloudapis.core.refusals import RefusableStream
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -54,19 +54,11 @@ class Outcome:
     failed: int = 0
 
 
-class ContainedStream(EmittingStream):
+class ContainedStream(RefusableStream):
     """A stream whose failures do not end other streams."""
 
-    #: The permission that a refused stream most likely lacks, for the warning.
-    permission: ClassVar[str] = ""
     #: What the log calls a stream that no catalog shows.
     title: ClassVar[str] = ""
-    #: What a context stands for, in the words of an error message.
-    scope: ClassVar[str] = ""
-    #: What owns the lists of the service, in one word, and the key of a context that holds its id.
-    owner: ClassVar[str] = "account"
-    owner_key: ClassVar[str] = ""
-
     #: What lists of several streams share that fail together; empty for a stream alone.
     kind_of_lists: ClassVar[str] = ""
     #: See :data:`UNAVAILABLE_IN_A_ROW`.
@@ -84,10 +76,6 @@ class ContainedStream(EmittingStream):
         """The connection to the service, made at first use."""
         return self.tap.connection(self.service_key)
 
-    def owner_of(self, context: Context | None) -> Any:
-        """The id of the account or organization that a context is of; ``None`` for none."""
-        return (context or {}).get(self.owner_key)
-
     def _can_read(self, context: Context | None = None) -> bool:
         """Whether there is any use in asking for rows."""
         return self.configured and not self._closed_because(context) and not self.report.given_up
@@ -103,10 +91,6 @@ class ContainedStream(EmittingStream):
 
     def _context_ended(self, context: Context | None) -> None:
         self.context_done(context)
-
-    def place(self, context: Context | None) -> str:
-        """Say which list an error is about, in a few words; empty for the only one."""
-        return self.scope.format(**context) if context and self.scope else ""
 
     def _hinted(self, text: str) -> str:
         """Have an error begin with the host, where there is something to say about it."""
@@ -124,18 +108,7 @@ class ContainedStream(EmittingStream):
             rows: How many records of the context were emitted before.
         """
         self.outcomes[self.owner_of(context)].refused += 1
-        where, text = self.place(context), str(exc)
-        if self.was_read(context):
-            text += "; it was read before: give the token its right back, or deselect the stream"
-        elif exc.advice:
-            text += f"; {exc.advice}"
-        elif self.permission:
-            text += f"; the token probably lacks {self.permission}"
-        if self.must_be_allowed(rows) or self.was_read(context):
-            self.tap.report.fail(self.name, text, where)
-        else:
-            why = f"answered {exc.response.status_code}"
-            self.skip(why, where, in_full=text)
+        self.tell_refused(exc, context, self.place(context), rows=rows)
 
     def named_failed(self, context: Context | None, read: Read, exc: TapError) -> None:
         """Report a list that the settings name; the other lists of the context go on.
@@ -156,24 +129,6 @@ class ContainedStream(EmittingStream):
         self.report.unlisted = True
         self.note_of(context, f"{read.optional} ({exc})")
 
-    def must_be_allowed(self, rows: int) -> bool:
-        """Whether a refusal is a failure, after so many records of the context."""
-        return bool(rows) or self.config["on_forbidden"] == "fail"
-
-    def was_read(self, context: Context | None) -> bool:
-        """Whether an earlier sync has read what the context stands for.
-
-        By default that is known of the lists that an account or organization has as a whole.
-        """
-        owner = self.owner_of(context)
-        return list(context or ()) == [self.owner_key] and owner in self.read_whole
-
-    @property
-    def read_whole(self) -> list[Any]:
-        """The accounts or organizations of which earlier syncs have read all of this stream."""
-        stored = self.stream_state.get("read_whole")
-        return [i for i in stored if isinstance(i, int | str)] if isinstance(stored, list) else []
-
     def _closed(self, exc: ClosedError, context: Context | None) -> None:
         """End the account or organization that is closed, or all of the service."""
         owner = self.owner_of(context)
@@ -189,14 +144,6 @@ class ContainedStream(EmittingStream):
         where = f"{self.owner} {owner}"
         self.connection.closed[owner] = f"{where}: {exc.narrow}"
         self.tap.report.fail(self.name, self._hinted(exc.narrow), where)
-
-    def note_of(self, context: Context | None, what: str) -> None:
-        """Note and log what is not wrong, but may be a mistake."""
-        self.tap.report.note(self.name, what, self.place(context))
-
-    def skip(self, why: str, where: str = "", *, in_full: str = "") -> None:
-        """Note and log what is left out; see :meth:`SyncReport.skip`."""
-        self.tap.report.skip(self.name, why, where, in_full=in_full)
 
     # The sync of a context
 

@@ -216,8 +216,14 @@ class AskedPage:
     def result(self) -> Page:
         """Wait for the page, asking again for a smaller one if its size is rejected."""
         page, self._page = self._page, None
-        if page is not None:
-            return page
+        return self._wait() if page is None else page
+
+    def hold(self) -> None:
+        """Wait for the page, and keep it for :meth:`result`."""
+        if self._page is None:
+            self._page = self._wait()
+
+    def _wait(self) -> Page:
         rejection: BadRequestError | None = None
         guesses = 0
         while True:
@@ -358,6 +364,16 @@ class Reading:
         """The rows of the first page, if it is here already; they must not be changed."""
         page = self._waiting[0][1].peek() if self._waiting else None
         return None if page is None else [row for row in page.rows if row is not NO_ROW]
+
+    def is_refused(self) -> bool:
+        """Whether the first page is refused; asked before any is read, it waits for that."""
+        try:
+            self._waiting[0][1].hold()
+        except RefusedError:
+            return True
+        except TapError:
+            pass  # told of when it is read
+        return False
 
     def cancel(self) -> None:
         """Give up what was asked for."""

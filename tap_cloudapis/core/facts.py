@@ -60,6 +60,8 @@ class Facts:
             lacks ..."; empty where any token will do.
         plan: The plans that include it, as it completes "or the plan does not include this
             (...)"; empty for all.
+        switch: The switch of an account or organization that tells whether it has this; empty
+            where there is none.
         unselected: Why it is not selected by default; ``None`` where it is.
     """
 
@@ -67,6 +69,7 @@ class Facts:
     requests: str
     permission: str = ""
     plan: str = ""
+    switch: str = ""
     unselected: Unselected | None = None
 
     @property

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NotRequired, TypedDict
 import msgspec
 
 from tap_cloudapis.core.bookmarks import Count
+from tap_cloudapis.core.breaking import BreakingStream
 from tap_cloudapis.core.stream import CloudStream
 
 if TYPE_CHECKING:
@@ -254,7 +255,7 @@ class Pass:
         groups[-1][2].append(row_hash)
 
 
-class LedgerStream(CloudStream):
+class LedgerStream(BreakingStream):
     """The lists of a parent's rows, each asked for when the row has changed.
 
     Where :attr:`in_slots` is set, also in turn: each row once in :attr:`refresh_days` days, for
@@ -319,17 +320,18 @@ class LedgerStream(CloudStream):
 
     def context_done(self, context: Context | None) -> None:
         """Note in the state that a row is finished."""
+        super().context_done(context)
         self._pass.finish((context or {})[self.ledger_key], self._today)
 
-    def refused(self, exc: RefusedError, context: Context | None, rows: int) -> None:
+    def let_go(self, context: Context | None, exc: RefusedError) -> None:
         """A row that is skipped is finished, too: asking again would be refused again."""
-        super().refused(exc, context, rows)
-        if not self.must_be_allowed(rows):
-            self.context_done(context)
+        super().let_go(context, exc)
+        self._pass.finish((context or {})[self.ledger_key], self._today)
 
-    def parent_done(self, context: Context | None) -> None:  # noqa: ARG002
+    def parent_done(self, context: Context | None) -> None:
         """Complete the pass, unless a row that was begun is not finished."""
-        if not self._pass.begun and self._can_read():
+        super().parent_done(context)
+        if not self._pass.begun and self._can_read(context):
             self._pass.complete(self._today)
 
     def _slot_is_due(self, row_id: str, slot_day: int) -> bool:

@@ -57,7 +57,7 @@ class CloudStream(RowStream):
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if facts := cls.__dict__.get("facts"):
-            cls.permission = facts.lacking
+            cls.permission, cls.switch = facts.lacking, facts.switch
             cls.selected_by_default = facts.unselected is None
 
     def __init__(self, tap: Tap) -> None:

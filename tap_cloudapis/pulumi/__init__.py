@@ -20,7 +20,7 @@ from tap_cloudapis.pulumi.deployments import (
     DeploymentSteps,
     DeploymentUpdates,
 )
-from tap_cloudapis.pulumi.drift import DriftRuns
+from tap_cloudapis.pulumi.drift import DriftRuns, DriftStacks
 from tap_cloudapis.pulumi.environments import (
     EnvironmentReferrers,
     EnvironmentRevisions,
@@ -92,6 +92,7 @@ PULUMI_CLOUD = Service(
         StackDeploymentSettings,
         StackDeploymentStatus,
         StackSchedules,
+        DriftStacks,
         Environments,
         EnvironmentTags,
         EnvironmentRevisions,

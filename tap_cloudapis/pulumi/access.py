@@ -32,6 +32,7 @@ class Roles(OrganizationList):
         requests=f"{len(PURPOSES)} per organization",
         permission="the permission to read roles (role:read)",
         plan="custom roles: Pro and above",
+        switch="customRolesEnabled",
     )
 
     def reads(self, context: Context | None) -> Iterator[Read]:
@@ -62,6 +63,7 @@ class OrganizationTokens(OrganizationList):
         requests="one per 1,000 tokens",
         permission="the permission to read organization tokens (org_token:read)",
         plan="Essentials and above",
+        switch="machineTokensEnabled",
     )
 
     def to_record(self, row: Row, context: Context) -> Row:  # noqa: ARG002

@@ -22,7 +22,7 @@ import msgspec
 
 from tap_cloudapis.core.bookmarks import Start
 from tap_cloudapis.core.children import context_key
-from tap_cloudapis.core.errors import RefusedError
+from tap_cloudapis.core.errors import BadRequestError, RefusedError
 from tap_cloudapis.core.exchange import Read
 from tap_cloudapis.core.facts import Facts
 from tap_cloudapis.core.marks import MarkedStream
@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 SECOND, HOUR, WEEK = timedelta(seconds=1), timedelta(hours=1), timedelta(days=7)
 #: How far back the first sync goes where the settings do not say.
 FIRST_DAYS = timedelta(days=90)
+#: Later than any second.
+_LATEST = 1 << 62
 
 
 class LogMark(msgspec.Struct, array_like=True):
@@ -91,8 +93,9 @@ class AuditLogs(MarkedStream, PulumiStream):
     facts = Facts(
         row="an audited event",
         requests="per organization, one per week since the last sync and per further page",
-        permission="the permission to read the audit log, which admins have",
+        permission="the permission to read the audit log, which admins have (audit_logs:read)",
         plan="Essentials and above",
+        switch="auditLogsEnabled",
     )
 
     def __init__(self, tap: Any) -> None:
@@ -103,6 +106,7 @@ class AuditLogs(MarkedStream, PulumiStream):
         self._given: set[str] = set()
         self._given_before: set[str] = set()
         self._is_old = False
+        self._oldest = _LATEST
 
     @property
     def ahead(self) -> int:
@@ -145,8 +149,8 @@ class AuditLogs(MarkedStream, PulumiStream):
         begin, now = self._begin(context), int(self.connection.now().timestamp())
         what = self.place(context)
         if self._is_old:
-            window = Window(limit=None, what=what, begin=begin, end=now)
-            yield Read(window, {"startTime": now + 1})
+            window = self._current or Window(limit=None, what=what, begin=begin, end=now)
+            yield Read(window, {"startTime": min(self._oldest, now) + 1})
             return
         while True:
             end = min(begin + int(WEEK.total_seconds()), now)
@@ -164,8 +168,20 @@ class AuditLogs(MarkedStream, PulumiStream):
         except RefusedError as exc:
             if not exc.is_not_found or self._current is not None:
                 raise
-            self._is_old = True
-            yield from self._windows(context)
+            yield from self._older(context)
+
+    def _older(self, context: Context | None) -> Iterator[list[Row]]:
+        """Read the older list; a token that it does not take begins it anew where that led."""
+        self._is_old, self._oldest = True, _LATEST
+        while True:
+            before = self._oldest
+            try:
+                yield from self._windows(context)
+            except BadRequestError:
+                if self._oldest >= before:
+                    raise
+            else:
+                return
 
     def _windows(self, context: Context | None) -> Iterator[list[Row]]:
         self._prefetched.pop(context_key(context), None)
@@ -182,6 +198,7 @@ class AuditLogs(MarkedStream, PulumiStream):
                 self._alike.clear()
             objects = self._objects(rows, context)
             yield self._fresh(objects, window, context)
+            self._oldest = min([self._oldest, *filter(_is_told, map(_when, objects))])
             if self._is_old and objects and all(_when(row) < window.begin for row in objects):
                 return
 
@@ -248,6 +265,10 @@ def _when(row: Row) -> int:
     """The second of an event; -1 where it is not told."""
     told = to_timestamp(row.get("timestamp"))
     return _seconds(told) if isinstance(told, str) and told[-1:] == "Z" else -1
+
+
+def _is_told(second: int) -> bool:
+    return second >= 0
 
 
 def _seconds(time: str) -> int:

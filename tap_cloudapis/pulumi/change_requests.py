@@ -43,8 +43,9 @@ class ChangeRequests(NewestStream, OrganizationList):
     facts = Facts(
         row="a change that needs an approval",
         requests="per organization, one per 500 change requests, and one for each new or open one",
-        permission="the permission to read environments and their change requests",
+        permission="the permission to read environments and what changes them (environment:read)",
         plan="Pro and above",
+        switch="approvalsEnabled",
     )
 
     def new_paginator(self, context: Context | None) -> Paginator:  # type: ignore[override]

@@ -28,6 +28,7 @@ class AgentPools(OrganizationList):
         requests="one per organization",
         permission="the permission to read agent pools (agent_pool:read)",
         plan="Enterprise",
+        switch="selfHostedDeploymentsEnabled",
     )
 
     def read_page(self, body: Any) -> Page:
@@ -63,6 +64,7 @@ class OrganizationWebhooks(OrganizationList):
         requests="one per organization",
         permission="the permission to read webhooks (organization_webhook:read)",
         plan="Essentials and above",
+        switch="webhooksEnabled",
     )
 
     def to_record(self, row: Row, context: Context) -> Row:  # noqa: ARG002
@@ -85,6 +87,7 @@ class DeletedStacks(OrganizationList):
         requests="one per organization",
         permission="the permission to list deleted stacks (stack:list_deleted)",
         plan="Pro and above",
+        switch="restoreStacksEnabled",
     )
 
     def to_record(self, row: Row, context: Context) -> Row:  # noqa: ARG002
@@ -109,6 +112,7 @@ class TemplateSources(OrganizationList):
         requests="one per organization",
         permission="the permission to read template sources (templates_source:read)",
         plan="Pro and above",
+        switch="customTemplatesEnabled",
     )
 
     def to_record(self, row: Row, context: Context) -> Row:  # noqa: ARG002

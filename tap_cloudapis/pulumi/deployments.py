@@ -6,6 +6,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlencode
 
+from tap_cloudapis.core.children import context_key
 from tap_cloudapis.core.errors import RefusedError, ResponseError
 from tap_cloudapis.core.exchange import AskedPage
 from tap_cloudapis.core.facts import Facts
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
 
 OPEN = ("not-started", "accepted", "running")
 ENDED = ("failed", "succeeded", "skipped")
-_PERMISSION = "the permission to read deployments"
+_PERMISSION = "the permission to read deployments (deployments:read)"
+_SWITCH = "deployEnabled"
 
 
 class Deployments(NewestStream, PulumiStream):
@@ -51,6 +53,7 @@ class Deployments(NewestStream, PulumiStream):
         row="a run of Pulumi Deployments",
         requests="one per 100 new deployments, and one per open one that is not among them",
         permission=_PERMISSION,
+        switch=_SWITCH,
     )
 
     limit: PageLimit
@@ -87,6 +90,12 @@ class Deployments(NewestStream, PulumiStream):
                 yield [row for row in rows if self._key(row) in deeper]
             for key in deeper.keys() - self._met:
                 self._tell_gone(key, context)
+
+    def is_given(self, context: Context) -> bool:
+        """Whether an organization's list can be read, by the answer to its first request."""
+        self.prefetch(context)
+        reading = self._prefetched.get(context_key(context))
+        return reading is None or not reading.is_refused()
 
     def _url_of(self, context: Context, *stack: str | None) -> str:
         names = "/".join(map(self._url_encode, (context["org_name"], *stack)))
@@ -196,6 +205,7 @@ class DeploymentJobs(DeploymentPart):
         row="a job of a deployment",
         requests="none: the deployments carry them",
         permission=_PERMISSION,
+        switch=_SWITCH,
     )
 
     def parts(self, row: Row, context: Context) -> list[Row]:  # noqa: ARG002
@@ -220,6 +230,7 @@ class DeploymentSteps(DeploymentPart):
         row="a step of a job of a deployment",
         requests="none: the deployments carry them",
         permission=_PERMISSION,
+        switch=_SWITCH,
     )
 
     def parts(self, row: Row, context: Context) -> list[Row]:  # noqa: ARG002
@@ -245,6 +256,7 @@ class DeploymentUpdates(DeploymentPart):
         row="an update that a deployment has made",
         requests="none: the deployments carry them",
         permission=_PERMISSION,
+        switch=_SWITCH,
     )
 
     def to_record(self, row: Row, context: Context) -> Row | None:  # noqa: ARG002

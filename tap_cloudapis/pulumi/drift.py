@@ -5,12 +5,15 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from tap_cloudapis.core.breaking import GONE
+from tap_cloudapis.core.breaking import BreakingStream
+from tap_cloudapis.core.carriers import CarrierStream
 from tap_cloudapis.core.facts import Facts
+from tap_cloudapis.core.ledger import short_hash
 from tap_cloudapis.core.newest import NewestStream, earlier
 from tap_cloudapis.core.paging import as_object
 from tap_cloudapis.pulumi.client import PulumiStream, snake_keys
 from tap_cloudapis.pulumi.deployments import OPEN, Deployments
+from tap_cloudapis.pulumi.stack_streams import StackStream
 from tap_cloudapis.pulumi.stacks import STACK_KEY
 
 if TYPE_CHECKING:
@@ -26,11 +29,13 @@ FORGOTTEN_AFTER = timedelta(days=180)
 _NAMES = STACK_KEY[:3]
 
 
-class DriftRuns(NewestStream, PulumiStream):
+class DriftRuns(BreakingStream, NewestStream, PulumiStream):
     """The checks for drift of each stack, and the repairs that followed.
 
     The first deployment of a stack that looks for drift leads to the list of its checks, which is
     read down to the newest one that is known. A stack of which a check was open is read again.
+    Where an organization's deployments cannot be read, its stacks are asked for their checks when
+    they have changed, and in turn.
     """
 
     name = "pulumi_drift_runs"
@@ -48,14 +53,17 @@ class DriftRuns(NewestStream, PulumiStream):
     facts = Facts(
         row="a check of a stack for drift, and its repair",
         requests="one per stack that was checked since the last sync, and per further 100 checks",
-        permission="the permission to read deployments of the stack",
+        permission="the permission to read deployments of the stack (stack_deployment:read)",
         plan="Pro and above",
+        switch="driftDetectionEnabled",
     )
 
     def __init__(self, tap: Any) -> None:
         super().__init__(tap)
         # The stacks that are read in this sync, by the deployment that led to them.
         self._led_to: dict[str, str] = {}
+        #: Those of which there is nothing more to read in this sync.
+        self.finished: set[str] = set()
         self._names: list[str | None] = []
 
     def wants(self, context: Context) -> bool:
@@ -84,6 +92,7 @@ class DriftRuns(NewestStream, PulumiStream):
 
     def lists(self, context: Context | None) -> Iterator[list[Row]]:
         """The checks of a stack."""
+        self._led_to.setdefault((context or {})["stack_id"], "")
         self._names = [(context or {})[name] for name in _NAMES]
         return super().lists(context)
 
@@ -95,8 +104,17 @@ class DriftRuns(NewestStream, PulumiStream):
             record[f"{name}_id"] = as_object(record.get(name)).get("updateId")
         return record
 
+    def is_waited_for(self, stack_id: str) -> bool:
+        """Whether a check of a stack was open when it was last read."""
+        return bool(self._marks.get(stack_id, [""])[1:])
+
+    def context_done(self, context: Context | None) -> None:
+        """Set the mark."""
+        super().context_done(context)
+        self.finished.add((context or {})["stack_id"])
+
     def parent_done(self, context: Context | None) -> None:
-        """Read the stacks of which a check was open, and that no deployment has led to."""
+        """Read the stacks of which a check was open, and that nothing else has led to."""
         organization = (context or {})["org_name"]
         for stack_id, (_, *still_open) in list(self._marks.items()):
             names = next(iter(still_open[0].values()))[1:] if still_open else []
@@ -104,15 +122,14 @@ class DriftRuns(NewestStream, PulumiStream):
                 self._led_to[stack_id] = ""
                 told = {**dict(zip(_NAMES, names, strict=True)), "stack_id": stack_id}
                 self._sync_child(self, told)
+        self._release(organization, let_go=True)
 
-    def refused(self, exc: RefusedError, context: Context | None, rows: int) -> None:
-        """A stack can be gone before its checks are read; then nothing is missing."""
-        if context and exc.is_not_found and not rows:
-            self.outcomes[self.owner_of(context)].gone += 1
-            self._marks.pop(context["stack_id"], None)
-            self.skip(GONE, self.place(context))
-            return
-        super().refused(exc, context, rows)
+    def let_go(self, context: Context | None, exc: RefusedError) -> None:
+        """Forget a stack that is gone: should it come back, it is read anew."""
+        super().let_go(context, exc)
+        self.finished.add((context or {})["stack_id"])
+        if exc.is_not_found:
+            self._marks.pop((context or {})["stack_id"], None)
 
     def sync_ended(self) -> None:
         """Forget the stacks that were not checked for long."""
@@ -121,3 +138,66 @@ class DriftRuns(NewestStream, PulumiStream):
         for stack_id, mark in list(self._marks.items()):
             if now and not mark[1:] and mark[0] < earlier(now, FORGOTTEN_AFTER):
                 del self._marks[stack_id]
+
+
+class DriftStacks(CarrierStream, StackStream):
+    """Stacks that are asked for their checks, as no deployments tell which were checked."""
+
+    name = "pulumi_drift_stacks"
+    path = DriftRuns.path
+    title = "stacks to be checked for drift"
+    in_slots = True
+    leads_to = (DriftRuns.name,)
+    facts = DriftRuns.facts
+
+    def __init__(self, tap: Any) -> None:
+        super().__init__(tap)
+        self._given: dict[str, bool] = {}
+
+    @property
+    def _runs(self) -> DriftRuns:
+        return next(child for child in self.child_streams if isinstance(child, DriftRuns))
+
+    def _can_deployments_be_read(self, org_name: str) -> bool:
+        if org_name not in self._given:
+            deployments = self._runs.parent
+            assert isinstance(deployments, Deployments)  # noqa: S101 - declared so
+            self._given[org_name] = deployments.is_given({"org_name": org_name})
+        return self._given[org_name]
+
+    def wants(self, context: Context) -> bool:
+        """Whether a stack has changed, has its turn or an open check, and nothing else tells."""
+        if self._can_deployments_be_read(context["org_name"]):
+            return False
+        if super().wants(context) or self._runs.is_waited_for(context["stack_id"]):
+            return True
+        self._runs.outcomes[context["org_name"]].unchanged += 1
+        return False
+
+    def prefetch(self, context: Context) -> None:
+        """Ask for the checks, of which this stream is only the way."""
+        self._runs.prefetch(context)
+
+    def forget_prefetched(self) -> None:
+        """Give up what was asked for."""
+        self._runs.forget_prefetched()
+
+    def get_records(self, context: Context | None) -> Iterator[Row]:
+        """Have the checks of a stack read; there is nothing else to read of it."""
+        context = context or {}
+        self._pass.begun.add(short_hash(context["stack_id"]))
+        self._sync_child(self._runs, context)
+        return iter(())
+
+    def _context_ended(self, context: Context | None) -> None:
+        if (context or {})["stack_id"] in self._runs.finished:
+            self.context_done(context)
+
+    def parent_done(self, context: Context | None) -> None:
+        """Complete the pass, once all that was asked for is known to be finished."""
+        if not self._can_deployments_be_read((context or {})["org_name"]):
+            self._runs.parent_done(context)
+        for stack_id in self._runs.finished:
+            if short_hash(stack_id) in self._pass.begun:
+                self._pass.finish(stack_id, self._today)
+        super().parent_done(context)

@@ -42,7 +42,8 @@ class Environments(LedgerParent, WholeAnswer):
     facts = Facts(
         row="an environment, without what is in it",
         requests="one per 500 environments",
-        permission="the permission to list environments",
+        permission="the permission to list environments (environment:list)",
+        switch="environmentsEnabled",
     )
 
     def new_paginator(self, context: Context | None) -> Paginator:
@@ -124,7 +125,7 @@ class EnvironmentTags(EnvironmentStream):
     facts = Facts(
         row="a tag of an environment",
         requests="one per environment with tags that has changed or has its turn",
-        permission="the permission to list tags of environments",
+        permission="the permission to list tags of environments (environment_tags:list)",
         plan=_PLAN,
     )
 
@@ -206,7 +207,7 @@ class EnvironmentRevisions(EnvironmentStream):
     facts = Facts(
         row="a revision of an environment, without its text",
         requests="one per environment that has changed or has its turn, and per 500 revisions",
-        permission="the permission to read versions of environments",
+        permission="the permission to read versions of environments (environment_version:read)",
         plan=_PLAN,
     )
 
@@ -254,7 +255,7 @@ class EnvironmentReferrers(EnvironmentStream):
     facts = Facts(
         row="a stack, environment or account that uses an environment",
         requests="one per environment that has changed or has its turn, and per 500 referrers",
-        permission="the permission to read environments",
+        permission="the permission to read environments (environment:read)",
     )
 
     def base_params(self, context: Context | None) -> dict[str, Any]:  # noqa: ARG002

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from tap_cloudapis.core.breaking import BreakingStream
 from tap_cloudapis.core.paging import Paginator, TokenPages
 from tap_cloudapis.pulumi.client import PulumiStream
 from tap_cloudapis.pulumi.organization import Organizations, Teams
@@ -13,8 +14,6 @@ if TYPE_CHECKING:
 
     from singer_sdk.helpers.types import Context
     from singer_sdk.streams import Stream
-
-    from tap_cloudapis.core.errors import RefusedError
 
 
 class OrganizationList(PulumiStream):
@@ -42,33 +41,14 @@ class OrganizationList(PulumiStream):
         return TokenPages(limit=self.limit, what=what, ignored=self.limit is None)
 
 
-class PerishableList(OrganizationList):
+class PerishableList(BreakingStream, OrganizationList):
     """A list of something that an organization has, which may be gone when it is asked for.
 
     A list that is not there is such a one; where that is so of all of them, the token may not read
     them.
     """
 
-    def __init__(self, tap: Any) -> None:
-        super().__init__(tap)
-        self._gone: dict[Any, tuple[RefusedError, Context | None]] = {}
-
-    def refused(self, exc: RefusedError, context: Context | None, rows: int) -> None:
-        """Note what is not there any more; what there was of it may still be in a target."""
-        if exc.is_not_found and not rows:
-            owner = self.owner_of(context)
-            self.outcomes[owner].gone += 1
-            self.report.unlisted = True
-            self._gone.setdefault(owner, (exc, context))
-        else:
-            super().refused(exc, context, rows)
-
-    def sync_ended(self) -> None:
-        """Say so where not one list of an organization is there."""
-        super().sync_ended()
-        for owner, (exc, context) in self._gone.items():
-            if not self.outcomes[owner].read:
-                super().refused(exc, context, 0)
+    may_vanish = True
 
 
 class TeamList(PerishableList):

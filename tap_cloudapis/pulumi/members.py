@@ -93,7 +93,7 @@ class Members(PulumiStream):
     facts = Facts(
         row="a person in an organization",
         requests="per organization, one for seats, and one per page of members",
-        permission="the permission to read members",
+        permission="the permission to read members (org_member:read)",
     )
 
     _seats: Seats

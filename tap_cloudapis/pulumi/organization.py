@@ -145,6 +145,7 @@ class Organizations(OwnerStream, PulumiStream):
         login = row.pop("githubLogin", None)
         row["org_name"] = login if login and isinstance(login, str) else self._spelling(name)
         context = self.child_context(row, {})
+        self.switches[row["org_name"]] = as_object(row.get("features"))
         if refusals:
             super().refused(refusals[0], context, 0)
         for answer in answers:
@@ -193,8 +194,9 @@ class Teams(PulumiStream):
     facts = Facts(
         row="a team",
         requests="one per organization",
-        permission="the permission to read teams",
+        permission="the permission to list teams (team:list)",
         plan="Pro and above",
+        switch="teamsEnabled",
     )
 
     def new_paginator(self, context: Context | None) -> Paginator:

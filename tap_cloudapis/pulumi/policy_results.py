@@ -46,6 +46,7 @@ class PolicyIssues(NewestStream, GridList):
         row="a violation of a policy, open or closed",
         requests="per organization, two, and one per further 500 that have changed",
         permission=_PERMISSION,
+        switch="policyIssueManagementEnabled",
     )
 
     limit: PageLimit

@@ -157,6 +157,9 @@ class PackagesInUse(CarrierStream, OrganizationList):
 class PackageUsage(PerishableList):
     """Stacks that use a package, and in which version."""
 
+    # An organization need not know a package that others use.
+    breaks_when_gone = False
+
     name = "pulumi_package_usage"
     path = "/api/orgs/{org_name}/packages/usage"
     parent_stream_type = PackagesInUse

@@ -160,6 +160,7 @@ class Resources(OrganizationList):
         requests="one per 500 resources; beyond 10,000, some more for each project and account",
         permission="the permission to search resources (resources:search)",
         plan="Essentials and above",
+        switch="resourceSearchEnabled",
         unselected=Unselected.VOLUME,
     )
 

@@ -55,7 +55,8 @@ class StackDeploymentSettings(StackStream, WholeAnswer):
     facts = Facts(
         row="the deployment settings of a stack that has any",
         requests="one per stack that has changed or has its turn",
-        permission="the permission to read deployment settings",
+        permission="the permission to read deployment settings (stack_deployment_settings:read)",
+        switch="deployEnabled",
     )
 
     def to_record(self, row: Row, context: Context) -> Row:  # noqa: ARG002
@@ -104,7 +105,7 @@ class StackDeploymentStatus(StackStream, WholeAnswer):
     facts = Facts(
         row="a stack, as Pulumi Deployments sees it",
         requests="one per stack that has changed or has its turn",
-        permission="the permission to read deployments of the stack",
+        permission="the permission to read deployments of the stack (stack_deployment:read)",
     )
 
     def __init__(self, tap: Any) -> None:
@@ -140,7 +141,7 @@ class StackSchedules(StackStream):
     facts = Facts(
         row="a schedule of a stack",
         requests="one per stack that has changed or has its turn, and may have schedules",
-        permission="the permission to read schedules of the stack",
+        permission="the permission to read schedules of the stack (stack_schedule:read)",
         plan="Pro and above",
     )
 

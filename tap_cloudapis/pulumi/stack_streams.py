@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from tap_cloudapis.core.breaking import BreakingStream
+from tap_cloudapis.core.ledger import LedgerStream
 from tap_cloudapis.pulumi.client import PulumiStream
 from tap_cloudapis.pulumi.stacks import STACK_KEY, Stacks
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from singer_sdk.helpers.types import Context
 
 #: What the token needs for most of it.
-READ_STACK = "the permission to read the stack"
+READ_STACK = "the permission to read the stack (stack:read)"
 
 
-class TurnStream(BreakingStream, PulumiStream):
+class TurnStream(LedgerStream, PulumiStream):
     """What hangs on a row of a ledger; how often it has its turn, the settings say."""
 
     @property

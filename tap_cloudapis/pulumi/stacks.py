@@ -54,7 +54,7 @@ class Stacks(LedgerParent, PulumiStream):
     facts = Facts(
         row="a stack",
         requests="one per 500 stacks",
-        permission="the permission to list stacks",
+        permission="the permission to list stacks (stack:list)",
     )
 
     def __init__(self, tap: Any) -> None:

@@ -11,6 +11,7 @@ from tap_cloudapis.core.paging import Page
 from tap_cloudapis.core.parts import PartStream
 from tap_cloudapis.pulumi.client import PulumiStream, entries, snake_keys
 from tap_cloudapis.pulumi.lists import TeamList
+from tap_cloudapis.pulumi.organization import Teams
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 _PERMISSION = "the permission to read teams (team:read)"
 _PLAN = "Pro and above"
+_SWITCH = Teams.facts.switch
 _REQUESTS = "one per team for all that teams have"
 
 #: What the numbers of permissions mean.
@@ -36,7 +38,9 @@ class TeamDetails(CarrierStream, TeamList):
     name = "pulumi_team_details"
     path = "/api/orgs/{org_name}/teams/{team_name}"
     primary_keys = ("org_name", "team_name")
-    facts = Facts(row="a team", requests=_REQUESTS, permission=_PERMISSION, plan=_PLAN)
+    facts = Facts(
+        row="a team", requests=_REQUESTS, permission=_PERMISSION, plan=_PLAN, switch=_SWITCH
+    )
 
     def read_page(self, body: Any) -> Page:
         """The one object."""
@@ -84,6 +88,7 @@ class TeamMembers(TeamParts):
         requests=_REQUESTS,
         permission=_PERMISSION,
         plan=_PLAN,
+        switch=_SWITCH,
     )
 
     def parts(self, row: Row, context: Context) -> list[Row]:
@@ -115,6 +120,7 @@ class TeamStackPermissions(TeamParts):
         requests=_REQUESTS,
         permission=_PERMISSION,
         plan=_PLAN,
+        switch=_SWITCH,
     )
 
 
@@ -129,6 +135,7 @@ class TeamEnvironmentPermissions(TeamParts):
         requests=_REQUESTS,
         permission=_PERMISSION,
         plan=_PLAN,
+        switch=_SWITCH,
     )
 
     def to_record(self, row: Row, context: Context) -> Row:
@@ -152,6 +159,7 @@ class TeamAccountPermissions(TeamParts):
         requests=_REQUESTS,
         permission=_PERMISSION,
         plan=_PLAN,
+        switch=_SWITCH,
     )
 
 

@@ -168,7 +168,7 @@ class UpdateEvents(UpdateMember, WholeAnswer):
             "policy_name": event.get("policyName"),
             "status": event.get("status"),
             "duration_seconds": event.get("durationSeconds"),
-            "resource_changes": event.get("resourceChanges"),
+            "resource_changes": _counts(event.get("resourceChanges")),
             "result": event.get("result"),
             "passed": event.get("passed"),
             "failed": event.get("failed"),
@@ -185,6 +185,13 @@ def _kind(row: Row) -> str:
 def _is_kept(row: Row) -> bool:
     name = _kind(row)
     return name in _KEPT and not as_object(row[name]).get("ephemeral")
+
+
+def _counts(changes: Any) -> Any:
+    """By operation how many resources; what is no number is none of the engine's."""
+    if not isinstance(changes, dict):
+        return None
+    return {name: count if type(count) is int else None for name, count in changes.items()}
 
 
 def _kinds_of_difference(diff: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from tap_cloudapis.core.breaking import GONE, NO_ROUTE, REFUSED_IN_A_ROW, in_own_words
+from tap_cloudapis.core.breaking import GONE, NO_ROUTE, REFUSED_IN_A_ROW, STOPPED, in_own_words
 from tap_cloudapis.core.carriers import CarrierStream
 from tap_cloudapis.core.marks import MarkedStream
 from tap_cloudapis.core.normalizing import to_timestamp
@@ -242,10 +242,16 @@ class UpdateMember(MarkedStream, DetailStream):
             self.outcomes[self.owner_of(context)].refused += 1
             self.skip(NO_ROUTE, in_full=f"{exc}; {NO_ROUTE}: {self.permission}")
             return
-        super().refused(exc, context, rows)
-        stacks = self._refused.setdefault(self.owner_of(context), [])
+        owner = self.owner_of(context)
+        stacks = self._refused.setdefault(owner, [])
         if context["stack_id"] not in stacks:
             stacks.append(context["stack_id"])
+        self.outcomes[owner].refused += 1
+        if self._is_stopped(context):
+            place = f"{self.owner} {owner}"
+            self.tell_refused(exc, context, place, rows=rows, more=STOPPED)
+        else:
+            self.tell_refused(exc, context, self.place(context), rows=rows)
 
     def parent_done(self, context: Context | None) -> None:
         """Mark the stack, as all of its updates were seen."""

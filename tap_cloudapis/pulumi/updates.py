@@ -92,7 +92,7 @@ class StackUpdates(MarkedStream, PulumiStream):
     facts = Facts(
         row="an update, refresh, destroy or import of a stack",
         requests="one per stack with a new or an open update, and one per further 100 updates",
-        permission="the permission to read the stack",
+        permission="the permission to read the stack (stack:read)",
     )
 
     limit: PageLimit

@@ -10,6 +10,8 @@ from tests.core.test_odd_servers import FAKE
 from tests.scripted_server import Reply, ScriptedServer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.core.syncing import Outcome, Record
 
 ORG = "acme"
@@ -29,22 +31,28 @@ class Organization:
     Attributes:
         lists: Answers by what follows the organization's path, or by whole paths; functions of the
             query are called.
+        instead: Answers in the place of all of it.
+        features: The switches of the organization.
         clock: By how many seconds the service's clock differs.
         asked: What was asked of the organization, with its queries, in order.
         state: The state of the last sync.
     """
 
     lists: dict[str, Any]
+    instead: Callable[[str, dict[str, str]], Any] | None = None
+    features: Record = field(default_factory=dict)
     clock: float = 0
     asked: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     state: Record | None = None
 
     def __call__(self, path: str, query: dict[str, str]) -> Any:
+        if self.instead is not None:
+            return self.instead(path, query)
         if path == "/api/user":
             return {"organizations": [{"githubLogin": ORG}]}
         below = path.removeprefix(f"/api/orgs/{ORG}")
         if below in ("", "/metadata"):
-            return {"githubLogin": ORG}
+            return {"githubLogin": ORG, "features": self.features}
         name = below.removeprefix("/") if below != path else path
         self.asked.append((name, query))
         answer = self.lists.get(name, refused(404, "not found"))

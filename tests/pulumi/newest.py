@@ -28,6 +28,7 @@ class Org:
             is answered as it is.
         cap: The most rows in a page.
         totals: Whether answers tell how many rows there are.
+        features: The switches of the organization.
         asked: What was asked beside the organization itself, in order, with queries.
         rows: What a warehouse would hold by now, by stream and key.
     """
@@ -35,6 +36,7 @@ class Org:
     answers: dict[str, Any]
     cap: int = 100
     totals: bool = True
+    features: Record = field(default_factory=dict)
     asked: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     state: Record | None = None
     rows: dict[str, dict[tuple[Any, ...], Record]] = field(default_factory=dict)
@@ -44,7 +46,7 @@ class Org:
         if path == "/api/user":
             return {"organizations": [{"githubLogin": "acme"}]}
         if path in ("/api/orgs/acme", "/api/orgs/acme/metadata"):
-            return {"githubLogin": "acme"}
+            return {"githubLogin": "acme", "features": self.features}
         name = path.removeprefix("/api/")
         self.asked.append((name, query))
         answer = self.answers.get(name, NOT_THERE)

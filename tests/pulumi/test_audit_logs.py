@@ -125,6 +125,14 @@ def test_the_start_date_bounds_the_first_sync() -> None:
     assert len(acme.rows[LOGS]) == 1
 
 
+def test_the_first_sync_goes_back_ninety_days_and_no_further() -> None:
+    margin = 600  # of a slow machine
+    inside, outside = event(90 * DAY - margin, "in"), event(90 * DAY + margin, "out")
+    acme = read(Log(event(5), inside, outside))
+    acme.sync(LOGS)
+    assert {row["user_login"] for row in acme.rows[LOGS].values()} == {"ana", "in"}
+
+
 def test_a_server_that_heeds_no_bounds_doubles_nothing() -> None:
     events = [event(day * DAY) for day in range(30)]
     acme = Org({V2: {"auditLogEvents": events}})
@@ -150,6 +158,38 @@ class TestOlderServers:
         acme.sync(LOGS)
         assert acme.paths() == [V2, V1, V1], "one page reaches the mark, the next is on its way"
 
+    def test_a_token_that_is_not_taken_begins_anew_where_it_led(self) -> None:
+        events = [event(hours * HOUR) for hours in range(0, 40 * 24, 12)]
+        tokens = []
+
+        def page(query: dict[str, str]) -> Any:
+            if token := query.get("continuationToken"):
+                tokens.append(token)
+                if len(tokens) % 3 == 0:
+                    return Reply({"code": 400, "message": "Invalid token."}, status=400)
+            bound = int(token or int(query["startTime"]) - 1)
+            found = [one for one in events if one["timestamp"] <= bound][:10]
+            more = {"continuationToken": str(found[-1]["timestamp"])} if len(found) == 10 else {}
+            return {"auditLogEvents": found, **more}
+
+        acme = Org({V2: NOT_THERE, V1: page})
+        acme.sync(LOGS)
+        assert len(acme.outcome.records(LOGS)) == len(events)
+
+    def test_tokens_that_are_never_taken_are_one_error(self) -> None:
+        def page(query: dict[str, str]) -> Any:
+            if "continuationToken" in query or int(query["startTime"]) < NOW - 5 * HOUR:
+                return Reply({"code": 400, "message": "Invalid token."}, status=400)
+            bound = int(query["startTime"])
+            found = [event(h * HOUR) for h in range(9) if NOW - h * HOUR < bound][:2]
+            return {"auditLogEvents": found, "continuationToken": "x"}
+
+        acme = Org({V2: NOT_THERE, V1: page})
+        acme.sync(LOGS, code=1)
+        assert len(acme.outcome.logged("ERROR", LOGS, "Invalid token.")) == 1
+        assert acme.state
+        assert not acme.state["bookmarks"][LOGS]["marks"]
+
     def test_without_any_list_it_is_skipped(self) -> None:
         acme = Org({V2: NOT_THERE, V1: NOT_THERE})
         acme.sync(LOGS, "pulumi_organization_teams", code=1)
@@ -168,7 +208,10 @@ class TestOlderServers:
         assert acme.outcome.logged("WARNING", LOGS, words)
 
 
-def test_syncs_of_a_world_that_lives(moving: Simulator) -> None:
+@pytest.mark.parametrize("missing", [[], ["/api/orgs/{org}/auditlogs/v2"]], ids=["v2", "v1"])
+def test_syncs_of_a_world_that_lives(moving: Simulator, missing: list[str]) -> None:
+    moving.settings(missing=missing, page_cap=7)
+    moving.clear_requests()
     rows: dict[Any, Record] = {}
     state = None
     for _ in range(4):
@@ -178,3 +221,5 @@ def test_syncs_of_a_world_that_lives(moving: Simulator) -> None:
         rows.update(outcome.latest(LOGS))
         assert_true(lambda _: rows, moving, [LOGS], keys_only_grow=True)
         moving.advance(30 * HOUR)
+    asked = {request["path"].rpartition("/")[2] for request in moving.requests()}
+    assert ("auditlogs" in asked) is bool(missing)

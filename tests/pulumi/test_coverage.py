@@ -31,7 +31,7 @@ def paths(*decisions: str) -> Iterator[tuple[str, set[str]]]:
 def test_what_is_asked_for_is_what_was_decided(still: Simulator) -> None:
     outcome = sync(settings(still, "pulumi"), select=PULUMI)
     assert outcome.code == 0, outcome.log
-    asked = {request["path"] for request in still.requests() if request["method"] == "GET"}
+    asked = {r["path"] for r in still.requests() if r["method"] == "GET"}
     wanted = {path for path, streams in paths("stream", "enriches") if streams & KINDS.keys()}
     assert len(wanted) >= 30
     missing = {path for path in wanted if not any(map(pattern(path).fullmatch, asked))}

@@ -46,13 +46,13 @@ class Reader:
         self.cloud, self.more = cloud, {"pulumi_update_detail_days": 3650, **more}
         self.state: Record | None = None
 
-    def read(self) -> list[Any]:
+    def read(self, *, code: int = 0) -> list[Any]:
         """The ids and results that a sync emits."""
         with ScriptedServer(self.cloud) as server:
             config = {"pulumi_token": FAKE, "pulumi_url": server.url, **self.more}
             outcome = sync(config, state=self.state, select=[STACKS, PREVIEWS])
-        assert outcome.code == 0, outcome.log
-        self.state = outcome.state
+        assert outcome.code == code, outcome.log
+        self.state, self.outcome = outcome.state, outcome
         paths = [r["path"].split("/") for r in server.requests]
         self.asked = [p[-2] if p[-1] == "previews" else p[-1] for p in paths if "stacks" in p]
         self.asked = [name for name in self.asked if name != "stacks"]
@@ -109,6 +109,32 @@ def test_all_pages_are_read(cap: int) -> None:
     cloud.cap = cap
     cloud.behind = {1: [preview(f"p{number}") for number in range(7)]}
     assert len(Reader(cloud).read()) == 7
+
+
+def test_a_server_that_gives_the_first_page_again_and_again_is_an_error() -> None:
+    cloud = Looked(1)
+    cloud.cap = 2
+    cloud.behind = {1: [preview(f"p{number}") for number in range(7)]}
+    whole = cloud._page
+    vars(cloud)["_page"] = lambda rows, query: whole(rows, {**query, "page": "1"})
+    reader = Reader(cloud)
+    assert len(reader.read(code=1)) == 2
+    assert reader.outcome.logged("ERROR", "fewer rows than it announces")
+
+
+def test_one_that_goes_while_they_are_read_hides_no_other() -> None:
+    cloud = Looked(1)
+    cloud.cap = 2
+    cloud.behind = {1: [preview(f"p{number}") for number in range(5)]}
+    whole = cloud._page
+
+    def page(rows: list[Record], query: dict[str, str]) -> Record:
+        answer = whole(rows, query)
+        cloud.behind[1] = [row for row in cloud.behind[1] if row["updateID"] != "p0"]
+        return answer
+
+    vars(cloud)["_page"] = page
+    assert {f"p{number}" for number in range(1, 5)} <= set(ids(Reader(cloud).read()))
 
 
 def test_at_first_it_goes_back_some_days_and_later_further() -> None:

@@ -205,6 +205,7 @@ PULUMI_ROUTES = [
     (ORG + "/members", {"type": "backend"}),
     (ORG + "/members", {"type": "frontend"}),
     (ORG + "/teams", {}),
+    (ORG + "/auditlogs", {"startTime": "1900000000"}),
     ("/api/capabilities", {}),
     *(
         (f"{ORG}/{metric}/summary", {"granularity": "daily", "lookbackDays": "9"})
