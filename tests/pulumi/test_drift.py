@@ -53,7 +53,7 @@ class Days:
     def sync(self, *select: str, days: int = 0, **more: Any) -> list[str]:
         """Sync; give the stacks that were asked for their checks, by name."""
         self.day += days
-        self._patch.setattr("tap_cloudapis.core.ledger.today", lambda: self.day)
+        self._patch.setattr("tap_cloudapis.core.ledger.day_of", lambda _: self.day)
         self.acme.sync(*(select or (STACKS, DRIFT)), **more)
         paths = [path.split("/") for path in self.acme.paths() if path.endswith("drift/runs")]
         return sorted(path[3] for path in paths)
@@ -154,7 +154,7 @@ def test_deployments_that_are_given_lead_to_the_checks_again(patch: pytest.Monke
 
 
 def test_one_organization_s_refusal_is_nothing_to_others(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr("tap_cloudapis.core.ledger.today", lambda: DAY)
+    patch.setattr("tap_cloudapis.core.ledger.day_of", lambda _: DAY)
     acme = org(history(3))
     acme.answers["user/stacks"] = lambda query: {
         "stacks": [{**stack("prod"), "orgName": query["organization"]}]
@@ -176,7 +176,7 @@ def test_a_world_that_lives_without_its_deployments(
     state = None
     for day in range(8):
         today = DAY + day
-        patch.setattr("tap_cloudapis.core.ledger.today", lambda today=today: today)
+        patch.setattr("tap_cloudapis.core.ledger.day_of", lambda _, today=today: today)
         config = settings(moving, "pulumi", pulumi_refresh_days=1)
         outcome = sync(config, select=[STACKS, DRIFT], state=state)
         assert outcome.code == 0, outcome.log
