@@ -100,15 +100,14 @@ class FamilyStream(ContainedStream):
         children = self._wanted_children()
         asking = [child for child in children if not child.takes_parts]
         test = self.ABORT_AT_RECORD_COUNT is not None
-        window = self._window(len(asking)) if asking and not test else 1
+        window = self._window(asking) if asking and not test else 1
         waiting: deque[Row] = deque()
         passes_map = self.stream_maps[0].get_filter_result
         failures: list[TapError] = []
         try:
             with ExitStack() as stack:
-                for child in asking:
-                    if type(child).ask_on is not FamilyStream.ask_on:
-                        stack.enter_context(self.connection.pool.asking_on(child.ask_on))
+                for child in filter(_asks_on, asking):
+                    stack.enter_context(self.connection.pool.asking_on(child.ask_on))
                 for record in _until(records, failures):
                     waiting.append(record)
                     if asking and not test and passes_map(record):
@@ -132,12 +131,13 @@ class FamilyStream(ContainedStream):
         for child in asking:
             child.ask_on()
 
-    def _window(self, asking: int) -> int:
-        """How many records to hold back, with so many children that ask for something of each.
+    def _window(self, asking: list[FamilyStream]) -> int:
+        """How many records to hold back, with such children that ask for something of each.
 
-        Twice what the workers can send, as answers lead to further requests of the same record.
+        Answers that lead to further requests of the same record are given time to come.
         """
-        return max(2, 2 * self.connection.pool.ahead // asking)
+        enough = self.connection.pool.ahead * (2 if any(map(_asks_on, asking)) else 1)
+        return max(2, enough // len(asking))
 
     def generate_child_contexts(
         self, record: Row, context: Context | None
@@ -223,6 +223,11 @@ def related(streams: list[_Kin]) -> list[_Kin]:
             child.has_other_way = True
             stream.child_streams.append(child)
     return streams
+
+
+def _asks_on(stream: FamilyStream) -> bool:
+    """Whether its first answers lead to further requests."""
+    return type(stream).ask_on is not FamilyStream.ask_on
 
 
 def _until(records: Iterator[Row], failures: list[TapError]) -> Iterator[Row]:

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
     from singer_sdk.helpers.types import Context
 
+    from tap_cloudapis.core.children import FamilyStream
     from tap_cloudapis.core.errors import TapError
     from tap_cloudapis.core.exchange import Read
     from tap_cloudapis.core.paging import Row
@@ -212,7 +213,7 @@ class EndedRuns(CarrierStream, RunListStream):
                 still.append(reading)
         self._to_ask = still
 
-    def _window(self, asking: int) -> int:
+    def _window(self, asking: list[FamilyStream]) -> int:
         """How many runs to hold back."""
         del asking
         return RUNS_AHEAD * self.connection.pool.workers
