@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from cloudapis_simulator import truth
 from tap_cloudapis.command_line import run_command
 from tap_cloudapis.core.ledger import LedgerParent, LedgerStream
-from tap_cloudapis.pulumi.audit_logs import AuditLogs
 from tap_cloudapis.core.marks import MarkedStream
+from tap_cloudapis.pulumi.audit_logs import AuditLogs
 from tap_cloudapis.tap import SERVICES, TapCloudAPIs
 
 if TYPE_CHECKING:
