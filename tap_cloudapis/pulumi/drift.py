@@ -14,7 +14,7 @@ from tap_cloudapis.core.paging import as_object
 from tap_cloudapis.pulumi.client import PulumiStream, snake_keys
 from tap_cloudapis.pulumi.deployments import OPEN, Deployments
 from tap_cloudapis.pulumi.stack_streams import StackStream
-from tap_cloudapis.pulumi.stacks import STACK_KEY
+from tap_cloudapis.pulumi.stacks import STACK_KEY, has_address
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -71,7 +71,7 @@ class DriftRuns(BreakingStream, NewestStream, PulumiStream):
         stack_id = context["stack_id"]
         if not stack_id or not str(context["pulumi_operation"]).endswith("-drift"):
             return False
-        if {context["project_name"], context["stack_name"]} & {".", ".."}:
+        if not has_address(context):
             self.skip("has a name that cannot be put in a URL", self.place(context))
             return False
         key = str(context["deployment_id"])

@@ -177,6 +177,11 @@ class Stacks(LedgerParent, PulumiStream):
         return {**identity, "last_update": record.get("last_update")}
 
 
+def has_address(context: Mapping[str, Any]) -> bool:
+    """Whether the names of a stack can be put in a URL; these two would lead elsewhere."""
+    return not {context["project_name"], context["stack_name"]} & {".", ".."}
+
+
 def stack_place(stack: Mapping[str, Any]) -> str:
     """Where a stack is, as people write it; none of the parts can hold a slash."""
     return f"{stack['org_name']}/{stack['project_name']}/{stack['stack_name']}"

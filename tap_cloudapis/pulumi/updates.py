@@ -16,7 +16,7 @@ from tap_cloudapis.core.normalizing import to_timestamp
 from tap_cloudapis.core.numbered_pages import NumberedPages
 from tap_cloudapis.core.paging import as_object
 from tap_cloudapis.pulumi.client import PulumiStream
-from tap_cloudapis.pulumi.stacks import STACK_KEY, Stacks
+from tap_cloudapis.pulumi.stacks import STACK_KEY, Stacks, has_address
 from tap_cloudapis.pulumi.update_marks import OpenUpdate, StackMark, UpdateMarks, UpdatesBookmark
 from tap_cloudapis.pulumi.update_rows import (
     all_began_before,
@@ -118,7 +118,7 @@ class StackUpdates(MarkedStream, PulumiStream):
 
     def wants(self, context: Context) -> bool:
         """Whether a stack has anything that was not read before."""
-        if {context["project_name"], context["stack_name"]} & {".", ".."}:
+        if not has_address(context):
             self.skip("has a name that cannot be put in a URL", self.place(context))
             return False
         self.marks.moved(context["stack_id"], context["org_name"])
