@@ -319,8 +319,10 @@ class LedgerStream(BreakingStream):
         return super().request_records(context)
 
     def context_done(self, context: Context | None) -> None:
-        """Note in the state that a row is finished."""
+        """Note in the state that a row is finished, unless something of it had to be left out."""
         super().context_done(context)
+        if self.lacks_rows:
+            return
         self._pass.finish((context or {})[self.ledger_key], self._today)
 
     def let_go(self, context: Context | None, exc: RefusedError) -> None:

@@ -287,6 +287,6 @@ class StackPreviews(StackStream, DetailStream):
 
     def context_done(self, context: Context | None) -> None:
         """Mark the stack: all that it had to say was written."""
-        if context and not self._is_gone:
+        if context and not self._is_gone and not self.lacks_rows:
             self.marks.put(context["stack_id"], self._now)
         super().context_done(context)

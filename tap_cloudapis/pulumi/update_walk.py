@@ -225,6 +225,8 @@ class UpdateMember(MarkedStream, DetailStream):
         """Note that an update is done with."""
         context = context or {}
         self._refused.pop(self.owner_of(context), None)
+        if self.lacks_rows:
+            return  # to be read again, until nothing has to be left out
         self._done.add((context["stack_id"], context["version"]))
 
     def refused(self, exc: RefusedError, context: Context | None, rows: int) -> None:

@@ -109,7 +109,6 @@ class StackUpdates(MarkedStream, PulumiStream):
         self.last_read = ReadList("", 0, 0, {})
         self._began: dict[int, str] = {}
         self._is_another = False
-        self._left_out = 0
 
     @cached_property
     def marks(self) -> UpdateMarks:
@@ -241,7 +240,6 @@ class StackUpdates(MarkedStream, PulumiStream):
         self._now = StackMark(context["org_name"], told, self._before.newest, self._before.known_by)
         self._missing = frozenset()
         self._is_another = False
-        self._left_out = self.report.left_out
 
     def sift(self, read: Read, rows: list[Row], context: Context | None) -> list[Row]:
         """Keep the updates that are new or were open."""
@@ -290,7 +288,7 @@ class StackUpdates(MarkedStream, PulumiStream):
     def context_done(self, context: Context | None) -> None:
         """Mark the stack: all that it had to say was written."""
         if context:
-            if self.report.left_out > self._left_out:
+            if self.lacks_rows:
                 self._now.last_update = None  # to be read again, until nothing has to be left out
             self.marks.put(context["stack_id"], self._now)
 
