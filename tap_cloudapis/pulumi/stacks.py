@@ -139,6 +139,22 @@ class Stacks(LedgerParent, PulumiStream):
         place = f"{org_name}/{project_name}/{stack_name}"
         return self._ids.get(place, place)
 
+    def names_of(self, stack_id: str, names: list[str]) -> list[str] | None:
+        """The names that a stack has by now.
+
+        Args:
+            stack_id: Its id.
+            names: Those that it had.
+
+        Returns:
+            Those that it had where the list does not know it; ``None`` where they are another's.
+        """
+        known = self.id_of(*names)
+        if known == stack_id:
+            return names
+        places = (place.split("/") for place, found in self._ids.items() if found == stack_id)
+        return next(places, names if known == "/".join(names) else None)
+
     def _listed_of(self, context: Context) -> Iterator[list[Row]]:
         """The raw rows of an organization's list."""
         for _, rows in self._reading(context):
