@@ -41,6 +41,7 @@ class UpdateWalk(CarrierStream, PulumiStream):
     """The updates of stacks that have changed, or of which a member waits for something."""
 
     name = "pulumi_ended_updates"
+    title = "updates of stacks that have changed"
     path = "/api/stacks/{org_name}/{project_name}/{stack_name}/updates"
     primary_keys = (*STACK_KEY, "version")
     parent_stream_type = Stacks
