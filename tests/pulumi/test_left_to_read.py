@@ -98,3 +98,20 @@ def test_an_open_check_of_a_stack_that_moved_is_read_to_its_end(*, again: bool) 
     assert found["r1"] == ("prod", "failed")
     acme.sync(DEPLOYMENTS, DRIFT)
     assert moved not in acme.paths()
+
+
+def test_what_is_refused_last_is_asked_for_once_more() -> None:
+    """The token may have lost its rights while stacks were read."""
+    acme = with_stacks("a", "b", "c")
+    paths = {n: f"stacks/acme/web/{n}/upstreamreferences" for n in "abc"}
+    given = {"referencedStacks": [{"organization": "acme", "routingProject": "w", "name": "x"}]}
+    acme.answers |= {paths["a"]: given, paths["b"]: REFUSED, paths["c"]: REFUSED}
+    select = (STACKS, "pulumi_stack_references")
+    acme.sync(*select)
+    acme.sync(*select)
+    assert {path for path in acme.paths() if path in paths.values()} == {paths["b"], paths["c"]}
+    acme.answers |= {paths["b"]: given, paths["c"]: given}
+    acme.sync(*select)
+    assert sorted(acme.column("pulumi_stack_references", "stack_name")) == ["b", "c"]
+    acme.sync(*select)
+    assert not {*acme.paths()} & {*paths.values()}
