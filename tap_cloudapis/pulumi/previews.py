@@ -99,7 +99,11 @@ class StackPreviews(StackStream, DetailStream):
             return False
         mark = self.marks.get(context["stack_id"])
         is_read = self._pass.read_in(context["stack_id"])[0] == self._ledger_parent.ledger.run
-        return not is_read and (mark is None or bool(mark.open))
+        if is_read or mark is None:
+            return not is_read
+        # Another update may have begun in the second that was told.
+        was_fresh = mark.last_update is None and context["last_update"] is not None
+        return was_fresh or bool(mark.open)
 
     def base_params(self, context: Context | None) -> dict[str, Any]:  # noqa: ARG002
         """New previews come behind those that were read."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from tests.pulumi.scripted import Stack, update
@@ -83,4 +85,17 @@ def test_a_stack_that_goes_while_its_previews_are_read_is_no_failure() -> None:
     assert ids(reader.read()) == ["b"]
     cloud.answers = {}
     cloud.stacks[0].add(update(3))
+    assert ids(reader.read()) == ["a", "b"]
+
+
+def test_an_update_in_the_second_that_was_told_has_previews() -> None:
+    cloud = Looked(1)
+    found = cloud.stacks[0]
+    found.last = int(time.time()) - 1
+    found.updates[0]["info"]["startTime"] = found.last
+    cloud.behind = {1: [preview("a")]}
+    reader = Previews(cloud)
+    assert ids(reader.read()) == ["a"]
+    found.updates.insert(0, update(2, startTime=found.last))
+    cloud.behind[2] = [preview("b")]
     assert ids(reader.read()) == ["a", "b"]
