@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from tap_cloudapis.core.ledger import LedgerStream
 from tap_cloudapis.pulumi.client import PulumiStream
-from tap_cloudapis.pulumi.stacks import STACK_KEY, Stacks
+from tap_cloudapis.pulumi.stacks import STACK_KEY, Stacks, has_address
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -39,7 +39,7 @@ class StackStream(TurnStream):
         """Whether the stack has changed or has its turn, and can be asked for at all."""
         if not super().wants(context):
             return False
-        if {context["project_name"], context["stack_name"]} & {".", ".."}:
+        if not has_address(context):
             self.skip("has a name that cannot be put in a URL", self.place(context))
             return False
         return True

@@ -229,3 +229,13 @@ def test_syncs_of_a_world_that_lives(moving: Simulator, missing: list[str]) -> N
         moving.advance(30 * HOUR)
     asked = {request["path"].rpartition("/")[2] for request in moving.requests()}
     assert ("auditlogs" in asked) is bool(missing)
+
+
+@pytest.mark.parametrize("is_old", [False, True])
+def test_an_event_without_a_time_is_not_lost(*, is_old: bool) -> None:
+    untold = {**event(0, "eve"), "timestamp": None}
+    answer = {"auditLogEvents": [event(50), untold, event(90)]}
+    acme = Org({V1: answer, V2: NOT_THERE if is_old else answer})
+    acme.sync(LOGS)
+    found = {row["event_hash"]: row["user_login"] for row in acme.outcome.records(LOGS)}
+    assert sorted(found.values()) == ["ana", "ana", "eve"]
