@@ -17,7 +17,7 @@ from tap_cloudapis.core.parts import PartStream
 from tap_cloudapis.core.urls import query_text
 from tap_cloudapis.pulumi.client import PulumiStream, seconds_between, snake_keys
 from tap_cloudapis.pulumi.organization import Organizations
-from tap_cloudapis.pulumi.stacks import Stacks
+from tap_cloudapis.pulumi.stacks import stacks_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -163,8 +163,7 @@ class Deployments(NewestStream, PulumiStream):
         project, stack = record.get("project_name"), record.get("stack_name")
         if not project or not stack:
             return None
-        stacks = next(s for s in self.tap.streams.values() if isinstance(s, Stacks))
-        return stacks.id_of(context["org_name"], project, stack)
+        return stacks_of(self).id_of(context["org_name"], project, stack)
 
     def child_context(self, record: Row, context: Context) -> dict[str, Any]:
         """What identifies a deployment and its stack, and what it does."""

@@ -14,7 +14,7 @@ from tap_cloudapis.core.paging import as_object
 from tap_cloudapis.pulumi.client import PulumiStream, snake_keys
 from tap_cloudapis.pulumi.deployments import OPEN, Deployments
 from tap_cloudapis.pulumi.stack_streams import StackStream
-from tap_cloudapis.pulumi.stacks import STACK_KEY, Stacks, has_address
+from tap_cloudapis.pulumi.stacks import STACK_KEY, has_address, stacks_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -143,8 +143,7 @@ class DriftRuns(BreakingStream, NewestStream, PulumiStream):
 
     def _read_open(self, stack_id: str, names: list[str]) -> None:
         """Read a stack under the names that it has by now; those it had may be another's."""
-        stacks = next(s for s in self.tap.streams.values() if isinstance(s, Stacks))
-        told = stacks.names_of(stack_id, names)
+        told = stacks_of(self).names_of(stack_id, names)
         if told is None:
             where = dict(zip(_NAMES, names, strict=True))
             self.note_of(where, "the stack is gone: a check that was open stays as it was")

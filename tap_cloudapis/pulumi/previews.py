@@ -62,6 +62,8 @@ class StackPreviews(StackStream, DetailStream):
     bookmark_form = PreviewsBookmark
     in_slots = True
     may_be_unset = True
+    #: Read by the stream of updates: what its lists tell is wanted here.
+    follows_updates = True
     records_key = "updates"
     page_size = ("pageSize", 100)
     kind_of_lists = StackUpdates.kind_of_lists
@@ -152,9 +154,7 @@ class StackPreviews(StackStream, DetailStream):
     @cached_property
     def _updates(self) -> StackUpdates | None:
         """The stream that lists the updates of each stack, if it is read."""
-        beside = self._ledger_parent.child_streams
-        found = (each for each in beside if isinstance(each, StackUpdates))
-        return next((each for each in found if each.selected), None)
+        return self.beside(StackUpdates)
 
     def lists(self, context: Context | None) -> Iterator[list[Row]]:
         """The previews behind the newest update, and behind those that are new."""

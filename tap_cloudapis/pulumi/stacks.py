@@ -193,6 +193,13 @@ class Stacks(LedgerParent, PulumiStream):
         return {**identity, "last_update": record.get("last_update")}
 
 
+def stacks_of(stream: PulumiStream) -> Stacks:
+    """The stream of stacks beside another one of the tap."""
+    found = stream.tap.streams[Stacks.name]
+    assert isinstance(found, Stacks)  # noqa: S101 - no other bears its name
+    return found
+
+
 def has_address(context: Mapping[str, Any]) -> bool:
     """Whether the names of a stack can be put in a URL; these two would lead elsewhere."""
     return not {context["project_name"], context["stack_name"]} & {".", ".."}

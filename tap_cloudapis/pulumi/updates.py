@@ -111,6 +111,12 @@ class StackUpdates(MarkedStream, PulumiStream):
         self._is_another = False
 
     @cached_property
+    def _is_followed(self) -> bool:
+        """Whether another stream goes by what the lists of updates tell."""
+        beside = self.parent.child_streams if self.parent else ()
+        return any(each.selected and getattr(each, "follows_updates", False) for each in beside)
+
+    @cached_property
     def marks(self) -> UpdateMarks:
         """The marks of all stacks, in the state."""
         return UpdateMarks(self.stream_state, self.start, keep=self.incremental)
@@ -245,7 +251,8 @@ class StackUpdates(MarkedStream, PulumiStream):
         """Keep the updates that are new or were open."""
         assert isinstance(read.paginator, NumberedPages)  # noqa: S101 - see new_paginator()
         self._listed, self._missing = read.paginator.newest, read.paginator.missing
-        self._began.update(beginnings(rows))
+        if self._is_followed:
+            self._began.update(beginnings(rows))
         if read.paginator.unsorted and not self._told_unsorted:
             self._told_unsorted = True
             what = "its updates do not come newest first, so all of them are read each time"
