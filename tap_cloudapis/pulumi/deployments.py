@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from tap_cloudapis.core.children import context_key
 from tap_cloudapis.core.errors import RefusedError, ResponseError
-from tap_cloudapis.core.exchange import AskedPage
+from tap_cloudapis.core.exchange import Read
 from tap_cloudapis.core.facts import Facts
 from tap_cloudapis.core.newest import LAG, NewestStream, earlier
 from tap_cloudapis.core.newest_pages import NewestPages
@@ -117,17 +117,8 @@ class Deployments(NewestStream, PulumiStream):
         def ask(params: Params) -> Any:
             return self.ask_at(f"{url}?{urlencode(query_text(params))}")
 
-        def submit(params: Params, *, resizable: bool = True) -> AskedPage:
-            return AskedPage(
-                ask,
-                self.read_page,
-                self.connection.host,
-                params,
-                limit=pages.limit,
-                resizable=resizable,
-            )
-
-        for rows in pages.walk(submit, submit(pages.first_params()), 1):
+        # A page that is not needed is a request too many, and there is little to look for.
+        for _, rows in self._reading(None, [Read(pages)], ask, ahead=1):
             yield self._objects(rows, None)
             if self._met.issuperset(wanted):
                 return
