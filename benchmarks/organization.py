@@ -54,7 +54,7 @@ def by_default(bench: Bench) -> Section:
         "asked for one after the other, as its documentation wants; they, and the way from the "
         "user to the organization, its stacks, their updates and previews come on top. Of the "
         "10,000 stacks the second sync has some 50 that have changed and a seventh whose turn it "
-        "is, the third one the latter alone; the formulas are computed from the simulator's world.",
+        "is, the third one what was still open; the formulas are computed from the world.",
     )
     _at_latency(bench, section)
     _as_days_pass(bench, section)
