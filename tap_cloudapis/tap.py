@@ -234,8 +234,23 @@ class TapCloudAPIs(CommandLineTap):
             The exit code: 0 when every row was delivered that should have been, 1 when not,
             128 and the signal's number when a signal ended the sync.
         """
-        code = 0
         memory.tune()
+        try:
+            return self.read()
+        except TapError as exc:
+            self.logger.error("%s", exc)  # noqa: TRY400 - a line for a user, no traceback
+            return 1
+
+    def read(self) -> int:
+        """Sync all selected streams, in a process that may have others.
+
+        Returns:
+            The exit code; see :meth:`run`.
+
+        Raises:
+            TapError: When nothing can be read at all.
+        """
+        code = 0
         try:
             self.check_settings()
             self._begin_state()
@@ -247,9 +262,6 @@ class TapCloudAPIs(CommandLineTap):
         except Terminated as exc:
             self.report.interrupted(exc.signum)
             code = 128 + exc.signum
-        except TapError as exc:
-            self.logger.error("%s", exc)  # noqa: TRY400 - a line for a user, no traceback
-            return 1
         finally:
             self.close()
         if self.report.has_figures or self.report.skipped or not self.report.failed:

@@ -102,8 +102,8 @@ def _total(report: SyncReport) -> StreamReport:
     return total
 
 
-def _repeat_errors(logger: logging.Logger, report: SyncReport) -> None:
-    """Repeat what went wrong, so that nobody has to look for it above the summary."""
+def errors_of(report: SyncReport) -> list[str]:
+    """What went wrong in a sync, each in one line."""
     errors = [
         f"{name}: {text}"
         for name, figures in report.streams.items()
@@ -114,7 +114,12 @@ def _repeat_errors(logger: logging.Logger, report: SyncReport) -> None:
         for name, figures in report.streams.items()
         if figures.left_out
     ]
-    errors += report.faults
+    return errors + report.faults
+
+
+def _repeat_errors(logger: logging.Logger, report: SyncReport) -> None:
+    """Repeat what went wrong, so that nobody has to look for it above the summary."""
+    errors = errors_of(report)
     for text in errors[:REPEATED]:
         logger.error("%s", text)
     if len(errors) > REPEATED:
