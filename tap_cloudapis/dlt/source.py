@@ -67,10 +67,14 @@ def resources(**given: Any) -> list[DltResource]:
     surroundings.log_less(streams)
     source = _Source(settings, columns, streams)
     anything = any(stream.configured for stream in streams.values())
-    return [
-        source.resource(stream, selected=stream.selected and (stream.configured or not anything))
-        for stream in streams.values()
-    ]
+    chosen = {
+        name
+        for name, stream in streams.items()
+        if stream.selected and (stream.configured or not anything)
+    }
+    for stream in streams.values():
+        stream.selected = True  # those of others have no column that is selected
+    return [source.resource(stream, selected=name in chosen) for name, stream in streams.items()]
 
 
 @dataclass
