@@ -13,7 +13,7 @@ BATCH_ROWS, BATCH_BYTES = 5_000, 8 << 20
 MOST_ROWS, MOST_BYTES = 20_000, 32 << 20
 
 
-class Stopped(BaseException):  # noqa: N818 - no error: nobody takes the records any more
+class Stopped(BaseException):
     """The pipeline has ended before the tap."""
 
 

@@ -102,7 +102,7 @@ class EmbeddedTap(TapCloudAPIs):
     """
 
     #: So that errors name the variables that dlt reads.
-    _env_var_prefix: ClassVar[str] = "SOURCES__CLOUDAPIS__"  # type: ignore[assignment]
+    _env_var_prefix: ClassVar[str] = "SOURCES__CLOUDAPIS__"
 
     def __init__(
         self,

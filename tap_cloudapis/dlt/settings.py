@@ -1,9 +1,9 @@
-"""The settings of the tap as dlt finds them: in ``secrets.toml``, ``config.toml``, the environment."""
+"""The settings of the tap as dlt finds them: in its files, or in the environment."""
 
 from __future__ import annotations
 
 import difflib
-from typing import TYPE_CHECKING, Any, Optional
+from typing import TYPE_CHECKING, Any
 
 import dlt
 from dlt.common.configuration import configspec, resolve_configuration
@@ -16,6 +16,8 @@ from tap_cloudapis.tap import SERVICES
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+#: What ``dlt init`` writes where a value is to be filled in: not everybody has both services.
+_TO_FILL_IN = "<configure me>"
 #: The setting that the source alone has: which columns are read, besides those of the default.
 COLUMNS = "columns"
 
@@ -37,11 +39,11 @@ def _type_of(definition: Mapping[str, Any]) -> Any:
 
 
 def _specification() -> type[BaseConfiguration]:
-    """All settings of the tap, and those of the source, as dlt declares settings; none is required."""
+    """All settings of the tap and of the source, as dlt declares settings; none is required."""
     properties = settings_schema(SERVICES)["properties"]
     types = {name: _type_of(definition) for name, definition in properties.items()}
     types[COLUMNS] = list[str]
-    fields = {name: Optional[kind] for name, kind in types.items()}
+    fields = {name: kind | None for name, kind in types.items()}
     body = {"__annotations__": fields, "__module__": __name__, **dict.fromkeys(fields)}
     return configspec(type("CloudApisSettings", (BaseConfiguration,), body))
 
@@ -70,6 +72,6 @@ def resolve(given: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
             raise TapError(msg)
     explicit = {name: value for name, value in given.items() if value is not None}
     found = dict(resolve_configuration(CloudApisSettings(), explicit_value=explicit))
-    settings = {name: value for name, value in found.items() if value is not None}
+    settings = {name: value for name, value in found.items() if value not in (None, _TO_FILL_IN)}
     columns = settings.pop(COLUMNS, [])
     return settings, list(columns)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
@@ -26,8 +25,6 @@ if TYPE_CHECKING:
 
     from tap_cloudapis.core.stream import CloudStream
     from tap_cloudapis.dlt.channel import Batch
-
-LOGGER = logging.getLogger(EmbeddedTap.name)
 
 
 @dlt.source(name="cloudapis", section="cloudapis")
@@ -65,7 +62,8 @@ def resources(**given: Any) -> list[DltResource]:
     streams = {s.name: cast("CloudStream", s) for s in tap.streams.values()}
     streams = {name: stream for name, stream in streams.items() if stream.in_catalog}
     surroundings.log_less(streams)
-    source = _Source(settings, columns, streams)
+    replaces = bool(tap.config.get("emit_activate_version_messages"))
+    source = _Source(settings, columns, streams, replaces)
     anything = any(stream.configured for stream in streams.values())
     chosen = {
         name
@@ -85,11 +83,13 @@ class _Source:
         settings: Those of the tap.
         columns: The columns that are chosen by hand.
         streams: The streams of the catalog, by name; they are never synced.
+        replaces: Whether rows go that a table which was read whole does not bring.
     """
 
     settings: Mapping[str, Any]
     columns: Sequence[str]
     streams: Mapping[str, CloudStream]
+    replaces: bool
     _sync: Sync | None = field(default=None, init=False)
 
     def resource(self, stream: CloudStream, *, selected: bool) -> DltResource:
@@ -162,7 +162,7 @@ class _Source:
             surroundings.schema().naming.normalize_path,
             surroundings.load_id(),
         )
-        replacing = _Replacing(keys) if "emit_activate_version_messages" in self.settings else None
+        replacing = _Replacing(keys) if self.replaces else None
         while True:
             is_over = sync.is_over
             batch = sync.take(name)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import dlt
@@ -69,9 +68,7 @@ def known_types(table: str) -> dict[str, str]:
 
 def is_stored(table: str) -> bool:
     """Whether a table has been loaded before."""
-    with suppress(KeyError):
-        return bool(schema().tables[table].get("x-normalizer", {}).get("seen-data"))  # type: ignore[typeddict-item]
-    return False
+    return table in schema().data_table_names(seen_data_only=True)
 
 
 class _NoJsonAsText(logging.Filter):

@@ -91,7 +91,7 @@ class Tables:
     def _add(self, source: str, name: str, kind: Kind) -> str:
         """Give a property a column; one that the table has keeps its type."""
         self._names[source] = name
-        self._kinds[name] = self._known.get(name, kind)  # type: ignore[assignment]
+        self._kinds[name] = self._known.get(name, kind)
         return name
 
     def _column_of(self, source: str, values: Sequence[Any]) -> str | None:

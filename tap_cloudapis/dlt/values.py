@@ -48,7 +48,7 @@ _FINER = 7
 
 
 def kind_of(definition: Mapping[str, Any]) -> Kind:
-    """The type of the column of a property, by its JSON schema: the one that holds all it allows."""
+    """The type of the column that holds all that the JSON schema of a property allows."""
     kinds = {_SCALARS.get(name, "json") for name in types_of(definition) - {"null"}}
     if len(kinds) != 1:
         return "double" if kinds == {"bigint", "double"} else "json"
@@ -57,7 +57,7 @@ def kind_of(definition: Mapping[str, Any]) -> Kind:
 
 
 def infer(value: Any) -> Kind:
-    """The type of a column for a value that no schema speaks of, or that does not fit its column."""
+    """The type of a column for a value that is in no schema, or does not fit its column."""
     if isinstance(value, bool):
         return "bool"
     if isinstance(value, int):

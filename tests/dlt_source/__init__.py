@@ -1,0 +1,1 @@
+"""Tests of the dlt source, in pipelines with DuckDB."""

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 DATASET = "raw"
 
 
-def source_of(simulator: Simulator, *streams: str, service: str | None = None, **more: Any) -> DltSource:
+def source_of(
+    simulator: Simulator, *streams: str, service: str | None = None, **more: Any
+) -> DltSource:
     """The source for a simulator, with some streams, or those selected by default."""
     made: DltSource = cloudapis(**settings(simulator, service, **more))
     return made.with_resources(*streams) if streams else made

@@ -26,7 +26,7 @@ def lines_of(outcome: Any) -> list[str]:
     return [line.decode() for line in outcome.lines]
 
 
-def hints(schema: dict[str, Any]) -> dict[str, Any]:
+def hints(schema: Any) -> dict[str, Any]:
     """What a dlt schema says of tables of streams, without whose a column is."""
     kept = ("data_type", "nullable", "primary_key", "description", "row_key", "unique")
     return {

@@ -1,0 +1,85 @@
+"""Where syncs go on: dlt's state, committed with the rows, and what resets it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from dlt.pipeline.exceptions import PipelineStepFailed
+
+from tests.dlt_source.support import Warehouse, source_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.simulator_process import Simulator
+
+
+def lists_of_updates(simulator: Simulator) -> int:
+    """How many lists of updates were asked for since this was last called."""
+    asked = [r for r in simulator.requests() if r["stream"] == "pulumi_stack_updates"]
+    simulator.clear_requests()
+    return len(asked)
+
+
+def updates(simulator: Simulator, **more: Any) -> Any:
+    return source_of(simulator, "pulumi_stack_updates", service="pulumi", **more)
+
+
+def test_a_second_run_asks_for_what_has_changed(tiny: Simulator, tmp_path: Path) -> None:
+    ours = Warehouse(tmp_path)
+    ours.pipeline().run(updates(tiny))
+    first = lists_of_updates(tiny)
+    rows = ours.count("pulumi_stack_updates")
+    # Another machine: the state comes from the destination.
+    again = Warehouse(tmp_path)
+    again.folder = tmp_path / "another machine"
+    again.pipeline().run(updates(tiny))
+    assert lists_of_updates(tiny) < first / 2
+    assert ours.count("pulumi_stack_updates") == rows == len(tiny.rows("pulumi_stack_updates"))
+
+
+def test_rows_come_again_with_what_dlt_resets(tiny: Simulator, tmp_path: Path) -> None:
+    ours = Warehouse(tmp_path)
+    for change in ({}, {"refresh": "drop_resources"}, {"refresh": "drop_sources"}):
+        ours.pipeline().run(updates(tiny), **change)
+        assert ours.count("pulumi_stack_updates") == len(tiny.rows("pulumi_stack_updates"))
+    ours.pipeline().run(updates(tiny), write_disposition="replace")
+    assert ours.count("pulumi_stack_updates") == len(tiny.rows("pulumi_stack_updates"))
+
+
+def test_a_sample_does_not_count_as_read(tiny: Simulator, tmp_path: Path) -> None:
+    ours = Warehouse(tmp_path)
+    ours.pipeline().run(updates(tiny).add_limit(1))
+    ours.pipeline().run(updates(tiny))
+    assert ours.count("pulumi_stack_updates") == len(tiny.rows("pulumi_stack_updates"))
+
+
+def test_the_state_is_never_ahead_of_the_rows(
+    tiny: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = Warehouse(tmp_path)
+    ours.pipeline().run(source_of(tiny, "pulumi_organizations", service="pulumi"))
+    # The package is extracted, but nobody can load it; the machine is gone.
+    with monkeypatch.context() as patch:
+        patch.setenv("LOAD__TRUNCATE_STAGING_DATASET", "no boolean")
+        with pytest.raises(Exception, match="truncate_staging_dataset"):
+            ours.pipeline().run(updates(tiny))
+    ours.folder = tmp_path / "another machine"
+    ours.pipeline().run(updates(tiny))
+    assert ours.count("pulumi_stack_updates") == len(tiny.rows("pulumi_stack_updates"))
+
+
+def test_a_failing_extract_leaves_no_trace(tiny: Simulator, tmp_path: Path) -> None:
+    ours = Warehouse(tmp_path)
+
+    def fail(_: Any) -> None:
+        message = "a step of the user's"
+        raise RuntimeError(message)
+
+    source = updates(tiny)
+    source.pulumi_stack_updates.add_map(fail)
+    with pytest.raises(PipelineStepFailed, match="a step of the user's"):
+        ours.pipeline().run(source)
+    ours.pipeline().run(updates(tiny))
+    assert ours.count("pulumi_stack_updates") == len(tiny.rows("pulumi_stack_updates"))
