@@ -30,7 +30,7 @@ class SyncIncompleteError(TapError):
         self.errors = tuple(errors)
         told = "; ".join(errors[:_TOLD])
         more = f"; and {len(errors) - _TOLD} more" if len(errors) > _TOLD else ""
-        super().__init__(f"rows are missing, all others are there: {told}{more}")
+        super().__init__(f"rows are missing: {told}{more}")
 
 
 def fail_after_load(pipeline: Pipeline, error: SyncIncompleteError) -> None:

@@ -55,19 +55,25 @@ def test_a_sample_does_not_count_as_read(tiny: Simulator, tmp_path: Path) -> Non
     assert ours.count("pulumi_stack_updates") == len(tiny.rows("pulumi_stack_updates"))
 
 
+@pytest.mark.parametrize("what_becomes", ["gone", "aborted", "loaded"])
 def test_the_state_is_never_ahead_of_the_rows(
-    tiny: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    what_becomes: str, tiny: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ours = Warehouse(tmp_path)
     ours.pipeline().run(source_of(tiny, "pulumi_organizations", service="pulumi"))
-    # The package is extracted, but nobody can load it; the machine is gone.
+    # The package is extracted, but cannot be loaded now.
     with monkeypatch.context() as patch:
         patch.setenv("LOAD__TRUNCATE_STAGING_DATASET", "no boolean")
         with pytest.raises(Exception, match="truncate_staging_dataset"):
             ours.pipeline().run(updates(tiny))
-    ours.folder = tmp_path / "another machine"
+    if what_becomes == "gone":
+        ours.folder = tmp_path / "another machine"
+    elif what_becomes == "aborted":
+        ours.pipeline().abort_packages()
+    tiny.clear_requests()
     ours.pipeline().run(updates(tiny))
     assert ours.count("pulumi_stack_updates") == len(tiny.rows("pulumi_stack_updates"))
+    assert bool(lists_of_updates(tiny)) == (what_becomes != "loaded")
 
 
 def test_a_failing_extract_leaves_no_trace(tiny: Simulator, tmp_path: Path) -> None:
