@@ -128,10 +128,21 @@ def test_what_the_api_adds_and_changes_is_loaded_as_the_loader_does(tmp_path: Pa
     assert columns == theirs.columns()
     new = {"brand_new", "brand_new__v_text", "brand_new__v_json", "brand_new__v_double", "nested"}
     assert {*new, "priority"} <= {name for _, name in columns}
-    names = ", ".join(sorted(name for _, name in columns if not name.startswith("_dlt")))
-    names = names.replace("dbt_host, ", "")  # each server has its own port
+    # Of new properties, the loader has the first value of each run tell the type.
+    own = {"_dlt_id", "_dlt_load_id", *(name for name in new if name.startswith("brand_new"))}
+    # Each server has its own port.
+    names = ", ".join(sorted(name for _, name in columns if name not in {*own, "dbt_host"}))
     rows = f"SELECT {names} FROM {{raw}}.dbt_runs ORDER BY id"  # noqa: S608
     assert ours.query(rows) == theirs.query(rows)
+    values = "brand_new, brand_new__v_text, brand_new__v_json::VARCHAR, brand_new__v_double"
+    assert ours.query(f"SELECT id, {values} FROM {{raw}}.dbt_runs ORDER BY id") == [  # noqa: S608
+        (1, None, None, None, None),
+        (2, 7, None, None, None),
+        (3, None, "a", None, None),
+        (4, None, None, None, None),
+        (5, None, None, '{"b":1}', None),
+        (6, None, None, None, 2.5),
+    ]
     assert ours.count("dbt_runs") == len(service.runs)
 
 
