@@ -6,13 +6,13 @@ from cloudapis import cloudapis
 
 def load_everything() -> None:
     """Load all streams that are selected by default, of the services that have a token."""
-    pipeline = dlt.pipeline("cloudapis", destination="duckdb", dataset_name="cloudapis")
+    pipeline = dlt.pipeline("cloudapis", destination="duckdb", dataset_name="cloudapis_data")
     print(pipeline.run(cloudapis()))
 
 
 def load_runs() -> None:
     """Load some streams alone, from a date on."""
-    pipeline = dlt.pipeline("cloudapis", destination="duckdb", dataset_name="cloudapis")
+    pipeline = dlt.pipeline("cloudapis", destination="duckdb", dataset_name="cloudapis_data")
     source = cloudapis(start_date="2026-01-01").with_resources("dbt_jobs", "dbt_runs")
     print(pipeline.run(source))
 
