@@ -6,7 +6,7 @@ import argparse
 import os
 from pathlib import Path
 
-from benchmarks import against, dbt, loads, organization, pulumi, results, targets
+from benchmarks import against, dbt, loads, organization, pipelines, pulumi, results, targets
 from benchmarks.bench import Bench
 from benchmarks.commits import NoCommitError, installed
 from benchmarks.report import keep
@@ -22,6 +22,7 @@ COMPARISONS = {
     "results": results.of_nodes,
     "targets": targets.into_target_duckdb,
     "throttled": dbt.throttled,
+    "pipelines": pipelines.by_source,
     "loads": loads.into_duckdb,
     "load-memory": loads.load_memory,
 }

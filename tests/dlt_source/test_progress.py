@@ -41,8 +41,8 @@ def test_a_second_run_asks_for_what_has_changed(tiny: Simulator, tmp_path: Path)
 
 def test_rows_come_again_with_what_dlt_resets(tiny: Simulator, tmp_path: Path) -> None:
     ours = Warehouse(tmp_path)
-    for change in ({}, {"refresh": "drop_resources"}, {"refresh": "drop_sources"}):
-        ours.pipeline().run(updates(tiny), **change)
+    for refresh in (None, "drop_resources", "drop_sources"):
+        ours.pipeline().run(updates(tiny), refresh=refresh)
         assert ours.count("pulumi_stack_updates") == len(tiny.rows("pulumi_stack_updates"))
     ours.pipeline().run(updates(tiny), write_disposition="replace")
     assert ours.count("pulumi_stack_updates") == len(tiny.rows("pulumi_stack_updates"))

@@ -108,7 +108,11 @@ def test_what_the_api_adds_and_changes_is_loaded_as_the_loader_does(tmp_path: Pa
     first = [run(1), run(2, brandNew=7), run(3, brandNew="a", nested={"a": [1]}, id_2=1)]
     service = Dbt(first)
     ours, theirs = Warehouse(tmp_path), Warehouse(tmp_path, "theirs")
-    changes = ({}, {"brandNew": {"b": 1}, "priority": "high"}, {"brandNew": 2.5})
+    changes: tuple[dict[str, Any], ...] = (
+        {},
+        {"brandNew": {"b": 1}, "priority": "high"},
+        {"brandNew": 2.5},
+    )
     state = None
     for change in changes:
         service.runs.append(run(len(service.runs) + 1, **change))
