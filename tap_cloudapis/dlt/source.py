@@ -119,7 +119,7 @@ class _Source:
         if sync is None or sync.has_ended or name in sync.begun:
             if sync is not None:
                 sync.stop()
-            names = surroundings.extracted() & self.streams.keys()
+            names = surroundings.extracted(name) & self.streams.keys()
             self._check(names)
             if (pipeline := surroundings.pipeline()) is not None:
                 forget_failure(pipeline)

@@ -29,12 +29,12 @@ def pipeline() -> Pipeline | None:
     return None if load_id() is None else dlt.current.pipeline()
 
 
-def extracted() -> set[str]:
-    """The names of the resources that are extracted together."""
+def extracted(resource: str) -> set[str]:
+    """The names of the resources that are extracted together with one."""
     try:
-        return {resource.name for resource in dlt.current.source().resources.extracted}
+        return {each.name for each in dlt.current.source().resources.extracted}
     except CurrentSourceNotAvailable:
-        return {dlt.current.resource().name}
+        return {resource}
 
 
 def state() -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import subprocess
 import sys
 import threading
@@ -126,6 +127,39 @@ def test_settings_come_from_where_dlt_looks_for_them(
     ours = Warehouse(tmp_path)
     ours.pipeline().run(cloudapis().with_resources("dbt_jobs"))
     assert ours.count("dbt_jobs") == len(tiny.rows("dbt_jobs"))
+
+
+def test_nothing_is_said_twice_and_no_token_is_kept(
+    tiny: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = tiny.dbt_token
+    monkeypatch.setenv("SOURCES__CLOUDAPIS__DBT_TOKEN", token)
+    program = f"""
+import logging, dlt
+from tap_cloudapis.dlt import cloudapis
+logging.basicConfig(level=logging.INFO)
+pipeline = dlt.pipeline("p", pipelines_dir={str(tmp_path)!r}, dataset_name="d",
+                        destination=dlt.destinations.duckdb({str(tmp_path / "f.duckdb")!r}))
+for _ in range(2):
+    pipeline.run(cloudapis(dbt_url={tiny.dbt_url!r}).with_resources("dbt_runs", "dbt_jobs"))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "RUNTIME__DLTHUB_TELEMETRY": "false"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == ""
+    lines = done.stderr.splitlines()
+    assert sum("total " in line for line in lines) == 2
+    assert not [line for line in lines if "WARNING" in line]
+    assert token not in done.stderr
+    kept = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert len(kept) > 5
+    assert not [path for path in kept if token.encode() in path.read_bytes()]
 
 
 def test_threads_end_when_the_pipeline_does(tiny: Simulator) -> None:
