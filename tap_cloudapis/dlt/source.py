@@ -91,6 +91,7 @@ class _Source:
     streams: Mapping[str, CloudStream]
     replaces: bool
     _sync: Sync | None = field(default=None, init=False)
+    _known: dict[str, dict[str, str]] = field(default_factory=dict, init=False)
 
     def resource(self, stream: CloudStream, *, selected: bool) -> DltResource:
         """Make the resource of a stream."""
@@ -124,6 +125,7 @@ class _Source:
             if (pipeline := surroundings.pipeline()) is not None:
                 forget_failure(pipeline)
             state = read_progress(surroundings.state())
+            self._known = surroundings.known_types()
             sync = self._sync = Sync(self.settings, names, self.columns, state)
         sync.begun.add(name)
         return sync
@@ -158,7 +160,7 @@ class _Source:
         tables = Tables(
             schema,
             keys,
-            surroundings.known_types(name),
+            self._known.get(name, {}),
             surroundings.schema().naming.normalize_path,
             surroundings.load_id(),
         )

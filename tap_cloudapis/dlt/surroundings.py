@@ -53,17 +53,20 @@ def schema() -> Schema:
         return dlt.Schema("cloudapis")
 
 
-def known_types(table: str) -> dict[str, str]:
-    """The types of the columns that a table has, in any schema of the pipeline."""
+def known_types() -> dict[str, dict[str, str]]:
+    """The types of the columns of each table, in any schema of the pipeline."""
     schemas = [schema()]
     if (running := pipeline()) is not None:
         schemas += [running.schemas[name] for name in running.schemas]
-    return {
-        name: str(column["data_type"])
-        for each in schemas
-        for name, column in each.tables.get(table, {"columns": {}})["columns"].items()
-        if "data_type" in column
-    }
+    found: dict[str, dict[str, str]] = {}
+    for each in schemas:
+        for name, table in each.tables.items():
+            columns = table["columns"].items()
+            types = {
+                column: str(hints["data_type"]) for column, hints in columns if "data_type" in hints
+            }
+            found.setdefault(name, {}).update(types)
+    return found
 
 
 def is_stored(table: str) -> bool:

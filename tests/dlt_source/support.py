@@ -11,6 +11,7 @@ from target_dlt.dlt_internals import dlt  # set up as the loader has it: without
 from tests.core.syncing import settings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from dlt import Pipeline
@@ -49,9 +50,13 @@ class Warehouse:
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         """Ask the file; ``{raw}`` is the dataset."""
+        return self.queries([sql])[0]
+
+    def queries(self, sql: Iterable[str]) -> list[list[tuple[Any, ...]]]:
+        """Ask the file more than one thing."""
         with duckdb.connect(str(self.path), read_only=True) as connection:
             connection.execute("SET timezone = 'UTC'")
-            return connection.execute(sql.format(raw=DATASET)).fetchall()
+            return [connection.execute(each.format(raw=DATASET)).fetchall() for each in sql]
 
     def count(self, table: str) -> int:
         """How many rows a table has."""

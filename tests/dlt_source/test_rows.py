@@ -14,6 +14,7 @@ from tests.loader.comparing import check_loaded
 from tests.loader.support import load
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from tests.simulator_process import Simulator
@@ -24,6 +25,10 @@ LATER = 3_600 * 24 * 3
 
 def lines_of(outcome: Any) -> list[str]:
     return [line.decode() for line in outcome.lines]
+
+
+def quoted(names: Iterable[str]) -> str:
+    return ", ".join(f'"{name}"' for name in names)
 
 
 def hints(schema: Any) -> dict[str, Any]:
@@ -70,10 +75,14 @@ def test_every_stream_is_loaded_cell_by_cell(own: Simulator, tmp_path: Path) -> 
     assert second.code == 0, second.log
     load(theirs.path, lines_of(second), **config)
     assert ours.columns() == theirs.columns()
-    for table, key in KEYS.items():
-        names = [f'"{n}"' for t, n in ours.columns() if t == table and not n.startswith("_dlt")]
-        sql = f'SELECT {", ".join(names)} FROM {{raw}}."{table}" ORDER BY {", ".join(key)}'  # noqa: S608
-        assert ours.query(sql) == theirs.query(sql), table
+    columns = [each for each in ours.columns() if not each[1].startswith("_dlt")]
+    queries = [
+        f"SELECT {quoted(name for t, name in columns if t == table)} "  # noqa: S608
+        f'FROM {{raw}}."{table}" ORDER BY {quoted(key)}'
+        for table, key in KEYS.items()
+    ]
+    found = zip(KEYS, ours.queries(queries), theirs.queries(queries), strict=True)
+    assert [table for table, own_rows, other_rows in found if own_rows != other_rows] == []
 
 
 def test_resources_are_streams_and_yield_arrow_tables(tiny: Simulator) -> None:
