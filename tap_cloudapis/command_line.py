@@ -17,6 +17,7 @@ from singer_sdk.plugin_base import _ConfigInput
 from singer_sdk.tap_base import CliTestOptionValue
 
 from tap_cloudapis.catalog_file import catalog_of, read_catalog
+from tap_cloudapis.core import memory
 from tap_cloudapis.core.errors import OutputError, TapError, Terminated
 from tap_cloudapis.stream_maps import check_sources, fault, tell_failures
 
@@ -87,9 +88,18 @@ class CommandLineTap(Tap):
         """The catalog of the streams as they are."""
         return catalog_of(self.streams.values())
 
-    @abstractmethod
     def run(self) -> int:
-        """Sync all selected streams, and give back the exit code."""
+        """Sync all selected streams in a process of their own, and give back the exit code."""
+        memory.tune()
+        try:
+            return self.read()
+        except TapError as exc:
+            self.logger.error("%s", exc)  # noqa: TRY400 - a line for a user, no traceback
+            return 1
+
+    @abstractmethod
+    def read(self) -> int:
+        """Sync all selected streams, and give back the exit code; raises ``TapError``."""
 
     @abstractmethod
     def check_settings(self) -> None:

@@ -14,7 +14,6 @@ from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
 from singer_sdk.plugin_base import JSONSchemaValidator
 
 from tap_cloudapis.command_line import CommandLineTap
-from tap_cloudapis.core import memory
 from tap_cloudapis.core.children import related
 from tap_cloudapis.core.errors import TapError, Terminated
 from tap_cloudapis.core.headers import check_header, check_token
@@ -227,25 +226,12 @@ class TapCloudAPIs(CommandLineTap):
 
     # A sync and its end
 
-    def run(self) -> int:
+    def read(self) -> int:
         """Sync all selected streams, and say how it went.
 
         Returns:
             The exit code: 0 when every row was delivered that should have been, 1 when not,
             128 and the signal's number when a signal ended the sync.
-        """
-        memory.tune()
-        try:
-            return self.read()
-        except TapError as exc:
-            self.logger.error("%s", exc)  # noqa: TRY400 - a line for a user, no traceback
-            return 1
-
-    def read(self) -> int:
-        """Sync all selected streams, in a process that may have others.
-
-        Returns:
-            The exit code; see :meth:`run`.
 
         Raises:
             TapError: When nothing can be read at all.

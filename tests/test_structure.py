@@ -51,6 +51,12 @@ FORBIDDEN: list[tuple[str, tuple[str, ...]]] = [
     *((module, tuple(f"{folder}.*" for folder in FOLDERS)) for module in ABOVE),
 ]
 
+#: The tap needs neither dlt nor pyarrow: of it, nothing knows the dlt source.
+FORBIDDEN += [
+    (module, ("tap_cloudapis.dlt*",))
+    for module in ("tap_cloudapis.core*", *ABOVE, *(f"{folder}*" for folder in FOLDERS))
+]
+
 #: The rooms of the loader, and what stands above all of them.
 LOADER_TOP = tuple(f"target_dlt.{name}" for name in ("load", "target", "settings", "cli"))
 _ROOMS = ("messages", "rows", "shaping", "engines", "dlt_internals")
