@@ -131,11 +131,14 @@ class _Source:
         return sync
 
     def _check(self, names: set[str]) -> None:
-        """Refuse what is asked for by name and cannot be read.
+        """Refuse what is asked for and cannot be had.
 
         Raises:
-            TapError: When a service has no token, and another one has.
+            TapError: When a service has no token, and another one has; or rows would get two ids.
         """
+        if surroundings.adds_ids():
+            msg = "normalize.parquet_normalizer.add_dlt_id must be off: rows have their _dlt_id"
+            raise TapError(msg)
         streams = [self.streams[name] for name in sorted(names)]
         if any(stream.configured for stream in self.streams.values()):
             for stream in streams:

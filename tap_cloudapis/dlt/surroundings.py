@@ -69,6 +69,11 @@ def known_types() -> dict[str, dict[str, str]]:
     return found
 
 
+def adds_ids() -> bool:
+    """Whether dlt is told to add ids to rows that come in Arrow tables."""
+    return bool(dlt.config.get("normalize.parquet_normalizer.add_dlt_id", bool))
+
+
 def is_stored(table: str) -> bool:
     """Whether a table has been loaded before."""
     return table in schema().data_table_names(seen_data_only=True)

@@ -93,6 +93,18 @@ def test_without_a_token_nothing_is_read(tmp_path: Path) -> None:
     assert not running()
 
 
+def test_rows_do_not_get_two_ids(
+    tiny: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = Warehouse(tmp_path)
+    monkeypatch.setenv("NORMALIZE__PARQUET_NORMALIZER__ADD_DLT_LOAD_ID", "true")
+    ours.pipeline().run(source_of(tiny, "dbt_jobs", service="dbt"))
+    assert ours.count("dbt_jobs") == len(tiny.rows("dbt_jobs"))
+    monkeypatch.setenv("NORMALIZE__PARQUET_NORMALIZER__ADD_DLT_ID", "true")
+    with pytest.raises(PipelineStepFailed, match="add_dlt_id must be off"):
+        ours.pipeline().run(source_of(tiny, "dbt_jobs", service="dbt"))
+
+
 def test_a_service_without_a_token_is_not_selected(tiny: Simulator, tmp_path: Path) -> None:
     source = source_of(tiny, service="dbt")
     assert all(name.startswith("dbt_") for name in source.selected_resources)
