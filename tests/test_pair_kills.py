@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.core.syncing import BY_DEFAULT, EXECUTABLE, KEYS, NO_TOKENS, catalog_of, settings
+from tests.core.syncing import EXECUTABLE, KEYS, NO_TOKENS, catalog_of, settings, sync
 from tests.loader.support import SCRIPT, without_end_of_life
 from tests.meltano.test_run import by_key, read
 
@@ -30,9 +30,15 @@ pytestmark = pytest.mark.slow
 LOGGER = logging.getLogger(__name__)
 
 TRIALS = int(os.environ.get("KILL_TRIALS", "1"))
-#: How long the tap takes at this latency, from its first message on.
-SECONDS = 4.0
+STREAMS = (
+    *("dbt_accounts", "dbt_projects", "dbt_jobs", "dbt_runs", "pulumi_organizations"),
+    *("pulumi_stacks", "pulumi_stack_updates", "pulumi_deployments", "pulumi_audit_logs"),
+)
+#: Records of a file at the most.
+SIZE = 7
 LATENCY_MS = 20
+#: How long after a file has come the kill comes.
+SECONDS = 0.3
 
 
 class Pair:
@@ -41,10 +47,10 @@ class Pair:
     def __init__(self, simulator: Simulator, folder: Path) -> None:
         self.root, self.database = folder / "files", folder / "all.duckdb"
         self._log = folder / "log"
-        batch = {"storage": {"root": str(self.root)}, "batch_size": 7}
+        batch = {"storage": {"root": str(self.root)}, "batch_size": SIZE}
         tap = settings(simulator, concurrency=2, batch_config=batch)
         target = {"path": str(self.database), "batch_size_rows": 1, "default_target_schema": "all"}
-        contents = {"tap": tap, "target": target, "catalog": catalog_of(BY_DEFAULT), "state": {}}
+        contents = {"tap": tap, "target": target, "catalog": catalog_of(STREAMS), "state": {}}
         paths = {name: folder / f"{name}.json" for name in contents}
         for name, content in contents.items():
             paths[name].write_text(json.dumps(content))
@@ -53,12 +59,13 @@ class Pair:
         self._tap = [*map(str, (EXECUTABLE, "--config", paths["tap"], *options))]
         self._target = [SCRIPT, "--config", str(paths["target"])]
 
-    def run(self, kill: str = "", after: float = 0) -> dict[str, int]:
+    def run(self, kill: str = "", number: int = 0, after: float = 0) -> dict[str, int]:
         """Run the pair; its last whole STATE is the next run's.
 
         Args:
             kill: Which of the two is killed, if one is.
-            after: So many seconds after the loader has seen the first message.
+            number: When the tap has written so many files,
+            after: and so many seconds later.
 
         Returns:
             The exit codes.
@@ -77,35 +84,48 @@ class Pair:
         assert tap.stdout is not None
         tap.stdout.close()
         if kill:
-            while not self.root.exists() or not [*self.root.rglob("*.jsonl")]:
-                assert tap.poll() is None, self._log.read_text()
-                time.sleep(0.005)
+            while self._written() < number and tap.poll() is None:
+                time.sleep(0.002)
             time.sleep(after)
             {"tap": tap, "target": target}[kill].kill()
-        states, _ = target.communicate(timeout=120)
+        states, _ = target.communicate(timeout=600)
         lines = [line for line in states.splitlines(keepends=True) if line.endswith(b"\n")]
         if lines:
             self._state.write_bytes(lines[-1])
-        codes = {"tap": tap.wait(timeout=120), "target": target.returncode}
+        codes = {"tap": tap.wait(timeout=600), "target": target.returncode}
         LOGGER.info("%s, %d STATEs, exit codes %s", kill or "nothing", len(lines), codes)
         return codes
+
+    def _written(self) -> int:
+        """How many files the tap has written, as far as the loader has not removed them."""
+        numbers = (int(path.stem.rpartition("-")[2]) for path in self.root.rglob("*.jsonl"))
+        return max(numbers, default=0)
+
+
+@pytest.fixture(scope="module")
+def files(_still: Simulator, tmp_path_factory: pytest.TempPathFactory) -> int:
+    """How many files there are in an undisturbed sync."""
+    batch = {"storage": {"root": str(tmp_path_factory.mktemp("files"))}, "batch_size": SIZE}
+    outcome = sync(settings(_still, batch_config=batch), select=STREAMS)
+    assert outcome.code == 0, outcome.log
+    return sum(message["type"] == "BATCH" for message in outcome.messages)
 
 
 @pytest.mark.parametrize("trial", range(TRIALS))
 @pytest.mark.parametrize("killed", ["tap", "target"])
 def test_nothing_is_lost_or_doubled_by_a_kill(
-    killed: str, trial: int, still: Simulator, tmp_path: Path
+    killed: str, trial: int, files: int, still: Simulator, tmp_path: Path
 ) -> None:
     """The rows are the true ones, each once, when the next run has gone on from the last STATE."""
     dice = random.Random(f"{killed}{trial}")  # noqa: S311 (the same every time)
     pair = Pair(still, tmp_path)
     still.settings(latency_ms=LATENCY_MS)
-    codes = pair.run(killed, dice.uniform(0, SECONDS))
+    codes = pair.run(killed, dice.randint(1, files), dice.uniform(0, SECONDS))
     if codes != {"tap": 0, "target": 0}:  # the kill may come too late
         assert codes[killed] == -signal.SIGKILL
     still.settings(latency_ms=0)
     assert pair.run() == {"tap": 0, "target": 0}
-    truth: dict[str, Any] = still.truths(*BY_DEFAULT)
+    truth: dict[str, Any] = still.truths(*STREAMS)
     found = read(pair.database, "all", truth)  # refuses a key that comes twice
     for name, told in truth.items():
         assert found[name] == by_key(told["rows"], list(KEYS[name])), name
