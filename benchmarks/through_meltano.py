@@ -57,10 +57,12 @@ def into_duckdb(bench: Bench) -> Section:
         costs = _Ways(Path(name), simulator, taps).in_turn(
             [_LINES, _FILES, _PIPE], bench.repeat, size
         )
-    pipe = costs[_PIPE].wall - starts[_PIPE].wall
+    pipe, empty_pipe = costs[_PIPE], starts[_PIPE]
     for who, cost in costs.items():
         aim = " (aim: 1.2x)" if who == _FILES else ""
-        ratio = f"{(cost.wall - starts[who].wall) / pipe:.2f}x the bare pipe{aim}"
+        wall = (cost.wall - starts[who].wall) / (pipe.wall - empty_pipe.wall)
+        cpu = (cost.cpu - starts[who].cpu) / (pipe.cpu - empty_pipe.cpu)
+        ratio = f"{wall:.2f}x the bare pipe{aim}; {cpu:.2f}x the CPU seconds"
         section.add(f"{size:,} runs, 0 ms", who, cost, None, "" if who == _PIPE else ratio)
     size = bench.size(100_000)
     with TemporaryDirectory() as name, bench.dbt(size) as (simulator, taps):
@@ -68,7 +70,13 @@ def into_duckdb(bench: Bench) -> Section:
         costs = ways.in_turn([_LINES, _FILES, _PEERS], bench.repeat, size)
     for who, cost in costs.items():
         aim = " (aim: 3.5x)" if who == _FILES else ""
-        ratio = "" if who == _PEERS else f"{costs[_PEERS].wall / cost.wall:.2f}x as fast{aim}; "
+        peers = costs[_PEERS]
+        ratio = (
+            ""
+            if who == _PEERS
+            else f"{peers.wall / cost.wall:.2f}x as fast{aim}; "
+            f"{cost.cpu / peers.cpu:.2f} of the CPU seconds; "
+        )
         result = f"{ratio}{ways.found[who]:,} of {size:,} rows"
         section.add(f"{size:,} runs, 0 ms", who, cost, None, result)
     return section

@@ -15,8 +15,6 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Literal, cast
 from urllib.parse import unquote
 
-import fsspec  # type: ignore[import-untyped]
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -82,6 +80,8 @@ class BatchFile:
             with self.path.open("rb") as plain:
                 yield plain
         else:
+            import fsspec  # type: ignore[import-untyped]  # noqa: PLC0415 (few need it)
+
             with fsspec.open(self.url, "rb", compression=said) as file:
                 yield cast("IO[bytes]", file)
 
@@ -91,7 +91,9 @@ class BatchFile:
             if self.path is not None:
                 self.path.unlink(missing_ok=True)
             else:
-                files, place = fsspec.core.url_to_fs(self.url)
+                from fsspec.core import url_to_fs  # type: ignore[import-untyped]  # noqa: PLC0415
+
+                files, place = url_to_fs(self.url)
                 files.rm_file(place)
         except (OSError, ValueError, ImportError, NotImplementedError) as error:
             LOGGER.warning("BATCH file %s is loaded, but cannot be removed: %s", self.url, error)
