@@ -36,7 +36,7 @@ STREAMS = (
 )
 #: Records of a file at the most.
 SIZE = 7
-LATENCY_MS = 20
+LATENCY_MS = 60
 #: How long after a file has come the kill comes.
 SECONDS = 0.3
 
