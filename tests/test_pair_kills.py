@@ -46,7 +46,7 @@ class Pair:
 
     def __init__(self, simulator: Simulator, folder: Path) -> None:
         self.root, self.database = folder / "files", folder / "all.duckdb"
-        self._log = folder / "log"
+        self.log = folder / "log"
         batch = {"storage": {"root": str(self.root)}, "batch_size": SIZE}
         tap = settings(simulator, concurrency=2, batch_config=batch)
         target = {"path": str(self.database), "batch_size_rows": 1, "default_target_schema": "all"}
@@ -70,7 +70,7 @@ class Pair:
         Returns:
             The exit codes.
         """
-        with self._log.open("ab") as log:
+        with self.log.open("ab") as log:
             tap = subprocess.Popen(
                 self._tap, stdout=subprocess.PIPE, stderr=log, env=without_end_of_life(NO_TOKENS)
             )
@@ -123,6 +123,8 @@ def test_nothing_is_lost_or_doubled_by_a_kill(
     codes = pair.run(killed, dice.randint(1, files), dice.uniform(0, SECONDS))
     if codes != {"tap": 0, "target": 0}:  # the kill may come too late
         assert codes[killed] == -signal.SIGKILL
+        if killed == "tap":  # a message that it was amid is told, and no more
+            assert codes["target"] == (1 if "not valid JSON" in pair.log.read_text() else 0)
     still.settings(latency_ms=0)
     assert pair.run() == {"tap": 0, "target": 0}
     truth: dict[str, Any] = still.truths(*STREAMS)
