@@ -6,7 +6,17 @@ import argparse
 import os
 from pathlib import Path
 
-from benchmarks import against, dbt, loads, organization, pipelines, pulumi, results, targets
+from benchmarks import (
+    against,
+    dbt,
+    loads,
+    organization,
+    pipelines,
+    pulumi,
+    results,
+    targets,
+    through_meltano,
+)
 from benchmarks.bench import Bench
 from benchmarks.commits import NoCommitError, installed
 from benchmarks.report import keep
@@ -25,6 +35,7 @@ COMPARISONS = {
     "pipelines": pipelines.by_source,
     "loads": loads.into_duckdb,
     "load-memory": loads.load_memory,
+    "meltano": through_meltano.into_duckdb,
 }
 AGAINST = {"dbt": against.dbt, "pulumi": against.pulumi, "loads": against.loads}
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from singer_sdk import typing as th
 
@@ -124,6 +124,36 @@ COMMON = (
         ),
     ),
     th.Property(
+        "batch_config",
+        th.ObjectType(
+            th.Property(
+                "encoding",
+                th.ObjectType(
+                    th.Property("format", th.StringType(allowed_values=["jsonl"])),
+                    th.Property("compression", th.StringType(allowed_values=["none", "gzip"])),
+                    additional_properties=False,
+                ),
+            ),
+            th.Property(
+                "storage",
+                th.ObjectType(
+                    th.Property("root", th.StringType),
+                    th.Property("prefix", th.StringType),
+                    additional_properties=False,
+                ),
+            ),
+            th.Property("batch_size", th.IntegerType(minimum=1)),
+            additional_properties=False,
+        ),
+        title="Batch configuration",
+        description=(
+            "Put records into files and name these in BATCH messages, for targets that read such: "
+            '`{"storage": {"root": "file:///FOLDER"}}`. `encoding` may say `{"format": "jsonl", '
+            '"compression": "gzip"}`, `batch_size` how many records a file has at the most. Other '
+            "targets lose all rows. Default: records are lines."
+        ),
+    ),
+    th.Property(
         "user_agent",
         th.StringType,
         title="User agent",
@@ -138,16 +168,17 @@ def settings_schema(services: Iterable[Service]) -> dict[str, Any]:
     return th.PropertiesList(*of_services, *COMMON, additional_properties=False).to_dict()
 
 
-def explain(error: ValidationError, schema: Mapping[str, Any]) -> list[str]:
+def explain(error: ValidationError) -> list[str]:
     """Put a validation error into lines that name the setting and never show its value."""
     name = ".".join(map(str, error.path))
-    if error.validator == "additionalProperties" and not name:
+    if error.validator == "additionalProperties":
         lines = []
         instance: dict[str, Any] = dict(error.instance)  # type: ignore[arg-type]
-        for unknown in sorted(instance.keys() - schema["properties"].keys()):
-            close = difflib.get_close_matches(unknown, schema["properties"], n=1)
+        known = cast("Mapping[str, Any]", error.schema)["properties"]
+        for unknown in sorted(instance.keys() - known.keys()):
+            close = difflib.get_close_matches(unknown, known, n=1)
             hint = f"; did you mean {close[0]}?" if close else ""
-            lines.append(f"there is no setting {unknown}{hint}")
+            lines.append(f"there is no setting {f'{name}.' if name else ''}{unknown}{hint}")
         return lines
     expected: Any = error.validator_value
     if error.validator == "enum":

@@ -14,6 +14,7 @@ from singer_sdk.helpers.capabilities import PluginCapabilities, TapCapabilities
 from singer_sdk.plugin_base import JSONSchemaValidator
 
 from tap_cloudapis.command_line import CommandLineTap
+from tap_cloudapis.core.batches import batch_settings, begin_files
 from tap_cloudapis.core.children import related
 from tap_cloudapis.core.errors import TapError, Terminated
 from tap_cloudapis.core.headers import check_header, check_token
@@ -66,6 +67,7 @@ class TapCloudAPIs(CommandLineTap):
         TapCapabilities.DISCOVER,
         TapCapabilities.ACTIVATE_VERSION,
         PluginCapabilities.ABOUT,
+        PluginCapabilities.BATCH,
         PluginCapabilities.STREAM_MAPS,
         PluginCapabilities.FLATTENING,
         PluginCapabilities.STRUCTURED_LOGGING,
@@ -156,7 +158,7 @@ class TapCloudAPIs(CommandLineTap):
         )
         try:
             found = list(JSONSchemaValidator(schema).iter_errors(self._config))
-            errors = [text for error in found for text in explain(error, schema)]
+            errors = [text for error in found for text in explain(error)]
         except AttributeError:  # a mistake in the SDK's schema of stream maps
             errors = ["stream_maps: __else__ can be nothing but null"]
         if errors and raise_errors:
@@ -172,13 +174,13 @@ class TapCloudAPIs(CommandLineTap):
         """
         if not self._configured:
             wanted = [f"{service.key}_token for {service.title}" for service in self.services]
-            names = [
-                f"{self._env_var_prefix}{service.key.upper()}_TOKEN" for service in self.services
-            ]
+            prefix = self._env_var_prefix
+            names = [f"{prefix}{service.key.upper()}_TOKEN" for service in self.services]
             msg = f"no token: set {' or '.join(wanted)} (in the environment {' or '.join(names)})"
             raise TapError(msg)
         check_header(self.user_agent, "user_agent")
         check_start_date(self.config.get("start_date"))
+        batch_settings(self.config)
         for service in self._configured.values():
             check_token(service.token(self.config), f"{service.key}_token")
             service.check(self.config)
@@ -240,6 +242,7 @@ class TapCloudAPIs(CommandLineTap):
         try:
             self.check_settings()
             self._begin_state()
+            begin_files(self.config, self.message_writer, self.logger)
             drops = bool(self.config.get("emit_activate_version_messages"))
             self._plan.log(self.input_catalog or {}, drops=drops)
             self.sync_all()
@@ -275,7 +278,7 @@ class TapCloudAPIs(CommandLineTap):
         try:
             if self.state.get("bookmarks"):
                 self._state_writer.force_state(self.state)
-            self.message_writer.flush()
+            self.message_writer.finish()
         finally:
             self._watch.stop()
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from target_dlt.dlt_internals import KnownTables
     from target_dlt.engines.base import Engine, NestingEngine
+    from target_dlt.messages.batch_files import LoadedFiles, Removed
     from target_dlt.messages.lines import Message
     from target_dlt.shaping.lanes import Lane, Shaping
     from target_dlt.shaping.mapping import MappedLane, StreamMapper
@@ -44,6 +45,7 @@ class Options:
         mapper: Changes streams and records before all else; None if nothing is to be changed.
         shaping: In which shape records are loaded.
         activates: Whether ACTIVATE_VERSION messages are heeded.
+        removes_files: Which files of BATCH messages are removed once they are loaded.
     """
 
     make_engine: Callable[[Callable[[], None]], Engine]
@@ -56,6 +58,7 @@ class Options:
     mapper: StreamMapper | None
     shaping: Shaping
     activates: bool
+    removes_files: Removed
 
 
 @contextmanager
@@ -102,6 +105,7 @@ class Load:
         self._refused = 0
         self._rows: Counter[str] = Counter()
         self._engine: Engine | None = None
+        self._files: LoadedFiles | None = None
         self.is_committing = False
         self.stop: Callable[[], None] = lambda: None
 
@@ -228,6 +232,7 @@ class Load:
 
     def _batch(self, message: Message) -> None:
         from target_dlt.messages.batch import add_file  # noqa: PLC0415
+        from target_dlt.messages.batch_files import BatchFile, LoadedFiles  # noqa: PLC0415
 
         stream = message.stream
         if not stream or message.encoding is None or message.manifest is None:
@@ -239,9 +244,13 @@ class Load:
                 raise BadMessageError(f"record {number} of a BATCH: {error.message}") from error
             self._set_aside(stream, number, error, record)
 
+        if self._files is None:
+            self._files = LoadedFiles(self._options.removes_files)
         for url in message.manifest:
-            for size in add_file(lane, url, message.encoding, message.version, on_bad=on_bad):
+            file = BatchFile.at(url)
+            for size in add_file(lane, file, message.encoding, message.version, on_bad=on_bad):
                 self.progress(size)
+            self._files.add(file)
 
     def progress(self, read_bytes: int) -> None:
         """Turn what was read into Arrow once there is enough of it."""
@@ -276,6 +285,8 @@ class Load:
         self._seal_all()
         if self._new_schemas or self._activations or self._state.is_pending or self._has_rows():
             self._commit()
+        if self._files is not None:
+            self._files.finish()
         if self._engine is not None:
             self._sum_up(self._engine.place)
 
@@ -353,6 +364,8 @@ class Load:
             f"{rows / max(seconds, 1e-3):,.0f}",
         )
         self._spool.clear()
+        if self._files is not None:
+            self._files.committed()
         self._refused = 0
         self._new_schemas.clear()
         self._activations.clear()

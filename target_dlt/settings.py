@@ -189,6 +189,18 @@ COMMON = (
         ),
     ),
     th.Property(
+        "remove_batch_files",
+        th.StringType,
+        default="marked",
+        allowed_values=["marked", "all", "none"],
+        title="Remove BATCH files",
+        description=(
+            "Which files of BATCH messages are removed once they are loaded: those whose folder "
+            "says so (`marked`), as the folders of tap-cloudapis do; `all`, whose tap ever wrote "
+            "them; or `none`."
+        ),
+    ),
+    th.Property(
         "batch_config",
         th.ObjectType(),
         title="Batch configuration",

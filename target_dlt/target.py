@@ -184,6 +184,7 @@ class DatasetTarget(Target):
             mapper=self._mapper_of_streams(),
             shaping=self._shaping(),
             activates=self.config["process_activate_version_messages"],
+            removes_files=self.config["remove_batch_files"],
         )
 
     def _temp_dir(self) -> Path | None:

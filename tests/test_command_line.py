@@ -50,7 +50,7 @@ def test_about_as_json() -> None:
     properties = about["settings"]["properties"]
     assert {"dbt_token", "pulumi_token", "start_date", "on_forbidden"} <= properties.keys()
     assert properties["dbt_token"]["secret"] is True
-    assert "batch" not in about["capabilities"]
+    assert "batch" in about["capabilities"]
 
 
 def test_about_as_markdown() -> None:

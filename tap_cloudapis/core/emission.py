@@ -18,12 +18,12 @@ from singer_sdk.streams import Stream
 
 from tap_cloudapis.core.bookmarks import Bookmark
 from tap_cloudapis.core.describing import DescribedStream
-from tap_cloudapis.core.output import BufferedSingerWriter, encode
+from tap_cloudapis.core.output import BufferedSingerWriter, Envelope
 from tap_cloudapis.core.projection import compile_projection
 from tap_cloudapis.core.schemas import load_schema
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from singer_sdk import Tap
     from singer_sdk.helpers.types import Context
@@ -58,7 +58,7 @@ class EmittingStream(DescribedStream):
         self._schema_written = False
         #: Writes the rows that came inside the next record, right behind it.
         self._behind_record: list[Callable[[], None]] = []
-        self._record_suffix = self._suffix_now()
+        self._envelope = self._envelope_now()
         # The records carry their context; the state needs an entry only for what marks are of.
         if self.parent_stream_type is not None:
             self.state_partitioning_keys = self.state_keys
@@ -133,21 +133,22 @@ class EmittingStream(DescribedStream):
             self.effective_schema, self.mask, conformed=self.schema, absent=self.absent_columns
         )
 
-    @cached_property
-    def _record_prefix(self) -> bytes:
-        return b'{"type":"RECORD","stream":%b,"record":' % encode(self.name)
+    def _envelope_now(self) -> Envelope:
+        """What RECORD messages say of records that are extracted now."""
+        return Envelope(self.name, self._stream_version, utc_now())
 
-    def _suffix_now(self) -> bytes:
-        """The end of a RECORD line for what is extracted now."""
-        version = b"" if self._stream_version is None else b',"version":%d' % self._stream_version
-        return b'%b,"time_extracted":"%b"}\n' % (version, utc_now().isoformat().encode())
+    def get_batch_config(self, config: Mapping[str, Any]) -> None:
+        """Never the SDK's own BATCH, which knows no selection, no types and no maps.
+
+        The writer puts the records into files, as they would stand in their lines.
+        """
 
     def _write_record_message(self, record: Row) -> None:
         """Write a RECORD: selected, conformed, encoded once."""
         if self._fast:
             if self._projection is not None:
                 self._projection(record)
-            self.tap.message_writer.write_record(self._record_prefix, record, self._record_suffix)
+            self.tap.message_writer.write_record(self._envelope, record)
             self.state_manager.is_flushed = False
         else:
             super()._write_record_message(record)
@@ -165,7 +166,7 @@ class EmittingStream(DescribedStream):
             self._schema_written = True
             if self._versioned:
                 self._stream_version = self._initialized_at // 1000
-                self._record_suffix = self._suffix_now()
+                self._envelope = self._envelope_now()
 
     @property
     def emit_activate_version_messages(self) -> bool:

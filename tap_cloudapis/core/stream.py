@@ -281,6 +281,6 @@ class CloudStream(RowStream):
     def request_records(self, context: Context | None) -> Iterator[Row]:
         """Give the records of a context, ready to be emitted but for selection."""
         for rows in self.lists(context):
-            self._record_suffix = self._suffix_now()
+            self._envelope = self._envelope_now()
             self.tap.report.progress()
             yield from self._records_of(rows, context or {})

@@ -13,9 +13,8 @@ from contextlib import contextmanager
 from datetime import date, time
 from decimal import Decimal
 from math import isfinite
-from typing import IO, TYPE_CHECKING, Any, Literal, Protocol, cast
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-import fsspec  # type: ignore[import-untyped]
 import msgspec
 import pyarrow as pa
 
@@ -26,12 +25,17 @@ from target_dlt.messages.unpacking import byte_lines
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from target_dlt.messages.batch_files import BatchFile
 
 _ROWS_AT_ONCE = 1000
+_REPORT_BYTES = 1 << 18
 
 
 class Records(Protocol):
     """Takes the records of a stream."""
+
+    def take_bare(self, record: bytes, version: int | None) -> bool:
+        """Take a record as JSON, if it is like most; tell whether it was taken."""
 
     def add(self, line: bytes) -> object:
         """Take a record as the line of its message."""
@@ -49,7 +53,7 @@ class Encoding(msgspec.Struct):
 
 def add_file(
     buffer: Records,
-    url: str,
+    file: BatchFile,
     encoding: Mapping[str, Any],
     version: int | None,
     *,
@@ -59,7 +63,7 @@ def add_file(
 
     Args:
         buffer: Takes the records.
-        url: Address of the file, as fsspec takes it: not percent-encoded.
+        file: The file.
         encoding: The `encoding` of the message.
         version: The `version` of the message.
         on_bad: Called with the number of a record in the file, from 1, its error and its value.
@@ -74,11 +78,11 @@ def add_file(
         how = msgspec.convert(encoding, Encoding)
     except msgspec.ValidationError as error:
         raise BadMessageError(f"BATCH: {error}") from error
-    with _told(url):
+    with _told(file.url):
         if how.format == "parquet":
-            records = _add_parquet(buffer, url, version, on_bad)
+            records = _add_parquet(buffer, file, version, on_bad)
         else:
-            records = _add_lines(buffer, url, how.compression, version, on_bad)
+            records = _add_lines(buffer, file, how.compression, version, on_bad)
         yield from records
 
 
@@ -89,52 +93,51 @@ def _told(url: str) -> Iterator[None]:
     except BadMessageError:
         raise
     except (OSError, EOFError, ValueError, ImportError, RecursionError, zlib.error) as error:
-        raise BadMessageError(f"BATCH file {url}: {error}") from error
-
-
-@contextmanager
-def _open(url: str, compression: str | None = None) -> Iterator[IO[bytes]]:
-    known = None if compression in {None, "none", "gzip"} else compression
-    with fsspec.open(url, "rb", compression=known) as file:
-        yield cast("IO[bytes]", file)
+        why = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise BadMessageError(f"BATCH file {url}: {why}") from error
 
 
 def _add_lines(
     buffer: Records,
-    url: str,
+    file: BatchFile,
     compression: str | None,
     version: int | None,
     on_bad: Callable[[int, BadRecordError, Any], None],
 ) -> Iterator[int]:
-    before = b'{"version":%s,"record":' % msgspec.json.encode(version)
-    with _open(url, compression) as file:
-        for number, line in enumerate(byte_lines(file), 1):
-            if not line.strip():
-                continue
-            try:
-                if not is_strict(line):  # it could end the text that it is put into
-                    decode_exactly(line)
-                buffer.add(before + line.strip() + b"}")
-            except BadRecordError as error:
-                on_bad(number, error, decode_exactly(line))
-            except (ValueError, RecursionError) as error:
-                why = "nested too deeply" if isinstance(error, RecursionError) else error
-                raise BadMessageError(f"BATCH file {url}: line {number}: {why}") from error
-            yield len(line)
+    take, unreported = buffer.take_bare, 0
+    with file.open(compression) as opened:
+        around = {"version": version, "time_extracted": file.extracted}
+        before = msgspec.json.encode(around)[:-1] + b',"record":'
+        for number, line in enumerate(byte_lines(opened), 1):
+            if not take(line, version) and (text := line.strip()):
+                try:
+                    if not is_strict(text):  # it could end the text that it is put into
+                        decode_exactly(text)
+                    buffer.add(before + text + b"}")
+                except BadRecordError as error:
+                    on_bad(number, error, decode_exactly(text))
+                except (ValueError, RecursionError) as error:
+                    why = "nested too deeply" if isinstance(error, RecursionError) else error
+                    raise BadMessageError(f"BATCH file {file.url}: line {number}: {why}") from error
+            unreported += len(line)
+            if unreported >= _REPORT_BYTES:
+                yield unreported
+                unreported = 0
+    yield unreported
 
 
 def _add_parquet(
     buffer: Records,
-    url: str,
+    file: BatchFile,
     version: int | None,
     on_bad: Callable[[int, BadRecordError, Any], None],
 ) -> Iterator[int]:
     import pyarrow.parquet as pq  # noqa: PLC0415
 
     number = 0
-    with _open(url) as source, pq.ParquetFile(source) as file:
-        wanted = pa.schema([_without_loss(field) for field in file.schema_arrow])
-        for batch in file.iter_batches(_ROWS_AT_ONCE):
+    with file.open() as source, pq.ParquetFile(source) as table:
+        wanted = pa.schema([_without_loss(field) for field in table.schema_arrow])
+        for batch in table.iter_batches(_ROWS_AT_ONCE):
             for row in batch.cast(wanted).to_pylist():
                 number += 1
                 record = _as_in_json(row)

@@ -91,6 +91,7 @@ class RecordBuffer:
         self._compiled = [Column(name, kind) for name, kind in self.columns.items()]
         self._fields = compiled.fields
         self._record, self._decode = compiled.record, compiled.decode
+        self._decode_bare = compiled.decode_bare
         self._key_checks = compiled.key_checks
         self._most_rows = _MOST_FIELDS // (compiled.width + 1) + 1
 
@@ -119,6 +120,25 @@ class RecordBuffer:
         if message.version != self._version:
             self._turn_to(message.version)
         self.rows.append(message.record)
+
+    def take_bare(self, record: bytes, version: int | None) -> bool:
+        """Take a record that stands alone, unless it is one to look into; tell whether it was."""
+        if self._validate is not None:
+            return False
+        try:
+            if not record.isascii():
+                record.decode()
+            row = self._decode_bare(record)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return False
+        if self._key_checks and not self._fits(row):
+            return False
+        if len(self.rows) >= self._most_rows:
+            self.seal()
+        if version != self._version:
+            self._turn_to(version)
+        self.rows.append(row)
+        return True
 
     def _turn_to(self, version: int | None) -> None:
         self._version = self._versions[len(self.rows)] = version

@@ -37,6 +37,7 @@ class Compiled:
         record: Makes a row of values by field.
         decode: Decodes a line into a message with `record` and `version`, or raises what msgspec
             raises: then the record is one to look into.
+        decode_bare: Decodes a record that stands alone in the same way.
         key_checks: The fields of keys whose text must pass a check, see `KEY_CHECKS`.
     """
 
@@ -44,6 +45,7 @@ class Compiled:
     width: int
     record: Callable[..., Any]
     decode: Callable[[bytes], Any]
+    decode_bare: Callable[[bytes], Any]
     key_checks: list[tuple[str, Callable[[Any], object]]]
 
 
@@ -85,8 +87,11 @@ def compile_record(
     message = msgspec.defstruct(
         "Message", [("record", record), ("version", Int64 | None, None)], gc=False
     )
-    decode = msgspec.json.Decoder(message).decode if decodable else _leave_to_the_slow_lane
-    return Compiled(of, width, record, decode, checks)
+    decode, decode_bare = (
+        msgspec.json.Decoder(kind).decode if decodable else _leave_to_the_slow_lane
+        for kind in (message, record)
+    )
+    return Compiled(of, width, record, decode, decode_bare, checks)
 
 
 def _field(name: str, kind: DataType, is_key: bool) -> tuple[str, Any, Any]:

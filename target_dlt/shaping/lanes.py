@@ -61,6 +61,10 @@ class DecodedRecords(ABC):
         else:
             self._take(message, encode_quickly)
 
+    def take_bare(self, record: bytes, version: int | None) -> bool:  # noqa: ARG002
+        """Take no record without its message, which may have a say in what becomes of it."""
+        return False
+
     def add_record(self, record: Any, version: int | None = None) -> None:
         """Take one decoded record; see `RecordBuffer.add_record`."""
         self._take({"record": record, "version": version}, encode_exactly)
@@ -93,6 +97,9 @@ class Lane(Protocol):
 
     def add(self, line: bytes) -> None:
         """Take one RECORD line; see `RecordBuffer.add`."""
+
+    def take_bare(self, record: bytes, version: int | None) -> bool:
+        """Take a record without its message; see `RecordBuffer.take_bare`."""
 
     def add_record(self, record: Any, version: int | None = None) -> None:
         """Take one decoded record; see `RecordBuffer.add_record`."""
