@@ -85,11 +85,20 @@ class RefusedError(ResponseError):
         message: What was answered.
         response: The answer.
         advice: What to do, where the answer tells it; empty where it is to be guessed.
+        of_plan: Whether the answer says that the plan does not include this.
     """
 
-    def __init__(self, message: str, response: requests.Response, advice: str = "") -> None:
+    def __init__(
+        self,
+        message: str,
+        response: requests.Response,
+        advice: str = "",
+        *,
+        of_plan: bool = False,
+    ) -> None:
         super().__init__(message, response)
         self.advice = advice
+        self.of_plan = of_plan
 
 
 class BadRequestError(ResponseError):

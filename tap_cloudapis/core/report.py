@@ -106,7 +106,10 @@ class SyncReport:
         streams: By name, in the order in which they were first met.
         faults: What went wrong that is not of one stream alone.
         ended: What ended the sync before its end, such as a signal; empty for nothing.
+        names_below: Whether what is skipped is told with the streams below that lack it as well.
     """
+
+    names_below = True
 
     def __init__(self, logger: logging.Logger) -> None:
         self.streams: dict[str, StreamReport] = {}

@@ -50,6 +50,8 @@ class PolicyIssues(NewestStream, GridList):
     )
 
     limit: PageLimit
+    tells_total = True
+    lists_at_rest = 2
 
     def when(self, row: Row) -> str:
         """When an issue has changed; where that is not told, when it was seen first."""
@@ -98,6 +100,7 @@ class PolicyCompliance(GridList):
     )
 
     limit: PageLimit
+    tells_total = True
 
     def new_paginator(self, context: Context | None) -> GridPages:
         """All of it, in whatever order."""
@@ -127,6 +130,10 @@ class PolicySummary(OrganizationList):
         requests="two per organization",
         permission=_PERMISSION,
     )
+
+    def requests_beyond(self, rows: int) -> int:  # noqa: ARG002
+        """The second answer that makes up the row."""
+        return 1
 
     def prefetch(self, context: Context) -> None:
         """Nothing is asked for ahead."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from tap_cloudapis.core.breaking import GONE, NO_ROUTE, REFUSED_IN_A_ROW, STOPPED, in_own_words
 from tap_cloudapis.core.carriers import CarrierStream
+from tap_cloudapis.core.facts import Facts
 from tap_cloudapis.core.marks import MarkedStream
 from tap_cloudapis.core.normalizing import to_timestamp
 from tap_cloudapis.core.numbered_pages import NumberedPages
@@ -50,9 +51,14 @@ class UpdateWalk(CarrierStream, PulumiStream):
     kind_of_lists = StackUpdates.kind_of_lists
     scope = _STACK
     context_columns: ClassVar[Mapping[str, str]] = {name: name for name in STACK_KEY}
-    permission = READ_STACK
+    facts = Facts(
+        row="an ended update",
+        requests="one per stack that has changed and per 100 of its updates",
+        permission=READ_STACK,
+    )
 
     limit: PageLimit
+    lists_at_rest = 0
 
     def __init__(self, tap: Any) -> None:
         super().__init__(tap)
@@ -147,6 +153,7 @@ class UpdateMember(MarkedStream, DetailStream):
     primary_keys: Sequence[str] = (*STACK_KEY, "version")
     replication_key = "version"
     bookmark_form = UpdatesBookmark
+    lists_at_rest = 0
     parent_stream_type = UpdateWalk
     scope = f"{_STACK}, update {{version}}"
     context_columns: ClassVar[Mapping[str, str]] = {
