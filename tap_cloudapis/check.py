@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from tap_cloudapis.core.amounts import Amount
+from tap_cloudapis.core.amounts import NO_AMOUNT, Amount
 from tap_cloudapis.core.checking import ServiceCheck
 from tap_cloudapis.core.findings import CheckReport, Finding, Verdict
+from tap_cloudapis.core.report import Places
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -61,13 +61,17 @@ class CheckedStream:
     def why(self) -> list[str]:
         """What is wrong, each once."""
         worst = [each for each in self.findings if each.verdict is self.verdict]
-        return list(dict.fromkeys(text for each in worst for text in each.why))
+        return list(dict.fromkeys(str(said) for each in worst for said in each.why))
 
     @property
     def rows(self) -> Amount | None:
         """How many rows there are."""
         known = [each.rows for each in self.findings if each.rows is not None]
-        return sum(known[1:], known[0]) if known else None
+        return self.so_far(added(known)) if known else None
+
+    def so_far(self, amount: Amount) -> Amount:
+        """An amount that was added up; so many or more where something could not be read."""
+        return amount if self.is_well else amount.at_least
 
     @property
     def ask_for(self) -> str:
@@ -117,11 +121,13 @@ class CheckedService:
         """
         costs = self._costs([checked, *self._carriers_of(checked)], later=later)
         known = any(each.verdict is Verdict.READABLE or each.is_empty for each in checked.findings)
-        return _sum(costs.values()) if known else None
+        return checked.so_far(added(costs.values())) if known else None
 
     def total(self, *, later: bool) -> Amount:
         """What a sync of all that is selected costs."""
-        return _sum(self._costs((s for s in self.streams if s.needed), later=later).values())
+        needed = [each for each in self.streams if each.needed]
+        total = added(self._costs(needed, later=later).values())
+        return total if all(each.is_well for each in needed) else total.at_least
 
     def _carriers_of(self, checked: CheckedStream) -> list[CheckedStream]:
         parent = checked.stream.parent
@@ -144,8 +150,9 @@ class CheckedService:
         return cost.number * 60 / self.per_minute
 
 
-def _sum(counts: Iterable[Amount]) -> Amount:
-    return sum(counts, Amount())
+def added(amounts: Iterable[Amount]) -> Amount:
+    """The sum of amounts."""
+    return sum(amounts, NO_AMOUNT)
 
 
 def check_streams(
@@ -209,18 +216,40 @@ def _quiet(streams: Sequence[CloudStream]) -> Iterator[None]:
             logger.disabled = disabled
 
 
-def changes(checked: CheckedService) -> dict[str, list[str]]:
-    """What to change so that everything selected can be read, and the streams it is about."""
-    found: defaultdict[str, list[str]] = defaultdict(list)
+class Change(NamedTuple):
+    """Something to change, so that everything selected can be read.
+
+    Attributes:
+        text: What a sync would say.
+        streams: The streams that it is about.
+        places: Their lists.
+    """
+
+    text: str
+    streams: list[str]
+    places: Places
+
+
+def changes(checked: CheckedService) -> list[Change]:
+    """What to change, each once."""
+    found: dict[str, Change] = {}
     for each in checked.streams:
         if not each.needed or each.is_well:
             continue
         for finding in each.findings:
-            if finding.is_well or finding.verdict is Verdict.NOT_TRIED:
-                continue
-            grant = each.stream.grant if finding.verdict is Verdict.REFUSED else ""
-            for text in finding.why:
-                full = f"{text}; it comes with {grant}" if grant and "lacks" in text else text
-                if each.name not in found[full] and each.stream.in_catalog:
-                    found[full].append(each.name)
-    return found
+            for said in () if finding.is_well or finding.by_parent else finding.why:
+                text = _with_grant(said.text, each, finding)
+                change = found.setdefault(text, Change(text, [], Places()))
+                change.places.add(said.where)
+                if each.stream.in_catalog and each.name not in change.streams:
+                    change.streams.append(each.name)
+    return list(found.values())
+
+
+def _with_grant(text: str, each: CheckedStream, finding: Finding) -> str:
+    """A refusal with the permission sets that would have prevented it."""
+    stream = each.stream
+    is_meant = finding.verdict is Verdict.REFUSED and stream.permission
+    if is_meant and stream.grant and stream.permission in text:
+        return f"{text}; {stream.grant} has it"
+    return text

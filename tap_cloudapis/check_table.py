@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tap_cloudapis.check import changes
 from tap_cloudapis.core.findings import Verdict
+from tap_cloudapis.core.report import first_of, placed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 _HEAD = ("STREAM", "SELECTED", "CAN BE READ", "ROWS", "FIRST SYNC", "NEXT SYNC", "IT NEEDS")
 _UNKNOWN = "-"
+#: The most streams that are named of one reason.
+_NAMED = 10
 
 
 def as_text(services: Sequence[CheckedService], unasked: Iterable[Service]) -> str:
@@ -36,16 +39,14 @@ def _lines(services: Sequence[CheckedService], unasked: Iterable[Service]) -> It
     for service in unasked:
         yield f"{service.title} is not asked, as {service.key}_token is not set"
         yield ""
-    to_change = {text: names for each in services for text, names in changes(each).items()}
+    to_change = [change for checked in services for change in changes(checked)]
     if not to_change:
-        well = all(checked.is_well for checked in services)
-        yield "Everything that is selected can be read" if well else "Not everything was tried"
+        yield "Everything that is selected can be read"
         return
-    yield "What to change:"
-    for text, names in to_change.items():
-        of = f"{', '.join(names)}: " if names else ""
-        yield f"- {of}{text}"
-    yield "or deselect these streams."
+    yield "What to change, or which streams to deselect:"
+    for change in to_change:
+        about = first_of(change.streams, _NAMED)
+        yield f"- {about}: {placed(str(change.places), change.text)}"
 
 
 def _row(checked: CheckedService, each: CheckedStream) -> Sequence[str]:
@@ -63,8 +64,10 @@ def _row(checked: CheckedService, each: CheckedStream) -> Sequence[str]:
 def said(each: CheckedStream) -> str:
     """Whether a stream can be read, and where not, in a few words."""
     verdict = each.verdict
-    if verdict is Verdict.NOT_TRIED and each.why:
-        return f"{verdict}: {each.why[0]}"
+    if verdict is Verdict.NOT_TRIED:
+        brief = (f for f in each.findings if f.verdict is verdict and (f.is_empty or f.by_parent))
+        reason = next((f.why[0].text for f in brief if f.why), "see below")
+        return f"{verdict}: {reason}"
     here = [f.owner for f in each.findings if f.verdict is verdict]
     others = [f for f in each.findings if not f.is_empty and f.verdict is not verdict]
     if others and here:
@@ -98,7 +101,7 @@ def _formulas(checked: CheckedService) -> Iterator[str]:
     told = {
         each.name: each.stream.facts.requests
         for each in checked.shown
-        if (cost := checked.cost(each, later=False)) is None or not cost.is_exact
+        if (cost := checked.cost(each, later=False)) is not None and not cost.is_exact
     }
     if told:
         yield "Requests that are not known exactly, by what there is:"
@@ -109,12 +112,12 @@ def _formulas(checked: CheckedService) -> Iterator[str]:
 def _sums(checked: CheckedService) -> Iterator[str]:
     limit = checked.per_minute
     setting = f"{checked.service.key}_requests_per_minute"
-    rate = f"at {limit:,} a minute ({setting})" if limit else "at a rate that no setting limits"
+    rate = f" at {limit:,} a minute ({setting})" if limit else "; no limit of the rate is known"
     for name, later in (("first", False), ("next", True)):
         cost = checked.total(later=later)
         seconds = checked.seconds(cost)
         time = "" if seconds is None else f", {_duration(seconds)}"
-        yield f"A {name} sync of what is selected: {requests(cost)}{time} {rate}"
+        yield f"A {name} sync of what is selected: {requests(cost)}{time}{rate}"
     retries = f", {checked.retries:,} of them retries" if checked.retries else ""
     yield f"This check: {checked.requests:,} {_requests(checked.requests)}{retries}"
 
@@ -144,9 +147,9 @@ def as_json(services: Sequence[CheckedService], unasked: Iterable[Service]) -> s
         "not_asked": [service.key for service in unasked],
         "streams": [_stream(checked, each) for checked in services for each in checked.shown],
         "changes": [
-            {"streams": names, "text": text}
+            {"streams": change.streams, "where": change.places.names, "text": change.text}
             for checked in services
-            for text, names in changes(checked).items()
+            for change in changes(checked)
         ],
     }
     return json.dumps(told, indent=2, ensure_ascii=False)
@@ -182,7 +185,7 @@ def _stream(checked: CheckedService, each: CheckedStream) -> dict[str, Any]:
         "next_sync": _cost_data(checked, checked.cost(each, later=True)),
         "requests": facts.requests,
         each.stream.owner + "s": [
-            {"name": found.owner, "verdict": found.verdict, "why": found.why}
+            {"name": found.owner, "verdict": found.verdict, "why": [*map(str, found.why)]}
             for found in each.findings
         ],
     }

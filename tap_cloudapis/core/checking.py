@@ -6,12 +6,13 @@ stream that hangs on rows of another is tried on one row that leads to it.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tap_cloudapis.core.amounts import Amount
+from tap_cloudapis.core.amounts import NO_AMOUNT, Amount
 from tap_cloudapis.core.carriers import CarrierStream
 from tap_cloudapis.core.costs import Sample, cost_of, lists_below
-from tap_cloudapis.core.findings import CheckReport, Finding, Verdict, verdict_on
+from tap_cloudapis.core.findings import CheckReport, Finding, Said, Verdict, verdict_on
 from tap_cloudapis.core.owners import OwnerStream
 from tap_cloudapis.core.stream import CloudStream
 
@@ -132,7 +133,7 @@ class ServiceCheck:
         context: Context | None = None
         for context in stream.to_try(contexts):
             if why := stream.why_not_asked(context):
-                finding.verdict, finding.why = Verdict.NOT_TRIED, [why]
+                finding.verdict, finding.why = Verdict.NOT_TRIED, [Said(why)]
                 break
             sample = Sample(self._sizes.get(stream.name))
             records = self._try_one(stream, context, finding, sample)
@@ -140,7 +141,7 @@ class ServiceCheck:
                 break
         else:
             finding.verdict, finding.is_empty = Verdict.NOT_TRIED, True
-            finding.why = [f"no {stream.row_name} in what was looked at"]
+            finding.why = [Said(f"no {stream.row_name} in what was looked at")]
         cost_of(stream, finding, sample, context, len(records))
         if finding.verdict is not Verdict.READABLE:
             self._skip_below(stream, finding)
@@ -216,7 +217,7 @@ class ServiceCheck:
         """Say of a stream that no row leads to it, and of those below that they are not tried."""
         why = f"no {parent.row_name}{' that leads to any' if has_rows else ''}"
         for stream in (child, *_all_below(child)):
-            found = Finding(owner, Verdict.NOT_TRIED, [why], is_empty=True)
+            found = Finding(owner, Verdict.NOT_TRIED, [Said(why)], is_empty=True)
             self.findings[stream.name].append(found)
 
     def _skip_below(self, stream: CloudStream, finding: Finding) -> None:
@@ -227,11 +228,11 @@ class ServiceCheck:
         for child in stream.children:
             if not isinstance(child, CloudStream) or stream.leads_to:
                 continue
-            found = Finding(finding.owner, finding.verdict, finding.why, is_empty=finding.is_empty)
+            found = replace(finding, rows=None, first=NO_AMOUNT, later=NO_AMOUNT)
             shares = child.takes_parts or isinstance(stream, CarrierStream)
             if not shares and finding.verdict is not Verdict.NOT_TRIED:
-                found.verdict = Verdict.NOT_TRIED
-                found.why = [f"{stream.name}: {finding.verdict}"]
+                found.verdict, found.by_parent = Verdict.NOT_TRIED, True
+                found.why = [Said(f"{stream.name} {finding.verdict.of_parent}")]
             self.findings[child.name].append(found)
             self._skip_below(child, found)
 

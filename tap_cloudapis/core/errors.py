@@ -13,6 +13,9 @@ from singer_sdk.exceptions import FatalAPIError
 if TYPE_CHECKING:
     import requests
 
+#: What is said of a path that a server does not know.
+NO_ROUTE = "this server has no such route"
+
 
 class TapError(Exception):
     """A failure with a message for the user; it ends a stream, and the exit code is 1."""
@@ -58,6 +61,13 @@ class ResponseError(TapError, FatalAPIError):
     def is_not_found(self) -> bool:
         """Whether what was asked for is not there, or not shown to this token (404)."""
         return self.response.status_code == 404  # noqa: PLR2004
+
+    @property
+    def has_no_route(self) -> bool:
+        """Whether a router knows no such path; an error of the API's own comes in its own words."""
+        response = self.response
+        is_json = "json" in response.headers.get("Content-Type", "").lower()
+        return self.is_not_found and not (is_json or response.content.lstrip()[:1] == b"{")
 
 
 class ClosedError(ResponseError):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tap_cloudapis.core.amounts import NO_AMOUNT, Amount
-from tap_cloudapis.core.breaking import BreakingStream, in_own_words
+from tap_cloudapis.core.breaking import BreakingStream
 from tap_cloudapis.core.errors import ClosedError, RefusedError
 from tap_cloudapis.core.report import SyncReport, placed
 
@@ -30,9 +30,30 @@ class Verdict(StrEnum):
     FAILED = "failed"
 
     @property
+    def of_parent(self) -> str:
+        """What it says of a stream to those that hang on it."""
+        return self.value if self is Verdict.FAILED else f"is {self.value}"
+
+    @property
     def weight(self) -> int:
         """Its place among the others."""
         return list(Verdict).index(self)
+
+
+class Said(NamedTuple):
+    """What a sync would say of a list.
+
+    Attributes:
+        text: What is wrong, and what to do.
+        where: The list ("account 7"); empty where that needs no word.
+    """
+
+    text: str
+    where: str = ""
+
+    def __str__(self) -> str:
+        """Both, as a message has them."""
+        return placed(self.where, self.text)
 
 
 @dataclass
@@ -48,16 +69,18 @@ class Finding:
         first: The requests of a first sync.
         later: Those of a later one, at the least.
         is_empty: Whether it was not tried as there is nothing to read.
+        by_parent: Whether it was not tried as what leads to it cannot be read.
     """
 
     owner: Any
     verdict: Verdict = Verdict.READABLE
-    why: list[str] = field(default_factory=list)
+    why: list[Said] = field(default_factory=list)
     rows: Amount | None = None
     lists: Amount = NO_AMOUNT
     first: Amount = NO_AMOUNT
     later: Amount = NO_AMOUNT
     is_empty: bool = False
+    by_parent: bool = False
 
     @property
     def is_well(self) -> bool:
@@ -73,29 +96,29 @@ class CheckReport(SyncReport):
     def __init__(self, logger: logging.Logger) -> None:
         super().__init__(logger)
         #: Of each stream, what was said since somebody has taken it.
-        self._told: dict[str, list[str]] = {}
+        self._told: dict[str, list[Said]] = {}
         self._failed: set[str] = set()
 
-    def take(self, stream: str) -> tuple[list[str], bool]:
+    def take(self, stream: str) -> tuple[list[Said], bool]:
         """What was said of a stream, each once, and whether any of it is a failure."""
         told, failed = self._told.pop(stream, []), stream in self._failed
         self._failed.discard(stream)
         return list(dict.fromkeys(told)), failed
 
-    def _tell(self, stream: str, text: str) -> None:
-        self._told.setdefault(stream, []).append(text)
+    def _tell(self, stream: str, text: str, where: str) -> None:
+        self._told.setdefault(stream, []).append(Said(text, where))
 
     def skip(
         self, stream: str, why: str, where: str = "", *, in_full: str = "", quiet: bool = False
     ) -> None:
         """Keep why a list would be skipped."""
         if not quiet:
-            self._tell(stream, placed(where, in_full or why))
+            self._tell(stream, in_full or why, where)
 
     def fail(self, stream: str, what: str, where: str = "") -> None:
         """Keep what would be an error."""
         self._failed.add(stream)
-        self._tell(stream, placed(where, what))
+        self._tell(stream, what, where)
 
     def note(self, stream: str, what: str, where: str = "") -> None:
         """Nothing: a sync tells it in its place."""
@@ -120,6 +143,6 @@ def verdict_on(stream: CloudStream, exc: Exception, context: Context | None) -> 
         return Verdict.FAILED
     if exc.of_plan or stream.switched_off(stream.owner_of(context)):
         return Verdict.NO_PLAN
-    if exc.is_not_found and (isinstance(stream, BreakingStream) or not in_own_words(exc.response)):
+    if exc.has_no_route or (exc.is_not_found and isinstance(stream, BreakingStream)):
         return Verdict.NOT_THERE
     return Verdict.REFUSED

@@ -43,9 +43,14 @@ class Places:
         self._names[name] = None
         return not known
 
+    @property
+    def names(self) -> list[str]:
+        """All that have a name."""
+        return [name for name in self._names if name]
+
     def __str__(self) -> str:
         """The first of them, and how many more there are."""
-        names = [name for name in self._names if name]
+        names = self.names
         shown, more = names[:NAMED], len(names) - NAMED
         *first, last = [*shown, f"{more:,} more"] if more > 0 else shown or [""]
         return f"{', '.join(first)} and {last}" if first else last

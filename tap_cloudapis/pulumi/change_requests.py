@@ -63,7 +63,7 @@ class ChangeRequests(NewestStream, OrganizationList):
     def sift(self, read: Read, rows: list[Row], context: Context | None) -> list[Row]:
         """Complete what is new or open by the state of its approvals."""
         wanted = super().sift(read, rows, context)
-        most = None if self.ABORT_AT_RECORD_COUNT is None else 1
+        most = None if self.ABORT_AT_RECORD_COUNT is None else 0
         asked = [(row, self._url_of(row.get("id"), context)) for row in wanted[:most]]
         pending = [(row, self.ask_at(url)) for row, url in asked]
         for row, exchange in pending:

@@ -141,7 +141,9 @@ class PolicySummary(OrganizationList):
     def lists(self, context: Context | None) -> Iterator[list[Row]]:
         """One row of two answers; either may be refused."""
         groups = f"{self.get_url(context).rpartition('/policyresults/')[0]}/policygroups/metadata"
-        asked = (self.ask(context), self.ask_at(groups))
+        asked = [self.ask(context)]
+        if self.ABORT_AT_RECORD_COUNT is None:
+            asked.append(self.ask_at(groups))
         row: Row = {}
         refusals: list[RefusedError] = []
         for exchange in asked:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from tap_cloudapis.core.breaking import GONE, NO_ROUTE, REFUSED_IN_A_ROW, STOPPED, in_own_words
+from tap_cloudapis.core.breaking import GONE, REFUSED_IN_A_ROW, STOPPED
 from tap_cloudapis.core.carriers import CarrierStream
+from tap_cloudapis.core.errors import NO_ROUTE
 from tap_cloudapis.core.facts import Facts
 from tap_cloudapis.core.marks import MarkedStream
 from tap_cloudapis.core.normalizing import to_timestamp
@@ -240,11 +241,11 @@ class UpdateMember(MarkedStream, DetailStream):
     def refused(self, exc: RefusedError, context: Context | None, rows: int) -> None:
         """What is not there is done with; what the token may not read is asked for next time."""
         context = context or {}
-        if exc.is_not_found and in_own_words(exc.response) and not rows:
+        if exc.is_not_found and not exc.has_no_route and not rows:
             self.outcomes[self.owner_of(context)].read += 1
             self._done.add((context["stack_id"], context["version"]))
             return
-        if exc.is_not_found and not in_own_words(exc.response):
+        if exc.has_no_route:
             self._has_route = False
             self.outcomes[self.owner_of(context)].refused += 1
             self.skip(NO_ROUTE, in_full=f"{exc}; {NO_ROUTE}: {self.permission}")

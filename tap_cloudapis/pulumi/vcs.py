@@ -70,7 +70,7 @@ class VcsIntegrations(OrganizationList):
         rows = [row for batch in super().lists(context) for row in batch]
         kinds = {kind for row in rows if isinstance(kind := row.get("vcsProvider"), str) and kind}
         self._kinds = len(kinds)
-        most = None if self.ABORT_AT_RECORD_COUNT is None else 1
+        most = None if self.ABORT_AT_RECORD_COUNT is None else 0
         asked = {
             kind: self.ask(context, below=f"/{self._url_encode(kind.replace('_', '-'))}")
             for kind in sorted(kinds)[:most]
