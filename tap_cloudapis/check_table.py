@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tap_cloudapis.check import changes
 from tap_cloudapis.core.findings import Verdict
-from tap_cloudapis.core.report import first_of, placed
+from tap_cloudapis.core.report import first_of, numbered, placed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -117,18 +117,10 @@ def _sums(checked: CheckedService) -> Iterator[str]:
         cost = checked.total(later=later)
         seconds = checked.seconds(cost)
         time = "" if seconds is None else f", {_duration(seconds)}"
-        yield f"A {name} sync of what is selected: {requests(cost)}{time}{rate}"
-    retries = f", {checked.retries:,} of them retries" if checked.retries else ""
-    yield f"This check: {checked.requests:,} {_requests(checked.requests)}{retries}"
-
-
-def requests(cost: Amount) -> str:
-    """A number of requests in words."""
-    return f"{cost} {_requests(cost.number)}"
-
-
-def _requests(number: int) -> str:
-    return "request" if number == 1 else "requests"
+        asked = f"{cost.bound}{numbered(cost.number, 'request')}"
+        yield f"A {name} sync of what is selected: {asked}{time}{rate}"
+    again = f", with {numbered(checked.retries, 'retry', 'retries')}" if checked.retries else ""
+    yield f"This check: {numbered(checked.requests, 'request')}{again}"
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from singer_sdk.singerlib import Catalog
 
     from tap_cloudapis.core.connection import Connection
+    from tap_cloudapis.core.output import BufferedSingerWriter
     from tap_cloudapis.core.report import SyncReport
     from tap_cloudapis.core.service import Service
 
@@ -40,6 +41,10 @@ _INSTEAD = {
 }
 #: What the operating system says where output cannot be written, of which click knows one.
 _NO_OUTPUT = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EPIPE)
+
+
+#: What to give ``--test`` to see the records.
+RECORDS = "records"
 
 
 class _InputFile(click.File):
@@ -61,6 +66,7 @@ class CommandLineTap(Tap):
     """A tap whose command line tells a user's mistake in one line."""
 
     report: SyncReport
+    message_writer: BufferedSingerWriter
     services: ClassVar[tuple[Service, ...]]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -185,6 +191,11 @@ class CommandLineTap(Tap):
         for param in command.params:
             if isinstance(param.type, click.File):
                 param.type = _InputFile()
+            if param.name == "test" and isinstance(param, click.Option):
+                param.help = (
+                    "Read a record of each stream, and tell how that went; --test=records writes "
+                    "the records, --test=schema the schemas without asking anybody."
+                )
         return command
 
     @classmethod
@@ -208,7 +219,10 @@ class CommandLineTap(Tap):
         param: click.Option,  # noqa: ARG003
         value: str,
     ) -> None:
-        """Handle ``--test``: one record of each stream, exit code 1 if a stream failed."""
+        """Handle ``--test``: one record of each stream, exit code 1 if a stream failed.
+
+        The messages are written for ``--test=records`` alone: whoever tests wants the summary.
+        """
         if value == CliTestOptionValue.Disabled.value:
             return
         config: _ConfigInput = ctx.params["config"]
@@ -220,6 +234,7 @@ class CommandLineTap(Tap):
             tap.write_schemas()
         else:
             tap.check_settings()
+            tap.message_writer.is_silent = value != RECORDS
             tap.run_connection_test()
             tap.judge()
             tap.log_summary()

@@ -56,6 +56,8 @@ class BufferedSingerWriter(GenericSingerWriter[bytes, Message]):
         super().__init__()
         self._buffer = bytearray()
         self.bytes_written = 0
+        #: Whether nothing is written at all.
+        self.is_silent = False
         #: How many writes have come to their end.
         self.writes = 0
 
@@ -111,6 +113,8 @@ class BufferedSingerWriter(GenericSingerWriter[bytes, Message]):
         if not self._buffer:
             return
         data, self._buffer = self._buffer, bytearray()
+        if self.is_silent:
+            return
         if sys.stdout is None:
             msg = "cannot write to standard output: it is closed"
             raise OutputError(msg)

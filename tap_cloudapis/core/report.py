@@ -261,8 +261,16 @@ class SyncReport:
         name = self._running[-1]
         report = self[name]
         self._logger.info(
-            "%s: %s rows, %s requests so far", name, f"{report.rows:,}", f"{report.requests:,}"
+            "%s: %s, %s so far",
+            name,
+            numbered(report.rows, "row"),
+            numbered(report.requests, "request"),
         )
+
+
+def numbered(number: int, one: str, more: str = "") -> str:
+    """A number of things in words."""
+    return f"{number:,} {one if number == 1 else more or f'{one}s'}"
 
 
 def placed(where: str, text: str) -> str:
