@@ -56,12 +56,16 @@ class Sample:
 
     def pages(self, rows: Amount) -> int:
         """How many pages so many rows take, at the least."""
-        if self.is_whole or not self.size or self.read is None:
+        if self.is_whole or self.read is None:
             return 1
+        more = int(bool(self.page and self.page.token))
+        limit = self.read.paginator.limit
+        size = self.size or (limit.value if limit else 0)
+        if not size:
+            return 1 + more
         # Pages of some kinds begin with the last row of the one before.
-        step = max(1, self.size - getattr(self.read.paginator, "overlap", 0))
-        more = bool(self.page and self.page.token)
-        return 1 + max(-(-(rows.number - self.size) // step), int(more), 0)
+        step = max(1, size - getattr(self.read.paginator, "overlap", 0))
+        return 1 + max(-(-(rows.number - size) // step), more, 0)
 
 
 def lists_below(stream: CloudStream, rows: Amount, looked_at: int, wanted: int) -> Amount:
