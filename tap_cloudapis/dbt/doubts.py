@@ -71,8 +71,8 @@ class DoubtfulMember(RunMember):
         return self._doubts.setdefault((context["account_id"], kind), Doubt())
 
     def was_tried(self, context: Context | None) -> bool:
-        """Whether a file was asked for."""
-        return any(self._doubts_of((context or {})["account_id"]))
+        """Whether a file was given, so that it is known that the token may read some."""
+        return any(doubt.given for doubt in self._doubts_of((context or {})["account_id"]))
 
     def doubted(self, context: Context | None) -> RefusedError | None:
         """The refusal of a file that is there."""

@@ -32,6 +32,8 @@ MOST_REFUSALS = 3
 MOST_FAILURES = 12
 #: Runs that a check looks at until it finds one that has left something.
 MOST_TRIED = 3
+#: The status of a run in which nothing has failed.
+SUCCESS = 10
 PERMISSION = "the permission to read runs"
 #: What a row of the walk carries: the name of its filter, and whether it comes from the lists of
 #: runs that were waiting.
@@ -148,8 +150,12 @@ class RunMember(RunAsking):
     # What a check asks
 
     def to_try(self, contexts: Sequence[Context]) -> Sequence[Context]:
-        """The newest runs: what old ones have left may be gone."""
-        return sorted(contexts, key=lambda run: int(run["run_id"]), reverse=True)[:MOST_TRIED]
+        """The newest runs that have left all they leave: what old ones have left may be gone."""
+
+        def likelihood(run: Context) -> tuple[bool, bool, int]:
+            return not self.in_grace(run), run["run_status"] == SUCCESS, int(run["run_id"])
+
+        return sorted(contexts, key=likelihood, reverse=True)[:MOST_TRIED]
 
     # What is read of a run
 

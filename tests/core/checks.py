@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tests.core.syncing import Record
     from tests.simulator_process import Simulator
 
-READABLE, REFUSED, NOT_TRIED = "readable", "refused", "not tried"
+READABLE, REFUSED, NOT_TRIED, NO_PLAN = "readable", "refused", "not tried", "not in the plan"
 #: Requests beyond one per stream and account or organization that a check may take.
 SPARE = 10
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.core.checks import NOT_TRIED, REFUSED, check_simulator
+from tests.core.checks import NOT_TRIED, REFUSED, check, check_simulator
 from tests.core.everything import streams_of
 from tests.core.forbidding import assert_told
 from tests.core.syncing import settings, sync
@@ -25,12 +25,13 @@ LEFT = {
     "dbt_run_invocations",
     "dbt_run_artifacts",
 }
-BESIDE = dict.fromkeys(("dbt_runs", "dbt_run_results", "dbt_source_freshness"), LEFT)
-#: Rows inside of others, and what is read of the run itself.
+BESIDE = dict.fromkeys(
+    ("dbt_runs", "dbt_run_steps", "dbt_run_results", "dbt_source_freshness"), LEFT
+)
+#: Rows inside of others, and what is read of files that others read.
 WITHOUT_ROUTE = {
     "dbt_group_permissions",
     "dbt_run_invocations",
-    "dbt_run_steps",
     "dbt_service_token_grants",
     "dbt_user_groups",
     "dbt_user_licenses",
@@ -72,7 +73,7 @@ def test_a_wrong_token(tiny: Simulator, tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("impatient")
 def test_a_wrong_host(tiny: Simulator, tmp_path: Path) -> None:
-    found = check_simulator(tiny, "dbt", tmp_path, dbt_url=tiny.pulumi_url + "/elsewhere")
+    found = check(settings(tiny, "dbt", dbt_url=f"{tiny.pulumi_url}/elsewhere"), tmp_path)
     assert found.outcome.code == 1
     assert found.verdicts["dbt_accounts"] in {REFUSED, "failed", "not there"}
     assert found.verdicts["dbt_jobs"] == NOT_TRIED
