@@ -176,8 +176,12 @@ def _stream(checked: CheckedService, each: CheckedStream) -> dict[str, Any]:
         "first_sync": _cost_data(checked, checked.cost(each, later=False)),
         "next_sync": _cost_data(checked, checked.cost(each, later=True)),
         "requests": facts.requests,
-        each.stream.owner + "s": [
-            {"name": found.owner, "verdict": found.verdict, "why": [*map(str, found.why)]}
+        "owners": [
+            {
+                each.stream.owner: found.owner,
+                "verdict": found.verdict,
+                "why": [*map(str, found.why)],
+            }
             for found in each.findings
         ],
     }

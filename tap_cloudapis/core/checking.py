@@ -7,7 +7,7 @@ stream that hangs on rows of another is tried on one row that leads to it.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard
 
 from tap_cloudapis.core.amounts import NO_AMOUNT, Amount
 from tap_cloudapis.core.carriers import CarrierStream
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from singer_sdk.helpers.types import Context
 
+    from tap_cloudapis.core.children import FamilyStream
     from tap_cloudapis.core.paging import PageLimit, Row
 
 
@@ -116,7 +117,10 @@ class ServiceCheck:
         asked = stream.report.requests - stream.report.retries
         finding.lists, finding.first, finding.later = Amount(1), Amount(asked), Amount(asked)
         self.findings[stream.name].append(finding)
-        if not contexts:
+        if not contexts and finding.verdict is Verdict.READABLE:
+            for child in filter(_is_of_kind, stream.children):
+                self._tell_empty(child, None, stream, has_rows=False)
+        elif not contexts:
             self._skip_below(stream, finding)
         for context in contexts:
             yield from self._tasks_below(stream, stream.owner_of(context), [context], Amount(1))
@@ -179,19 +183,16 @@ class ServiceCheck:
         self, stream: CloudStream, owner: Any, contexts: Sequence[Context], rows: Amount
     ) -> Iterator[Task]:
         """The streams below, each with the rows that lead to it; others are told of at once."""
-        for child in stream.children:
-            if not isinstance(child, CloudStream):
-                continue
+        for child in filter(_is_of_kind, stream.children):
             if child.takes_parts:
                 is_whole = rows == Amount(len(contexts)) and not stream.requests_beyond(1)
                 self._take_parts(child, owner, contexts, is_whole=is_whole)
                 continue
             if child.leads_to:
                 # A mere way from rows of this stream to what has another parent.
-                for other in child.children:
-                    if isinstance(other, CloudStream) and contexts:
-                        lists = lists_below(other, rows, len(contexts), len(contexts))
-                        self._ways[other.name, owner] = Task(other, owner, contexts, lists)
+                for other in filter(_is_of_kind, child.children if contexts else ()):
+                    lists = lists_below(other, rows, len(contexts), len(contexts))
+                    self._ways[other.name, owner] = Task(other, owner, contexts, lists)
                 continue
             wanted = [context for context in contexts if child.wants(context)]
             if wanted:
@@ -212,6 +213,8 @@ class ServiceCheck:
         child.forget_prefetched()
         found = Finding(owner, rows=Amount(number) if is_whole else Amount(number).at_least)
         self.findings[child.name].append(found)
+        for part in _all_below(child):
+            self.findings[part.name].append(Finding(owner))
 
     def _tell_empty(self, child: CloudStream, owner: Any, parent: Any, *, has_rows: bool) -> None:
         """Say of a stream that no row leads to it, and of those below that they are not tried."""
@@ -225,9 +228,7 @@ class ServiceCheck:
 
         What is a part of the stream's rows, or of what no catalog shows, shares its lot.
         """
-        for child in stream.children:
-            if not isinstance(child, CloudStream) or stream.leads_to:
-                continue
+        for child in filter(_is_of_kind, () if stream.leads_to else stream.children):
             found = replace(finding, rows=None, first=NO_AMOUNT, later=NO_AMOUNT)
             shares = child.takes_parts or isinstance(stream, CarrierStream)
             if not shares and finding.verdict is not Verdict.NOT_TRIED:
@@ -237,8 +238,11 @@ class ServiceCheck:
             self._skip_below(child, found)
 
 
+def _is_of_kind(stream: FamilyStream) -> TypeGuard[CloudStream]:
+    return isinstance(stream, CloudStream)
+
+
 def _all_below(stream: CloudStream) -> Iterator[CloudStream]:
-    for child in stream.children:
-        if isinstance(child, CloudStream) and not stream.leads_to:
-            yield child
-            yield from _all_below(child)
+    for child in filter(_is_of_kind, () if stream.leads_to else stream.children):
+        yield child
+        yield from _all_below(child)

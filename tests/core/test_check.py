@@ -222,7 +222,7 @@ def test_what_one_owner_refuses_is_told_of_that_one(shop: Shop, folder: Path) ->
     assert found.outcome.code == 1
     told = found.streams["toy_balls"]
     assert told["verdict"] == REFUSED
-    assert [(kid["name"], kid["verdict"]) for kid in told["kids"]] == [(1, READABLE), (2, REFUSED)]
+    assert [(kid["kid"], kid["verdict"]) for kid in told["owners"]] == [(1, READABLE), (2, REFUSED)]
     assert told["rows"] == {"number": 9, "bound": "at least"}
     (line,) = (line for line in table(shop, folder) if line.startswith("toy_balls "))
     assert "refused (kid 2)" in line
@@ -303,6 +303,14 @@ def test_an_owner_list_that_is_refused_leaves_nothing_to_try(shop: Shop, folder:
     assert set(found.others(REFUSED).values()) == {NOT_TRIED}
     assert len(found.changes) == 1
     assert shop.asked() == ["/kids"]
+
+
+def test_nobody_who_owns_anything(shop: Shop, folder: Path) -> None:
+    shop.answers["/kids"] = []
+    found = checked(shop, folder)
+    assert found.outcome.code == 0
+    assert set(found.others().values()) == {NOT_TRIED}
+    assert all(told["why"] == ["no kid"] for told in found.streams.values() if told["why"])
 
 
 def test_a_rate_limit_is_waited_for_but_not_for_long(shop: Shop, folder: Path) -> None:
