@@ -41,7 +41,10 @@ def _lines(services: Sequence[CheckedService], unasked: Iterable[Service]) -> It
         yield ""
     to_change = [change for checked in services for change in changes(checked)]
     if not to_change:
-        yield "Everything that is selected can be read"
+        selected = [each for checked in services for each in checked.shown if each.selected]
+        untried = sum(each.verdict is Verdict.NOT_TRIED for each in selected)
+        but = f", but {numbered(untried, 'stream')} had no row to try" if untried else ""
+        yield f"Everything that is selected can be read{but}"
         return
     yield "What to change, or which streams to deselect:"
     for change in to_change:

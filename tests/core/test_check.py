@@ -265,6 +265,7 @@ def test_a_child_whose_parent_has_no_row_is_not_tried(shop: Shop, folder: Path) 
     assert found.streams["toy_things"]["why"] == ["no box"]
     (line,) = (line for line in table(shop, folder) if line.startswith("toy_things "))
     assert "not tried: no box " in line
+    assert table(shop, folder)[-1].endswith("can be read, but 2 streams had no row to try")
     shop.asked()
     shop.answers["/kids/2/boxes"] = answers(2)["/kids/2/boxes"]
     assert checked(shop, folder).others() == {}, "one of the kids has boxes"
