@@ -7,7 +7,7 @@ import logging
 import os
 import sys
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import click
 from singer_sdk import Tap
@@ -17,8 +17,11 @@ from singer_sdk.plugin_base import _ConfigInput
 from singer_sdk.tap_base import CliTestOptionValue
 
 from tap_cloudapis.catalog_file import catalog_of, read_catalog
+from tap_cloudapis.check import check_streams
+from tap_cloudapis.check_table import as_json, as_text
 from tap_cloudapis.core import memory
 from tap_cloudapis.core.errors import OutputError, TapError, Terminated
+from tap_cloudapis.core.findings import CheckReport
 from tap_cloudapis.stream_maps import check_sources, fault, tell_failures
 
 if TYPE_CHECKING:
@@ -26,7 +29,10 @@ if TYPE_CHECKING:
 
     from singer_sdk.singerlib import Catalog
 
+    from tap_cloudapis.core.connection import Connection
+    from tap_cloudapis.core.output import BufferedSingerWriter
     from tap_cloudapis.core.report import SyncReport
+    from tap_cloudapis.core.service import Service
 
 
 #: What to give instead of a file that cannot be used.
@@ -36,6 +42,10 @@ _INSTEAD = {
 }
 #: What the operating system says where output cannot be written, of which click knows one.
 _NO_OUTPUT = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EPIPE)
+
+
+#: What to give ``--test`` to see the records.
+RECORDS = "records"
 
 
 class _InputFile(click.File):
@@ -57,6 +67,8 @@ class CommandLineTap(Tap):
     """A tap whose command line tells a user's mistake in one line."""
 
     report: SyncReport
+    message_writer: BufferedSingerWriter
+    services: ClassVar[tuple[Service, ...]]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         #: The content of the catalog's file, which is checked before the SDK reads it.
@@ -106,6 +118,14 @@ class CommandLineTap(Tap):
         """Check what a sync needs and discovery does not; raises ``TapError``."""
 
     @abstractmethod
+    def is_configured(self, service: str) -> bool:
+        """Whether there is a token for a service."""
+
+    @abstractmethod
+    def connection(self, service: str) -> Connection:
+        """The connection to a service, by the service's key."""
+
+    @abstractmethod
     def judge(self) -> None:
         """Report the refusals that leave nothing as failures."""
 
@@ -118,7 +138,7 @@ class CommandLineTap(Tap):
         """Write what is buffered; end the threads."""
 
     @classmethod
-    def invoke(  # type: ignore[override]
+    def invoke(  # type: ignore[override]  # noqa: PLR0913 - the options of the command
         cls,
         *,
         about: bool = False,
@@ -126,28 +146,66 @@ class CommandLineTap(Tap):
         config: _ConfigInput | None = None,
         state: Any = None,
         catalog: Any = None,
+        check: str | None = None,
     ) -> None:
-        """Sync, or print what ``--about`` asks for; see :meth:`Tap.invoke`."""
+        """Sync, check, or print what ``--about`` asks for; see :meth:`Tap.invoke`."""
         super(Tap, cls).invoke(about=about, about_format=about_format)
         try:
             tap = cls(
                 config=config.config if config else {},
-                state=read_json(state, "--state"),
+                state=None if check else read_json(state, "--state"),
                 catalog=read_json(catalog, "--catalog"),
                 parse_env_config=config.parse_env if config else False,
             )
         except ConfigValidationError as exc:
             raise TapError("; ".join(exc.errors)) from None
         cls.print_version(print_fn=cls.logger.info)
-        sys.exit(tap.run())
+        sys.exit(tap.check(check) if check else tap.run())
+
+    def check(self, form: str) -> int:
+        """Ask for a row of each stream, and print what can be read, and what syncs will cost.
+
+        Args:
+            form: "table", or "json" for machines.
+
+        Returns:
+            The exit code: 0 only if everything that is selected can be read.
+        """
+        self.report = report = CheckReport(self.logger)
+        self.check_settings()
+        asked = [s for s in self.services if self.is_configured(s.key)]
+        connected = [(service, self.connection(service.key)) for service in asked]
+        found = check_streams(connected, self.streams, report, self.config)
+        unasked = [service for service in self.services if service not in asked]
+        write = as_json if form == "json" else as_text
+        click.echo(write(found, unasked))
+        return int(not all(service.is_well for service in found))
 
     @classmethod
     def get_singer_command(cls) -> click.Command:
         """The SDK's command, whose files are opened with words of ours."""
         command = super().get_singer_command()
+        command.params.append(
+            click.Option(
+                ["--check"],
+                is_flag=False,
+                flag_value="table",
+                type=click.Choice(["table", "json"]),
+                help=(
+                    "Ask for a row of each stream, and print which can be read, what the token "
+                    "lacks, and what syncs will cost; --check=json for machines. The exit code is "
+                    "0 only if everything selected can be read."
+                ),
+            )
+        )
         for param in command.params:
             if isinstance(param.type, click.File):
                 param.type = _InputFile()
+            if param.name == "test" and isinstance(param, click.Option):
+                param.help = (
+                    "Read a record of each stream, and tell how that went; --test=records writes "
+                    "the records, --test=schema the schemas without asking anybody."
+                )
         return command
 
     @classmethod
@@ -171,7 +229,10 @@ class CommandLineTap(Tap):
         param: click.Option,  # noqa: ARG003
         value: str,
     ) -> None:
-        """Handle ``--test``: one record of each stream, exit code 1 if a stream failed."""
+        """Handle ``--test``: one record of each stream, exit code 1 if a stream failed.
+
+        The messages are written for ``--test=records`` alone: whoever tests wants the summary.
+        """
         if value == CliTestOptionValue.Disabled.value:
             return
         config: _ConfigInput = ctx.params["config"]
@@ -183,6 +244,7 @@ class CommandLineTap(Tap):
             tap.write_schemas()
         else:
             tap.check_settings()
+            tap.message_writer.is_silent = value != RECORDS
             tap.run_connection_test()
             tap.judge()
             tap.log_summary()

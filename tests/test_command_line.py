@@ -87,9 +87,12 @@ def test_unbuffered_output_is_whole(still: Simulator, tmp_path: Path) -> None:
 def test_the_summary_names_every_stream(still: Simulator) -> None:
     outcome = sync(settings(still))
     for name in NAMES:
-        lines = outcome.logged("INFO", f"{name} ", " rows ", " requests ")
+        lines = outcome.logged("INFO", f"{name} ", " row", " request")
         assert len(lines) == 1
-        assert f"{len(outcome.records(name)):,} rows" in lines[0]
+        count = len(outcome.records(name))
+        assert f" {count:,} {'row' if count == 1 else 'rows'} " in lines[0]
+        assert " 1 requests" not in lines[0]
+        assert " 1 retries" not in lines[0]
     total = sum(len(outcome.records(name)) for name in NAMES)
     assert len(outcome.logged("total", f"{total:,} rows")) == 1
 
@@ -97,7 +100,7 @@ def test_the_summary_names_every_stream(still: Simulator) -> None:
 def test_a_test_reads_one_record_of_each_stream(still: Simulator, tmp_path: Path) -> None:
     path = tmp_path / "config.json"
     path.write_text(json.dumps(settings(still)))
-    outcome = command("--config", path, "--test")
+    outcome = command("--config", path, "--test=records")
     assert outcome.code == 0, outcome.log
     found = {name: len(outcome.records(name)) for name in NAMES}
     assert max(found.values()) == 1
@@ -105,6 +108,14 @@ def test_a_test_reads_one_record_of_each_stream(still: Simulator, tmp_path: Path
     of_owners = {n for n in NAMES if getattr(KINDS[n].parent_stream_type, "name", None) in owners}
     assert all(found[name] == 1 for name in owners | of_owners)
     assert len(still.requests()) < 2 * len(NAMES)
+
+
+def test_a_test_writes_no_messages_before_its_table(still: Simulator, tmp_path: Path) -> None:
+    outcome = run_tap("--test", config=settings(still), folder=tmp_path)
+    assert outcome.code == 0, outcome.log
+    assert outcome.lines == []
+    assert outcome.logged("INFO", "dbt_runs ", " 1 row ")
+    assert outcome.says("The test has passed")
 
 
 def test_a_test_fails_with_a_wrong_token(still: Simulator, tmp_path: Path) -> None:

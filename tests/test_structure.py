@@ -27,7 +27,16 @@ WITHOUT_CIRCLES = PACKAGES
 #: The modules of the tap above its services: none of them may be known below.
 ABOVE = tuple(
     f"tap_cloudapis.{name}"
-    for name in ("tap", "settings", "command_line", "cli", "demo", "environment")
+    for name in (
+        "tap",
+        "settings",
+        "command_line",
+        "cli",
+        "check",
+        "check_table",
+        "demo",
+        "environment",
+    )
 )
 #: The folders of the tap that make a service.
 FOLDERS = tuple(
@@ -192,7 +201,7 @@ def test_the_walk_sees_the_house(imports: Imports) -> None:
     assert set(ABOVE) <= imports.keys()
     # For types; in a function; of a package; through a package to its submodule.
     assert "tap_cloudapis.core.connection" in imports["tap_cloudapis.core.ports"]
-    assert "tap_cloudapis.core.rows" in imports["tap_cloudapis.core.stream"]
+    assert "tap_cloudapis.core.checkable" in imports["tap_cloudapis.core.stream"]
     assert set(FOLDERS) <= imports["tap_cloudapis.tap"]
     assert "tap_cloudapis.core" not in imports["tap_cloudapis.tap"]
 

@@ -100,8 +100,9 @@ class AnsweredStream(FamilyStream):
             )
         if closed:
             raise ClosedError(f"{where}; {advice}", response)
-        if status in (402, 403, 404) or (status == 400 and self.speaks_of_plan(reason)):  # noqa: PLR2004
-            raise RefusedError(where, response, advice)
+        of_plan = status == 402 or (status in (400, 403) and self.speaks_of_plan(reason))  # noqa: PLR2004
+        if of_plan or status in (403, 404):
+            raise RefusedError(where, response, advice, of_plan=of_plan)
         if status == 400:  # noqa: PLR2004
             raise BadRequestError(where, response)
         raise ResponseError(where, response)
@@ -130,5 +131,5 @@ class AnsweredStream(FamilyStream):
         return False, ""
 
     def speaks_of_plan(self, reason: str) -> bool:
-        """Whether a 400 says that the plan does not include the feature."""
+        """Whether a refusal says that the plan does not include the feature."""
         return any(word in reason.lower() for word in ("subscription", "available only", "enabled"))

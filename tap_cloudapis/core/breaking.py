@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from tap_cloudapis.core.errors import NO_ROUTE
 from tap_cloudapis.core.stream import CloudStream
 
 if TYPE_CHECKING:
-    import requests
     from singer_sdk.helpers.types import Context
 
     from tap_cloudapis.core.errors import RefusedError
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 #: Lists of one owner that are refused alike, one after another, before no more are asked for.
 REFUSED_IN_A_ROW = 3
 GONE = "answered 404: deleted or moved meanwhile, or not shown to this token"
-NO_ROUTE = "this server has no such route"
 STOPPED = "its other lists are not asked for"
 
 
@@ -80,8 +79,7 @@ class BreakingStream(CloudStream):
         """Tell what is not set or not there any more from what the token may not read."""
         owner = self.owner_of(context)
         outcome = self.outcomes[owner]
-        is_route = self.breaks_when_gone and not in_own_words(exc.response)
-        if exc.is_not_found and is_route:
+        if exc.has_no_route and self.breaks_when_gone:
             self._has_route = False
             outcome.refused += 1
             self.skip(NO_ROUTE, in_full=f"{exc}; {NO_ROUTE}: {self.permission}")
@@ -124,9 +122,3 @@ class BreakingStream(CloudStream):
             self.skip(GONE, where, in_full=text)
         else:
             self.tell_refused(exc, context, where, more=more)
-
-
-def in_own_words(response: requests.Response) -> bool:
-    """Whether an error is the API's own, and not that of a router that knows no such path."""
-    is_json = "json" in response.headers.get("Content-Type", "").lower()
-    return is_json or response.content.lstrip()[:1] == b"{"

@@ -161,7 +161,8 @@ class FamilyStream(ContainedStream):
 
     def skip(self, why: str, where: str = "", *, in_full: str = "") -> None:
         """Note and log what is left out; the streams below lack it, too, and are named."""
-        if below := ", ".join(self._selected_below()):
+        below = ", ".join(self._selected_below()) if self.tap.report.names_below else ""
+        if below:
             in_full = f"{in_full or why}; what hangs on it is left out as well: {below}"
         super().skip(why, where, in_full=in_full)
         self._skip_parts(f"{why} (as {self.name})", where)

@@ -92,6 +92,7 @@ class Connection:
         self.url_hint = url_hint
         self.timeout = bounds.timeout
         self.patience = patience
+        self.patience_is = "rate_limit_patience_seconds is"
         self.closed: dict[Any, str] = {}
         self._service = service
         self._parts = urlsplit(url)
@@ -288,7 +289,7 @@ class Connection:
                 else f"{self._parts.netloc} asks for a wait of {asked:.0f} s"
             )
             reason = TapError(
-                f"{failure}; gave up{so_far}: {why}, and rate_limit_patience_seconds is "
+                f"{failure}; gave up{so_far}: {why}, and {self.patience_is} "
                 f"{self.patience}; the rest of {self._service} is not read"
             )
             # The gate is closed for so long: no other request would get through either.

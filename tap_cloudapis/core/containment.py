@@ -178,28 +178,40 @@ class ContainedStream(RefusableStream):
                 outcome.read += 1
                 outcome.failed += figures.left_out > left_out
                 self._context_ended(context)
-            except RefusedError as exc:
-                self.refused(exc, context, figures.rows - before)
-            except ClosedError as exc:
-                outcome.refused += 1
-                self._closed(exc, context)
-            except TapError as exc:
-                outcome.failed += 1
-                self.failed(exc, context)
             except (AbortedSyncFailedException, AbortedSyncPausedException):
                 outcome.read += 1  # a dry run has its record, and ends
                 raise
             except OSError:
                 # Nobody reads the output: not a failure of this stream.
                 raise
-            except RecursionError:
-                outcome.failed += 1
-                self.failed(TapError("a value is nested too deep"), context)
-            except Exception as exc:
+            except Exception as exc:  # noqa: BLE001 - told, and the other streams go on
+                self.ended_by(exc, context, figures.rows - before)
+
+    def ended_by(self, exc: Exception, context: Context | None, rows: int) -> None:
+        """Say what has ended the reading of a context.
+
+        Args:
+            exc: What was raised.
+            context: What was read.
+            rows: How many records of the context were emitted before.
+        """
+        outcome = self.outcomes[self.owner_of(context)]
+        if isinstance(exc, RefusedError):
+            self.refused(exc, context, rows)
+        elif isinstance(exc, ClosedError):
+            outcome.refused += 1
+            self._closed(exc, context)
+        else:
+            outcome.failed += 1
+            if isinstance(exc, RecursionError):
+                exc = TapError("a value is nested too deep")
+            if isinstance(exc, TapError):
+                self.failed(exc, context)
+            else:
                 # Unexpected data in one stream must not end the others.
-                outcome.failed += 1
-                report.fail(self.name, self._hinted(f"unexpected {exc!r}"), self.place(context))
-                self.logger.exception("Please report this")
+                what = self._hinted(f"unexpected {exc!r}")
+                self.tap.report.fail(self.name, what, self.place(context))
+                self.logger.error("Please report this", exc_info=exc)
 
     def failed(self, exc: TapError, context: Context | None) -> None:
         """Report a list that failed; give the stream up after some in a row.

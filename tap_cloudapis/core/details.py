@@ -31,6 +31,10 @@ class DetailedStream(CloudStream):
         """Whether the settings ask for details."""
         return bool(self.config.get(self.details_setting))
 
+    def requests_beyond(self, rows: int) -> int:
+        """One per row with its details."""
+        return rows if self.with_details else 0
+
     def lists(self, context: Context | None) -> Iterator[list[Row]]:
         """Read the lists, and complete their rows if the settings say so."""
         for rows in super().lists(context):

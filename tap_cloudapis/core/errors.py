@@ -13,6 +13,9 @@ from singer_sdk.exceptions import FatalAPIError
 if TYPE_CHECKING:
     import requests
 
+#: What is said of a path that a server does not know.
+NO_ROUTE = "this server has no such route"
+
 
 class TapError(Exception):
     """A failure with a message for the user; it ends a stream, and the exit code is 1."""
@@ -59,6 +62,13 @@ class ResponseError(TapError, FatalAPIError):
         """Whether what was asked for is not there, or not shown to this token (404)."""
         return self.response.status_code == 404  # noqa: PLR2004
 
+    @property
+    def has_no_route(self) -> bool:
+        """Whether a router knows no such path; an error of the API's own comes in its own words."""
+        response = self.response
+        is_json = "json" in response.headers.get("Content-Type", "").lower()
+        return self.is_not_found and not (is_json or response.content.lstrip()[:1] == b"{")
+
 
 class ClosedError(ResponseError):
     """All of an account or organization is closed to the token, or to this machine.
@@ -85,11 +95,20 @@ class RefusedError(ResponseError):
         message: What was answered.
         response: The answer.
         advice: What to do, where the answer tells it; empty where it is to be guessed.
+        of_plan: Whether the answer says that the plan does not include this.
     """
 
-    def __init__(self, message: str, response: requests.Response, advice: str = "") -> None:
+    def __init__(
+        self,
+        message: str,
+        response: requests.Response,
+        advice: str = "",
+        *,
+        of_plan: bool = False,
+    ) -> None:
         super().__init__(message, response)
         self.advice = advice
+        self.of_plan = of_plan
 
 
 class BadRequestError(ResponseError):

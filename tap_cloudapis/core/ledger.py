@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NotRequired, TypedDict
 
 import msgspec
 
+from tap_cloudapis.core.amounts import NOTHING, Amount, Bound
 from tap_cloudapis.core.bookmarks import Count
 from tap_cloudapis.core.breaking import BreakingStream
 from tap_cloudapis.core.stream import CloudStream
@@ -323,6 +324,12 @@ class LedgerStream(BreakingStream):
             return False
         in_turn = self.in_slots or not self._ledger_parent.tells_changes or not self.refresh_days
         return ledger.changed_in(row_id) > run or (in_turn and self._slot_is_due(row_id, day))
+
+    def requests_at_rest(self, contexts: int) -> Amount | None:
+        """Those that have their turn."""
+        if not self.in_slots:
+            return NOTHING
+        return Amount(contexts // self.refresh_days, Bound.ABOUT) if self.refresh_days else None
 
     def request_records(self, context: Context | None) -> Iterator[Row]:
         """Give the records of a context, and remember that it was begun."""

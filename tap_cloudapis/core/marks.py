@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from singer_sdk.singerlib.catalog import REPLICATION_INCREMENTAL
 
@@ -20,6 +20,8 @@ class MarkedStream(CloudStream):
     The SDK's progress markers and signposts are for bookmarks that hold only once a stream has
     ended; marks hold always, so a sync that is cut goes on where it was.
     """
+
+    lists_at_rest: ClassVar[int | None] = 1
 
     @cached_property
     def start(self) -> str:

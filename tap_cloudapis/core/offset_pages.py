@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from tap_cloudapis.core.errors import IncompleteListError, TapError
 from tap_cloudapis.core.output import encode
@@ -44,6 +44,8 @@ class OffsetPages:
     keyset: str | None = None
     after: int | None = None
     newest_first: bool = False
+    #: By how many rows a page reaches into the one before.
+    overlap: ClassVar[int] = 1
     closed: bool = field(default=False, init=False)
     _seen: set[Any] = field(default_factory=set, init=False, repr=False)
     _odd: int = field(default=0, init=False, repr=False)

@@ -128,6 +128,8 @@ class BufferedSingerWriter(GenericSingerWriter[bytes, Message]):
         self._failed: OutputError | None = None
         self.files: RecordFiles | None = None
         self.bytes_written = 0
+        #: Whether nothing is written at all.
+        self.is_silent = False
         #: How many writes have come to their end.
         self.writes = 0
 
@@ -206,6 +208,8 @@ class BufferedSingerWriter(GenericSingerWriter[bytes, Message]):
         if not self._buffer:
             return
         data, self._buffer = self._buffer, bytearray()
+        if self.is_silent:
+            return
         if sys.stdout is None:
             self.fail("cannot write to standard output: it is closed")
         try:

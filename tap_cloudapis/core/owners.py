@@ -14,7 +14,15 @@ if TYPE_CHECKING:
 
 
 class OwnerStream(CloudStream):
-    """A stream of owners, each of which can be asked for at an address of its own."""
+    """A stream of owners, each of which can be asked for at an address of its own.
+
+    Attributes:
+        without_row: In a dry run, the contexts of owners that have no row, and lists all the same.
+    """
+
+    def __init__(self, tap: Any) -> None:
+        super().__init__(tap)
+        self.without_row: list[dict[str, Any]] = []
 
     def answer(self, exchange: Exchange) -> Any:
         """The body of an answer, or the ``TapError`` that one owner gives; others may be well.

@@ -199,7 +199,7 @@ class TokenPages:
         """No token."""
         return {}
 
-    def walk(self, submit: Submit, first: PendingPage, ahead: int) -> Iterator[list[Row]]:  # noqa: ARG002
+    def walk(self, submit: Submit, first: PendingPage, ahead: int) -> Iterator[list[Row]]:
         """Give the rows of each page until an answer has no token.
 
         Raises:
@@ -225,7 +225,8 @@ class TokenPages:
                 msg = f"{self.what}: the API {does}; the list has no end"
                 raise TapError(msg)
             tokens.add(page.token)
-            following = submit({self.param: page.token})
+            asked = {self.param: page.token}
+            following = submit(asked) if ahead > 1 else None
             yield page.rows
-            page = later_page(following, self.what)
+            page = later_page(following or submit(asked), self.what)
         yield page.rows

@@ -60,6 +60,10 @@ class PartStream(CloudStream):
         """Keep the rows for the context."""
         self._handed_down[context_key(context)] = parts
 
+    def handed(self, context: Context) -> int:
+        """How many rows were handed down for a context."""
+        return len(self._handed_down.get(context_key(context), ()))
+
     def wants(self, context: Context) -> bool:
         """Whether the context has rows; the first one always has its turn, for the SCHEMA."""
         return not self._schema_written or bool(self._handed_down.get(context_key(context)))

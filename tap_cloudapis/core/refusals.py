@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tap_cloudapis.core.emission import EmittingStream
+from tap_cloudapis.core.errors import NO_ROUTE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -63,6 +64,8 @@ class RefusableStream(EmittingStream):
             why = "it was read before: give the token its right back, or deselect the stream"
         elif exc.advice:
             why = exc.advice
+        elif exc.has_no_route:
+            why = NO_ROUTE
         else:
             why = f"the token probably lacks {self.permission}" if self.permission else ""
         text = "; ".join(filter(None, (str(exc), off, why, more)))

@@ -43,9 +43,14 @@ class Places:
         self._names[name] = None
         return not known
 
+    @property
+    def names(self) -> list[str]:
+        """All that have a name."""
+        return [name for name in self._names if name]
+
     def __str__(self) -> str:
         """The first of them, and how many more there are."""
-        names = [name for name in self._names if name]
+        names = self.names
         shown, more = names[:NAMED], len(names) - NAMED
         *first, last = [*shown, f"{more:,} more"] if more > 0 else shown or [""]
         return f"{', '.join(first)} and {last}" if first else last
@@ -106,7 +111,10 @@ class SyncReport:
         streams: By name, in the order in which they were first met.
         faults: What went wrong that is not of one stream alone.
         ended: What ended the sync before its end, such as a signal; empty for nothing.
+        names_below: Whether what is skipped is told with the streams below that lack it as well.
     """
+
+    names_below = True
 
     def __init__(self, logger: logging.Logger) -> None:
         self.streams: dict[str, StreamReport] = {}
@@ -253,8 +261,16 @@ class SyncReport:
         name = self._running[-1]
         report = self[name]
         self._logger.info(
-            "%s: %s rows, %s requests so far", name, f"{report.rows:,}", f"{report.requests:,}"
+            "%s: %s, %s so far",
+            name,
+            numbered(report.rows, "row"),
+            numbered(report.requests, "request"),
         )
+
+
+def numbered(number: int, one: str, more: str = "") -> str:
+    """A number of things in words."""
+    return f"{number:,} {one if number == 1 else more or f'{one}s'}"
 
 
 def placed(where: str, text: str) -> str:

@@ -9,11 +9,12 @@ from __future__ import annotations
 import logging
 from copy import copy
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 from singer_sdk.streams.rest import HTTPRequest, PageContext
 
+from tap_cloudapis.core.checkable import CheckableStream
 from tap_cloudapis.core.children import context_key
 from tap_cloudapis.core.errors import TapError
 from tap_cloudapis.core.exchange import AskedPage, Exchange, Read, Reading, Sender, decode_body
@@ -27,7 +28,6 @@ from tap_cloudapis.core.paging import (
     as_object,
     as_total,
 )
-from tap_cloudapis.core.rows import RowStream
 from tap_cloudapis.core.urls import query_text
 
 if TYPE_CHECKING:
@@ -37,10 +37,8 @@ if TYPE_CHECKING:
     from singer_sdk import Tap
     from singer_sdk.helpers.types import Context
 
-    from tap_cloudapis.core.facts import Facts
 
-
-class CloudStream(RowStream):
+class CloudStream(CheckableStream):
     """A stream of one of the services.
 
     A subclass declares ``name``, ``path``, ``primary_keys``, its parent and its facts, and where
@@ -48,9 +46,6 @@ class CloudStream(RowStream):
     :meth:`to_record`, :meth:`reads` and :meth:`child_context`. Paths take values of the
     context in braces; every value is quoted.
     """
-
-    #: What the stream costs, needs and holds.
-    facts: ClassVar[Facts]
 
     payload_as_json = False
 
@@ -235,7 +230,7 @@ class CloudStream(RowStream):
         def ask_page(read: Read, params: Params, *, resizable: bool = True) -> AskedPage:
             return AskedPage(
                 ask,
-                self.read_page,
+                partial(self._read_of, read),
                 self.connection.host,
                 {**read.params, **params},
                 limit=read.paginator.limit,
@@ -245,6 +240,12 @@ class CloudStream(RowStream):
         refused, failed = partial(self.not_given, context), partial(self.named_failed, context)
         coming = self.reads(context) if reads is None else reads
         return Reading(coming, ask_page, ahead or self.ahead, refused, failed)
+
+    def _read_of(self, read: Read, body: Any) -> Page:
+        page = self.read_page(body)
+        if self.page_seen is not None:
+            self.page_seen(read, page)
+        return page
 
     def prefetch(self, context: Context) -> None:
         """Ask for the first pages of a context that will be synced soon."""

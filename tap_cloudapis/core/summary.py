@@ -86,10 +86,17 @@ def _notes(figures: StreamReport) -> list[str]:
 
 def _line(name: str, figures: StreamReport, notes: Collection[str]) -> str:
     return (
-        f"{name} {figures.rows:>9,} rows {figures.requests:>7,} requests "
-        f"{figures.retries:>4} retries {figures.seconds:>8.1f} s"
-        + "".join(f"  [{note}]" for note in notes)
+        f"{name} {figures.rows:>9,} {_named(figures.rows, 'row')} "
+        f"{figures.requests:>7,} {_named(figures.requests, 'request')} "
+        f"{figures.retries:>4} {_named(figures.retries, 'retry', 'retries')} "
+        f"{figures.seconds:>8.1f} s" + "".join(f"  [{note}]" for note in notes)
     )
+
+
+def _named(number: int, one: str, more: str = "") -> str:
+    """The word for so many things, as wide for one as for more of them."""
+    more = more or f"{one}s"
+    return (one if number == 1 else more).ljust(len(more))
 
 
 def _total(report: SyncReport) -> StreamReport:

@@ -8,7 +8,7 @@ from tap_cloudapis.core.errors import RefusedError
 from tap_cloudapis.core.facts import Facts, Unselected
 from tap_cloudapis.core.paging import NO_ROW
 from tap_cloudapis.core.parts import PartStream
-from tap_cloudapis.dbt.account import AccountList
+from tap_cloudapis.dbt.account import CONNECTING, AccountList
 from tap_cloudapis.dbt.client import ENTERPRISE, DbtStream, Paging, entries, ids_of
 
 if TYPE_CHECKING:
@@ -121,6 +121,7 @@ class PrivateEndpoints(AccountList):
 
     name = "dbt_private_endpoints"
     path = "/v3/accounts/{account_id}/private-endpoints/"
+    grant = CONNECTING
     paging = Paging.UNORDERED
     facts = Facts(
         row="a private link endpoint",
@@ -157,6 +158,7 @@ class SshTunnels(AccountList):
 
     name = "dbt_ssh_tunnels"
     path = "/v2/accounts/{account_id}/encryptions/"
+    grant = CONNECTING
     params: ClassVar[Mapping[str, Any]] = {"state": "all"}
     dropped_fields = frozenset({"private_key"})
     facts = Facts(
@@ -172,6 +174,7 @@ class OAuthConfigurations(AccountList):
 
     name = "dbt_oauth_configurations"
     path = "/v3/accounts/{account_id}/oauth-configurations/"
+    grant = CONNECTING
     params: ClassVar[Mapping[str, Any]] = {"state": "all"}
     dropped_fields = frozenset({"client_secret"})
     facts = Facts(

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from tap_cloudapis.core.paging import Row
 
+#: The permission sets that read connections and write nothing.
+CONNECTING = "Stakeholder or Analyst"
 #: The value of ``state`` for what was deleted.
 DELETED = 2
 
@@ -190,6 +192,7 @@ class Connections(DetailedStream, AccountList):
 
     name = "dbt_connections"
     path = "/v3/accounts/{account_id}/connections/"
+    grant = CONNECTING
     paging = Paging.UNORDERED
     details_setting = "dbt_connection_details"
     detail_fields = frozenset({"config", "oauth_redirect_uri", "is_configured_for_native_oauth"})

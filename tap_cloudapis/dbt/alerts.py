@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _WEBHOOKS = (
     "the permission to read webhooks, which Developer and Webhook have and Account Viewer does not"
 )
+#: The permission sets that have it, and can change webhooks as well: none reads them alone.
+_HOOKING = "Developer or Webhook"
 
 
 class Notifications(AccountList):
@@ -47,6 +49,7 @@ class Webhooks(AccountList):
     name = "dbt_webhooks"
     # These paths end in no slash.
     path = "/v3/accounts/{account_id}/webhooks/subscriptions"
+    grant = _HOOKING
     paging = Paging.UNORDERED
     dropped_fields = frozenset({"hmac_secret"})
     facts = Facts(
@@ -99,6 +102,7 @@ class WebhookEvents(MarkedStream, DbtStream):
 
     name = "dbt_webhook_events"
     path = "/v3/accounts/{account_id}/webhooks/subscription/{subscription_id}/events"
+    grant = _HOOKING
     parent_stream_type = Webhooks
     paging = Paging.TOTAL
     replication_key = "id"

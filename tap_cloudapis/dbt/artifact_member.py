@@ -39,6 +39,10 @@ class ArtifactMember(DoubtfulMember):
     #: The names of the files that it reads.
     files: ClassVar[tuple[str, ...]] = (RUN_RESULTS,)
 
+    def requests_beyond(self, rows: int) -> int:  # noqa: ARG002
+        """A file of each run, at the least, if it is one that nearly all leave."""
+        return int(RUN_RESULTS in self.files)
+
     def takes(self, step: Step, context: Context) -> bool:
         """Whether this stream reads the file of a step, and has not yet."""
         outstanding = self.outstanding(context)

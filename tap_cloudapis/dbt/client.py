@@ -119,6 +119,8 @@ class DbtStream(CloudStream):
     primary_keys: Sequence[str] = ("account_id", "id")
     scope = "account {account_id}"
     owner_key = "account_id"
+    grant = "Account Viewer"
+    tells_total = True
     context_columns: ClassVar[Mapping[str, str]] = {"account_id": "account_id"}
 
     #: The parameter that asks for rows with a greater id, where the list has one.

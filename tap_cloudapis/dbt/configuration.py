@@ -6,6 +6,7 @@ import re
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from tap_cloudapis.core.amounts import Bound
 from tap_cloudapis.core.exchange import decode_text
 from tap_cloudapis.core.facts import Facts, Unselected
 from tap_cloudapis.core.paging import NO_ROW, as_object
@@ -130,6 +131,7 @@ class ExtendedAttributes(DbtStream):
         "project_id": "project_id",
     }
     paging = Paging.WHOLE
+    lists_are = Bound.AT_LEAST
     facts = Facts(
         row="a set of extra settings of an environment or profile",
         requests="one per set that an environment names, or a profile, if these are selected",
@@ -183,6 +185,7 @@ class ExtendedAttributes(DbtStream):
         for owner, (exc, context) in self._gone.items():
             if not self.outcomes[owner].read:
                 super().refused(exc, context, 0)
+        self._gone.clear()
 
     def parent_done(self, context: Context | None) -> None:
         """Read the sets that only profiles name."""

@@ -70,6 +70,18 @@ class DoubtfulMember(RunMember):
         """Whether what is of a kind may be read of a run's account."""
         return self._doubts.setdefault((context["account_id"], kind), Doubt())
 
+    def was_tried(self, context: Context | None) -> bool:
+        """Whether a file was given, so that it is known that the token may read some."""
+        return any(doubt.given for doubt in self._doubts_of((context or {})["account_id"]))
+
+    def doubted(self, context: Context | None) -> RefusedError | None:
+        """The refusal of a file that is there."""
+        account_id = (context or {})["account_id"]
+        for (account, kind), doubt in self._doubts.items():
+            if account == account_id and doubt.stands:
+                return self.refusal(kind, doubt)
+        return None
+
     @abstractmethod
     def refusal(self, kind: str, doubt: Doubt) -> RefusedError | None:
         """Find out why all of a kind was refused, in some runs whose grace is over or not.

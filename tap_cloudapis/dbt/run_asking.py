@@ -62,6 +62,11 @@ class RunAsking(MarkedStream, DbtStream):
     #: What is asked for beside the run itself.
     related: str = "run_steps"
 
+    @property
+    def shared_requests(self) -> str:  # type: ignore[override]
+        """What is asked of each run first."""
+        return f"{self.head or 'details'} of runs"
+
     @cached_property
     def walk(self) -> Walk:
         """The walk that this stream is a member of."""

@@ -15,7 +15,7 @@ from tap_cloudapis.dbt.run_asking import RunAsking
 from tap_cloudapis.dbt.walk_marks import MemberMark, WalkBookmark, fresh_mark
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from singer_sdk.helpers.types import Context
 
@@ -30,6 +30,10 @@ MOST_REFUSALS = 3
 #: Runs that fail, one after another, before the others are left for the next sync. They are asked
 #: for side by side, so that a few more cost little time.
 MOST_FAILURES = 12
+#: Runs that a check looks at until it finds one that has left something.
+MOST_TRIED = 3
+#: The status of a run in which nothing has failed.
+SUCCESS = 10
 PERMISSION = "the permission to read runs"
 #: What a row of the walk carries: the name of its filter, and whether it comes from the lists of
 #: runs that were waiting.
@@ -56,6 +60,7 @@ class RunMember(RunAsking):
     replication_key = "run_finished_at"
     state_keys = ("account_id",)
     bookmark_form = WalkBookmark
+    lists_at_rest = 0
     unavailable_in_a_row = MOST_FAILURES
     kind_of_lists = "what runs have left"
     #: Whether the rows come out of artifacts, which a run saves after its end, if at all.
@@ -141,6 +146,16 @@ class RunMember(RunAsking):
     def outstanding(self, context: Context) -> list[int]:
         """The steps that are still to be asked for; empty for all of them."""
         return self.mark_of(context).waiting.get(str(context["run_id"]), [])
+
+    # What a check asks
+
+    def to_try(self, contexts: Sequence[Context]) -> Sequence[Context]:
+        """The newest runs that have left all they leave: what old ones have left may be gone."""
+
+        def likelihood(run: Context) -> tuple[bool, bool, int]:
+            return not self.in_grace(run), run["run_status"] == SUCCESS, int(run["run_id"])
+
+        return sorted(contexts, key=likelihood, reverse=True)[:MOST_TRIED]
 
     # What is read of a run
 

@@ -91,6 +91,7 @@ class Runs(MarkedStream, AuditedRuns):
     replication_key = "finished_at"
     state_keys = ("account_id",)
     bookmark_form = RunsBookmark
+    lists_at_rest = 3
     parent_stream_type = Accounts
     dropped_fields = frozenset(
         {
@@ -173,7 +174,8 @@ class Runs(MarkedStream, AuditedRuns):
                 if self.start:
                     bounds = {"created_at__range": [naive(self.start), FOREVER]}
                     open_now = {"status__in": OPEN_STATUSES}
-                    yield self.run_list(context, Purpose.OPEN_AT_START, run_filter, open_now)
+                    if self.ABORT_AT_RECORD_COUNT is None:
+                        yield self.run_list(context, Purpose.OPEN_AT_START, run_filter, open_now)
                 yield self.run_list(context, Purpose.NEW, run_filter, bounds)
                 continue
             # The last one comes itself, too: where neither it nor a newer one does, it is gone.

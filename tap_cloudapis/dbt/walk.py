@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from tap_cloudapis.core.budget import Budget
 from tap_cloudapis.core.carriers import CarrierStream
+from tap_cloudapis.core.facts import Facts
 from tap_cloudapis.core.normalizing import moment, written
 from tap_cloudapis.core.offset_pages import OffsetPages
 from tap_cloudapis.dbt.account import Accounts
@@ -65,7 +66,8 @@ class EndedRuns(CarrierStream, RunListStream):
     name = "dbt_ended_runs"
     title = "the list of ended runs"
     parent_stream_type = Accounts
-    permission = PERMISSION
+    lists_at_rest = 1
+    facts = Facts(row="an ended run", requests="one per 100 runs", permission=PERMISSION)
 
     def __init__(self, tap: Any) -> None:
         super().__init__(tap)

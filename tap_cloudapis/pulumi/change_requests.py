@@ -48,6 +48,10 @@ class ChangeRequests(NewestStream, OrganizationList):
         switch="approvalsEnabled",
     )
 
+    def requests_beyond(self, rows: int) -> int:
+        """One for each, the first time."""
+        return rows
+
     def new_paginator(self, context: Context | None) -> Paginator:  # type: ignore[override]
         """Pages by token."""
         return TokenPages(limit=self.limit, what=self.place(context))
@@ -59,9 +63,8 @@ class ChangeRequests(NewestStream, OrganizationList):
     def sift(self, read: Read, rows: list[Row], context: Context | None) -> list[Row]:
         """Complete what is new or open by the state of its approvals."""
         wanted = super().sift(read, rows, context)
-        if self.ABORT_AT_RECORD_COUNT is not None:
-            wanted = wanted[:1]
-        asked = [(row, self._url_of(row.get("id"), context)) for row in wanted]
+        most = None if self.ABORT_AT_RECORD_COUNT is None else 0
+        asked = [(row, self._url_of(row.get("id"), context)) for row in wanted[:most]]
         pending = [(row, self.ask_at(url)) for row, url in asked]
         for row, exchange in pending:
             try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from tap_cloudapis.core.amounts import Bound
 from tap_cloudapis.core.breaking import BreakingStream
 from tap_cloudapis.core.carriers import CarrierStream
 from tap_cloudapis.core.facts import Facts
@@ -47,6 +48,9 @@ class DriftRuns(BreakingStream, NewestStream, PulumiStream):
     parent_stream_type = Deployments
     records_key = "driftRuns"
     page_size = ("pageSize", 100)
+    tells_total = True
+    lists_are = Bound.AT_LEAST
+    lists_at_rest = 0
     time_field = "created"
     mark_key = "stack_id"
     scope = "stack {org_name}/{project_name}/{stack_name}"

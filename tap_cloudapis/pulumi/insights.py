@@ -41,6 +41,7 @@ class InsightsAccounts(OrganizationList):
     records_key = "accounts"
     token_key = "nextToken"  # noqa: S105 - the name of a field
     page_size = ("count", 1000)
+    finds_more = True
     dropped_fields = frozenset({"scan"})
     facts = Facts(
         row="a cloud account under Insights",
@@ -49,13 +50,20 @@ class InsightsAccounts(OrganizationList):
         plan="Essentials and above",
     )
 
+    _lists_below = True
+
+    def requests_beyond(self, rows: int) -> int:
+        """One per account, where the list has none below others."""
+        return 0 if self._lists_below else rows
+
     def lists(self, context: Context | None) -> Iterator[list[Row]]:
         """Give the list, and then what lies below its accounts, where it has nothing of that."""
         names: list[str] = []
         for rows in super().lists(context):
             names += [name for row in rows if isinstance(name := row.get("name"), str) and name]
+            self._lists_below = any("/" in name for name in names)
             yield rows
-        if self.ABORT_AT_RECORD_COUNT is not None or any("/" in name for name in names):
+        if self.ABORT_AT_RECORD_COUNT is not None or self._lists_below:
             return
         reads = [
             Read(

@@ -73,6 +73,8 @@ class Organizations(OwnerStream, PulumiStream):
             # The row would take away what was loaded of the part that is missing.
             if self.ABORT_AT_RECORD_COUNT is None:
                 self._sync_children(context)
+            else:
+                self.without_row.append(context)
 
     def _configured(self) -> list[str]:
         """The organizations in the settings, each once."""

@@ -49,6 +49,10 @@ class PolicyGroups(OrganizationList):
         permission=_PERMISSION,
     )
 
+    def requests_beyond(self, rows: int) -> int:
+        """One per group."""
+        return rows
+
     def lists(self, context: Context | None) -> Iterator[list[Row]]:
         """The groups with their details, which are asked for side by side."""
         for rows in super().lists(context):
@@ -164,8 +168,15 @@ class PolicyPacks(OrganizationList):
         permission="the permission to read policy packs (policy_pack:read)",
     )
 
+    def requests_beyond(self, rows: int) -> int:  # noqa: ARG002
+        """What the registry tells."""
+        return 1
+
     def lists(self, context: Context | None) -> Iterator[list[Row]]:
         """The packs, with their places in the registry."""
+        if self.ABORT_AT_RECORD_COUNT is not None:
+            yield from super().lists(context)
+            return
         request = self.prepare(context, {})
         request.url = f"{self.url_base}/api/registry/policypacks"
         asked = self.send(as_post(request, {"orgLogin": (context or {})["org_name"]}))

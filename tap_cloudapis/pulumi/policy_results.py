@@ -50,6 +50,8 @@ class PolicyIssues(NewestStream, GridList):
     )
 
     limit: PageLimit
+    tells_total = True
+    lists_at_rest = 2
 
     def when(self, row: Row) -> str:
         """When an issue has changed; where that is not told, when it was seen first."""
@@ -98,6 +100,7 @@ class PolicyCompliance(GridList):
     )
 
     limit: PageLimit
+    tells_total = True
 
     def new_paginator(self, context: Context | None) -> GridPages:
         """All of it, in whatever order."""
@@ -128,13 +131,19 @@ class PolicySummary(OrganizationList):
         permission=_PERMISSION,
     )
 
+    def requests_beyond(self, rows: int) -> int:  # noqa: ARG002
+        """The second answer that makes up the row."""
+        return 1
+
     def prefetch(self, context: Context) -> None:
         """Nothing is asked for ahead."""
 
     def lists(self, context: Context | None) -> Iterator[list[Row]]:
         """One row of two answers; either may be refused."""
         groups = f"{self.get_url(context).rpartition('/policyresults/')[0]}/policygroups/metadata"
-        asked = (self.ask(context), self.ask_at(groups))
+        asked = [self.ask(context)]
+        if self.ABORT_AT_RECORD_COUNT is None:
+            asked.append(self.ask_at(groups))
         row: Row = {}
         refusals: list[RefusedError] = []
         for exchange in asked:

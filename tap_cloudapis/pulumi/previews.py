@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlencode
 
 from tap_cloudapis.core.ascending_pages import AscendingPages
-from tap_cloudapis.core.breaking import in_own_words
 from tap_cloudapis.core.errors import RefusedError
 from tap_cloudapis.core.exchange import Read, Reading
 from tap_cloudapis.core.facts import Facts
@@ -193,7 +192,7 @@ class StackPreviews(StackStream, DetailStream):
                 yield rows
         except RefusedError as exc:
             # None, or an update that is not there any more.
-            if not exc.is_not_found or not in_own_words(exc.response):
+            if not exc.is_not_found or exc.has_no_route:
                 raise
         return newest
 
@@ -249,7 +248,7 @@ class StackPreviews(StackStream, DetailStream):
             for _, rows in reading:
                 began.update(beginnings(rows))
         except RefusedError as exc:
-            if not exc.is_not_found or not in_own_words(exc.response):
+            if not exc.is_not_found or exc.has_no_route:
                 raise
             self._is_gone = True
             return ReadList(context["stack_id"], floor, floor, {})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from itertools import islice
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tap_cloudapis.core.carriers import CarrierStream
@@ -135,7 +136,9 @@ class PackagesInUse(CarrierStream, OrganizationList):
         """The names of the packages of everybody that any organization of the user uses."""
         pages = TokenPages(limit=self.limit, what="public packages")
         reads = [Read(pages, {"visibility": "public"})]
-        rows = [row for _, batch in self._reading(None, reads) for row in batch]
+        is_dry = self.ABORT_AT_RECORD_COUNT is not None
+        batches = islice(self._reading(None, reads), 1 if is_dry else None)
+        rows = [row for _, batch in batches for row in batch]
         if rows and not any(isinstance(row.get("usageStats"), dict) for row in rows):
             self.report.unlisted = True
             what = "the registry does not tell which public packages are in use: they are missing"

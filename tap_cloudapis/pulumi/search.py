@@ -154,6 +154,7 @@ class Resources(OrganizationList):
     primary_keys = ("org_name", "resource_key")
     records_key = "resources"
     page_size = ("size", 500)
+    tells_total = True
     params = {"sort": "urn", "asc": "true"}  # noqa: RUF012 - as the base class declares it
     # Never asked for; and what of a row a query has met.
     dropped_fields = frozenset({"properties", "matches"})

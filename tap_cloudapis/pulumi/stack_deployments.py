@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from tap_cloudapis.core.amounts import Bound
 from tap_cloudapis.core.facts import Facts
 from tap_cloudapis.core.paging import as_object
 from tap_cloudapis.pulumi.client import snake_case
@@ -137,6 +138,7 @@ class StackSchedules(StackStream):
     path = "/api/stacks/{org_name}/{project_name}/{stack_name}/deployments/schedules"
     primary_keys = (*STACK_KEY, "id")
     in_slots = True
+    lists_are = Bound.AT_MOST
     records_key = "schedules"
     facts = Facts(
         row="a schedule of a stack",

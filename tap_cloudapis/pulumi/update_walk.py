@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from tap_cloudapis.core.breaking import GONE, NO_ROUTE, REFUSED_IN_A_ROW, STOPPED, in_own_words
+from tap_cloudapis.core.breaking import GONE, REFUSED_IN_A_ROW, STOPPED
 from tap_cloudapis.core.carriers import CarrierStream
+from tap_cloudapis.core.errors import NO_ROUTE
+from tap_cloudapis.core.facts import Facts
 from tap_cloudapis.core.marks import MarkedStream
 from tap_cloudapis.core.normalizing import to_timestamp
 from tap_cloudapis.core.numbered_pages import NumberedPages
@@ -50,9 +52,14 @@ class UpdateWalk(CarrierStream, PulumiStream):
     kind_of_lists = StackUpdates.kind_of_lists
     scope = _STACK
     context_columns: ClassVar[Mapping[str, str]] = {name: name for name in STACK_KEY}
-    permission = READ_STACK
+    facts = Facts(
+        row="an ended update",
+        requests="one per stack that has changed and per 100 of its updates",
+        permission=READ_STACK,
+    )
 
     limit: PageLimit
+    lists_at_rest = 0
 
     def __init__(self, tap: Any) -> None:
         super().__init__(tap)
@@ -147,6 +154,7 @@ class UpdateMember(MarkedStream, DetailStream):
     primary_keys: Sequence[str] = (*STACK_KEY, "version")
     replication_key = "version"
     bookmark_form = UpdatesBookmark
+    lists_at_rest = 0
     parent_stream_type = UpdateWalk
     scope = f"{_STACK}, update {{version}}"
     context_columns: ClassVar[Mapping[str, str]] = {
@@ -233,11 +241,11 @@ class UpdateMember(MarkedStream, DetailStream):
     def refused(self, exc: RefusedError, context: Context | None, rows: int) -> None:
         """What is not there is done with; what the token may not read is asked for next time."""
         context = context or {}
-        if exc.is_not_found and in_own_words(exc.response) and not rows:
+        if exc.is_not_found and not exc.has_no_route and not rows:
             self.outcomes[self.owner_of(context)].read += 1
             self._done.add((context["stack_id"], context["version"]))
             return
-        if exc.is_not_found and not in_own_words(exc.response):
+        if exc.has_no_route:
             self._has_route = False
             self.outcomes[self.owner_of(context)].refused += 1
             self.skip(NO_ROUTE, in_full=f"{exc}; {NO_ROUTE}: {self.permission}")

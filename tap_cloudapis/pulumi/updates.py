@@ -94,8 +94,8 @@ class StackUpdates(MarkedStream, PulumiStream):
         requests="one per stack with a new or an open update, and one per further 100 updates",
         permission="the permission to read the stack (stack:read)",
     )
-
     limit: PageLimit
+    tells_total, lists_at_rest = True, 0
 
     def __init__(self, tap: Any) -> None:
         super().__init__(tap)

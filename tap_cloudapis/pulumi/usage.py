@@ -58,6 +58,8 @@ class UsageDaily(MarkedStream, OrganizationList):
     replication_key = "date"
     bookmark_form = UsageBookmark
     records_key = "summary"
+    finds_more = True
+    lists_at_rest = None
     dropped_fields = frozenset({"year", "month", "day", "week_number", "hour", "tags"})
     facts = Facts(
         row="a metric on a day",
@@ -70,6 +72,10 @@ class UsageDaily(MarkedStream, OrganizationList):
     def __init__(self, tap: Any) -> None:
         super().__init__(tap)
         self._asked: dict[str, dict[str, Exchange]] = {}
+
+    def requests_beyond(self, rows: int) -> int:  # noqa: ARG002
+        """The other metrics."""
+        return len(METRICS) - 1
 
     def prefetch(self, context: Context) -> None:
         """Ask for all metrics."""

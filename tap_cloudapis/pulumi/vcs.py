@@ -59,13 +59,21 @@ class VcsIntegrations(OrganizationList):
         permission="the permission to read integrations (integrations:read)",
     )
 
+    _kinds = 0
+
+    def requests_beyond(self, rows: int) -> int:  # noqa: ARG002
+        """One for each kind that was met last."""
+        return self._kinds
+
     def lists(self, context: Context | None) -> Iterator[list[Row]]:
         """Read the list, and the lists of the kinds that are in it, side by side."""
         rows = [row for batch in super().lists(context) for row in batch]
         kinds = {kind for row in rows if isinstance(kind := row.get("vcsProvider"), str) and kind}
+        self._kinds = len(kinds)
+        most = None if self.ABORT_AT_RECORD_COUNT is None else 0
         asked = {
             kind: self.ask(context, below=f"/{self._url_encode(kind.replace('_', '-'))}")
-            for kind in sorted(kinds)
+            for kind in sorted(kinds)[:most]
         }
         found = {kind: self._details(kind, asked[kind], context) for kind in asked}
         for row in rows:

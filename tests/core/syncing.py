@@ -80,7 +80,7 @@ class Outcome:
 
     @property
     def _total_at(self) -> int:
-        totals = [n for n, line in enumerate(self.log) if re.search(r" total +[\d,]+ rows ", line)]
+        totals = [n for n, line in enumerate(self.log) if re.search(r" total +[\d,]+ rows? ", line)]
         return totals[-1] + 1 if totals else len(self.log)
 
     @property

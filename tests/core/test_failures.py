@@ -98,7 +98,7 @@ def test_a_forbidden_stream_is_skipped_and_said(stream: str, tiny: Simulator) ->
     below = family(stream) - {stream, "pulumi_drift_runs"}
     assert all(name in line for line in warnings for name in below)
     assert stream == "pulumi_organizations" or all("permission" in line for line in warnings)
-    summary = outcome.logged("INFO", f"{stream} ", " rows ")
+    summary = outcome.logged("INFO", f"{stream} ", " row")
     assert "skipped: " in summary[0]
 
 
@@ -109,7 +109,7 @@ def test_a_forbidden_stream_fails_if_it_must(stream: str, tiny: Simulator) -> No
     assert_plain(outcome)
     assert outcome.code == 1
     assert outcome.logged("ERROR", f"{stream}: ")
-    assert "FAILED" in outcome.logged("INFO", f"{stream} ", " rows ")[0]
+    assert "FAILED" in outcome.logged("INFO", f"{stream} ", " row")[0]
     without = WITHOUT[stream] | PARTLY.get(stream, set())
     assert_true(outcome.latest, tiny, set(NAMES) - without)
     assert_of_other_files(stream, outcome, tiny)

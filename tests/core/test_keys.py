@@ -127,7 +127,7 @@ def assert_left_out(outcome: Outcome, stream: str, count: int) -> None:
     assert outcome.code == 1, outcome.log
     named = outcome.logged("ERROR", f"{stream}: left out a record")
     assert len(named) == min(count, 3), outcome.log
-    (summary,) = outcome.logged("INFO", f"{stream} ", " rows ")
+    (summary,) = outcome.logged("INFO", f"{stream} ", " row")
     assert f"FAILED: {count} records left out" in summary
 
 

@@ -369,7 +369,7 @@ def test_nothing_is_activated_that_was_not_read(store: Storehouse) -> None:
 def test_a_dry_run_asks_for_one_row(store: Storehouse, tmp_path: Path) -> None:
     path = tmp_path / "config.json"
     path.write_text(json.dumps(store.config))
-    outcome = command("--config", path, "--test", tap_class=TapCrates)
+    outcome = command("--config", path, "--test=records", tap_class=TapCrates)
     assert outcome.code == 0, outcome.log
     assert {m["stream"] for m in outcome.messages if m["type"] == "RECORD"} == {
         *BOTH,

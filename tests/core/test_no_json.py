@@ -73,7 +73,7 @@ def test_it_is_tried_as_often_as_503(body: str) -> None:
         assert outcome.code == 1
         assert outcome.logged("ERROR", "toy_lids: ", "(4 tries)")
         requests[name] = toys.asked()
-        figures[name] = outcome.logged("toy_lids ", " rows ")[0].split()[:7]
+        figures[name] = outcome.logged("toy_lids ", " row")[0].split()[:7]
     assert requests["odd"] == requests["503"]
     assert figures["odd"] == figures["503"]
 

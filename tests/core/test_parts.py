@@ -343,7 +343,7 @@ def test_rows_without_parts_cost_nothing(shop: Shop) -> None:
 def test_a_dry_run_shows_a_part(shop: Shop, tmp_path: Path) -> None:
     path = tmp_path / "config.json"
     path.write_text(json.dumps(shop.config))
-    outcome = command("--config", path, "--test", tap_class=TapToys)
+    outcome = command("--config", path, "--test=records", tap_class=TapToys)
     assert outcome.code == 0, outcome.log
     assert {name: row for name, *row in keys(outcome)} == {
         "boxes": [1],

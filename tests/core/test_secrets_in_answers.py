@@ -157,5 +157,5 @@ def test_what_a_column_is_declared_with_holds_and_what_cannot_be_read_is_told_on
     assert len(told) == 3, told
     for words in (("git_sha", "an object"), ("trigger_id", "'x'"), ("duration", "'a while'")):
         assert outcome.logged("WARNING", *words)
-    (summary,) = outcome.logged("INFO", f"{RUNS} ", " rows ")
+    (summary,) = outcome.logged("INFO", f"{RUNS} ", " row")
     assert all(name in summary for name in ("git_sha", "trigger_id", "duration"))

@@ -83,7 +83,7 @@ def shop() -> MortalShop:
 
 def figures(outcome: Outcome, stream: str) -> str:
     """The line of a stream in the summary."""
-    return outcome.logged("INFO", f"{stream} ", " rows ")[0]
+    return outcome.logged("INFO", f"{stream} ", " row")[0]
 
 
 def test_one_kind_of_list_that_always_fails_leaves_the_others() -> None:

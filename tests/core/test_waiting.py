@@ -166,7 +166,7 @@ def test_a_wait_beyond_the_patience_ends_the_service_at_once(wait: str, status: 
         outcome = shop.sync()
         assert len(shop.asked()) <= 2
     assert_gave_up(outcome, status, 900)
-    assert outcome.logged("toy_lids", "[not read: ") or not outcome.logged(" rows ")
+    assert outcome.logged("toy_lids", "[not read: ") or not outcome.logged(" rows ", " requests ")
     if wait == "99999":
         assert outcome.logged("ERROR", "asks for a wait of 99999 s")
 
