@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from singer_sdk.singerlib.encoding.simple import Message
 
+    from tap_cloudapis.core.output import Envelope
+
 
 class ChannelWriter(BufferedSingerWriter):
     """Hands records to a channel, where the tap's own writer would encode and write them.
@@ -36,28 +38,21 @@ class ChannelWriter(BufferedSingerWriter):
         super().__init__()
         self._channel = channel
         self.described: set[str] = set()
-        self._streams: dict[bytes, str] = {}
-
-    def know(self, streams: Iterable[str]) -> None:
-        """Learn how the lines of streams begin."""
-        self._streams = {
-            b'{"type":"RECORD","stream":%b,"record":' % encode(name): name for name in streams
-        }
 
     def write_message(self, message: Message) -> None:
         """Take what a table is made of; the rest is known otherwise."""
         if isinstance(message, RecordMessage):
-            self._add(message.stream, message.record)
+            self._take(message.stream, message.record)
         elif isinstance(message, ActivateVersionMessage):
             self._channel.end_table(message.stream)
         elif isinstance(message, SchemaMessage):
             self.described.add(message.stream)
 
-    def write_record(self, before: bytes, record: Mapping[str, Any], after: bytes) -> None:  # noqa: ARG002
+    def write_record(self, envelope: Envelope, record: Mapping[str, Any]) -> None:
         """Take a record."""
-        self._add(self._streams[before], record)
+        self._take(envelope.stream, record)
 
-    def _add(self, stream: str, record: Mapping[str, Any]) -> None:
+    def _take(self, stream: str, record: Mapping[str, Any]) -> None:
         """Copy a record: what is nested becomes JSON now, as the tap may go on with it."""
         row: dict[str, Any] = {}
         size = 0
@@ -120,7 +115,6 @@ class EmbeddedTap(TapCloudAPIs):
         except ConfigValidationError as exc:
             raise TapError("; ".join(exc.errors)) from None
         self._state_writer = _NoState(writer)
-        writer.know(self.streams)
         for name in columns:
             self._select_column(name)
         if select is not None:
