@@ -126,10 +126,12 @@ class EmbeddedTap(TapCloudAPIs):
         stream_name, _, column = text.removeprefix("!").partition(".")
         stream = self.streams.get(stream_name)
         if stream is None or column not in stream.schema["properties"]:
-            msg = f"columns: there is no column {text.removeprefix('!')!r:.200}"
+            msg = f"column_selection: there is no column {text.removeprefix('!')!r:.200}"
             raise TapError(msg)
         if column in stream.primary_keys and not selected:
-            msg = f"columns: {text.removeprefix('!')} is of the key, and cannot be left out"
+            msg = (
+                f"column_selection: {text.removeprefix('!')} is of the key, and cannot be left out"
+            )
             raise TapError(msg)
         stream.metadata["properties", column].selected = selected
         stream.selected = stream.selected  # which reads the selection of columns anew

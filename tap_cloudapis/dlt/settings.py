@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
 #: What ``dlt init`` writes where a value is to be filled in: not everybody has both services.
 _TO_FILL_IN = "<configure me>"
-#: The setting that the source alone has: which columns are read, besides those of the default.
-COLUMNS = "columns"
+#: The setting that the source alone has: which columns are read, besides those of the default. dlt
+#: reads settings from variables of their bare names, too, and COLUMNS is the width of a terminal.
+COLUMNS = "column_selection"
 
 _TYPES: Mapping[str, Any] = {
     "string": str,

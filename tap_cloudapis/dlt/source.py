@@ -38,9 +38,9 @@ def cloudapis(
     Args:
         dbt_token: Token of dbt Cloud; its streams are read where there is one.
         pulumi_token: Token of Pulumi Cloud; likewise.
-        settings: Any other setting of the tap, and ``columns``: columns to add to those selected by
-            default, as ``stream.column``, or to leave out, with a ``!`` in front. What is not given
-            here is looked for where dlt looks for settings, in ``sources.cloudapis``.
+        settings: Any other setting of the tap, and ``column_selection``: columns to add to those
+            selected by default, as ``stream.column``, or to leave out, with a ``!`` in front. What
+            is not given here is looked for where dlt looks for settings, in ``sources.cloudapis``.
 
     Returns:
         A resource for each stream; those that the tap selects by default are selected.

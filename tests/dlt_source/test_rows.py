@@ -120,7 +120,7 @@ def test_a_resource_alone_is_loaded_as_its_stream(tiny: Simulator, tmp_path: Pat
 def test_columns_can_be_added_and_left_out(tiny: Simulator, tmp_path: Path) -> None:
     ours = Warehouse(tmp_path)
     columns = ["dbt_runs.audit", "!dbt_runs.trigger"]
-    source = source_of(tiny, "dbt_runs", service="dbt", columns=columns)
+    source = source_of(tiny, "dbt_runs", service="dbt", column_selection=columns)
     ours.pipeline().run(source)
     names = {name for _, name in ours.columns()}
     assert "audit" in names
@@ -136,7 +136,7 @@ def test_columns_can_be_added_and_left_out(tiny: Simulator, tmp_path: Path) -> N
 )
 def test_columns_that_cannot_be_chosen(tiny: Simulator, columns: list[str], told: str) -> None:
     with pytest.raises(Exception, match=told):
-        source_of(tiny, service="dbt", columns=columns)
+        source_of(tiny, service="dbt", column_selection=columns)
 
 
 def test_rows_that_are_gone_go_where_it_is_asked_for(own: Simulator, tmp_path: Path) -> None:
