@@ -209,7 +209,10 @@ def test_a_dry_run_writes_lines(tiny: Simulator, tmp_path: Path) -> None:
     config = tmp_path / "config.json"
     config.write_text(json.dumps(settings(tiny, "dbt", **in_files(tmp_path / "files"))))
     done = subprocess.run(
-        [EXECUTABLE, "--config", config, "--test"], capture_output=True, env=NO_TOKENS, check=True
+        [EXECUTABLE, "--config", config, "--test=records"],
+        capture_output=True,
+        env=NO_TOKENS,
+        check=True,
     )
     assert b'"RECORD"' in done.stdout
     assert not (tmp_path / "files").exists()
