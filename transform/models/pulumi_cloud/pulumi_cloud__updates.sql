@@ -1,10 +1,16 @@
 with loaded as (
     select
         *,
-        -- A stack that is renamed, or a history that is read again, brings an update twice.
+        -- A stack that is renamed, a history that is read again, and a server that numbers an update
+        -- late bring it twice. No two updates of a stack begin at one time.
         row_number() over (
             partition by
-                stack_id, coalesce(update_id, {{ cloudapis.as_text('version') }})
+                stack_id,
+                coalesce(
+                    update_id,
+                    {{ cloudapis.as_text('start_time') }},
+                    {{ cloudapis.as_text('version') }}
+                )
             order by version desc, load_id desc, project_name, stack_name
         ) as place
     from {{ ref('stg_pulumi_cloud__stack_updates') }}
