@@ -120,6 +120,8 @@ select
     case
         when is_deployed then 'deployments'
         when is_from_ci then 'ci'
+        -- People use tokens, too; but what has no person behind it is a machine.
+        when actor_login is null and actor_token is not null then 'ci'
         else 'person'
     end as actor_kind,
     nullif(ci_system, '') as ci_system,
