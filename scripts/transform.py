@@ -66,7 +66,8 @@ def all_files() -> dict[str, str]:
         "database": "{{ var('source_database', none) or target.database }}",
         # Of DuckDB, a file whose name is that of the dataset has its tables in `main`.
         "schema": (
-            "{{ var('source_schema', none) or ('main' if target.type == 'duckdb' else 'raw') }}"
+            "{{ var('source_schema', none) or env_var('CLOUDAPIS_MODELS_SOURCE_SCHEMA', '') "
+            "or ('main' if target.type == 'duckdb' else 'raw') }}"
         ),
         "tables": [source_of(name, entry) for name, entry in entries.items()],
     }

@@ -4,6 +4,8 @@ the models say, and must not keep quiet about this. A build without tests leaves
     {%- set own = results | selectattr('node.package_name', 'equalto', 'cloudapis') -%}
     {%- set tests = own | selectattr('node.resource_type', 'equalto', 'test') | list -%}
     {%- if execute and tests -%}
+        {%- set passed = tests | selectattr('status', 'equalto', 'pass') | list | length -%}
+        {%- do print('Tests of the models: ' ~ passed ~ ' of ' ~ tests | length ~ ' passed') -%}
         {%- set relation = api.Relation.create(
             database=target.database, schema=target.schema, identifier='platform__tests'
         ) -%}

@@ -73,3 +73,21 @@ compiled to be run, and the rest is empty. -#}
 {%- macro databricks__utc(expression, dtype) -%}
     cast(to_utc_timestamp(cast({{ expression }} as timestamp), current_timezone()) as timestamp_ntz)
 {%- endmacro -%}
+
+{#- A stream may be missing, but not all of them: then the tables are elsewhere. -#}
+{%- macro must_find_tables() -%}
+    {%- if execute -%}
+        {%- set ours = graph.sources.values() | selectattr('source_name', 'equalto', 'cloudapis') | list -%}
+        {%- for declared in ours -%}
+            {%- if adapter.get_relation(
+                database=declared.database, schema=declared.schema, identifier=declared.identifier
+            ) is not none -%}
+                {{ return('') }}
+            {%- endif -%}
+        {%- endfor -%}
+        {{ exceptions.raise_compiler_error(
+            "No table of dbt Cloud or Pulumi Cloud is in the schema " ~ ours[0].schema
+            ~ " of " ~ ours[0].database ~ "; set source_schema to where they were loaded"
+        ) }}
+    {%- endif -%}
+{%- endmacro -%}

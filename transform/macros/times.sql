@@ -14,7 +14,7 @@
 {%- endmacro -%}
 
 {%- macro time_zone() -%}
-    {%- set zone = var('report_time_zone', none) or env_var('CLOUDAPIS_REPORT_TIME_ZONE', 'UTC') -%}
+    {%- set zone = var('report_time_zone', none) or env_var('CLOUDAPIS_MODELS_REPORT_TIME_ZONE', 'UTC') -%}
     {%- if zone not in modules.pytz.all_timezones_set -%}
         {{ exceptions.raise_compiler_error(
             "report_time_zone: no time zone is called " ~ (zone | tojson)
