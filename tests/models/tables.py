@@ -72,7 +72,7 @@ def _plain(value: Any) -> Any:
 def rows_of(database: Path, query: str) -> list[Row]:
     """What a query on the models finds; they need no schema before their names."""
     with duckdb.connect(database, read_only=True) as connection:
-        connection.execute("SET TimeZone = 'UTC'; SET search_path = 'insight'")
+        connection.execute("SET TimeZone = 'UTC'; SET search_path = 'insight,raw'")
         found = connection.sql(query)
         return [dict(zip(found.columns, row, strict=True)) for row in found.fetchall()]
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import math
-import subprocess
 from contextlib import contextmanager
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -14,12 +12,10 @@ import psycopg2
 import pytest
 import yaml
 
-from tests.core.syncing import KEYS, settings, sync
 from tests.loader.postgres import needs_postgres, server
-from tests.meltano.projects import BIN
+from tests.models.conftest import VARIABLES, load
 from tests.models.dbt import PROJECT, Place
 from tests.models.tables import rows_of
-from tests.simulator_process import Simulator
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,19 +23,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.slow
 
-NOW = "2026-07-01T12:00:00Z"
-WORLD = {
-    "now": NOW,
-    "days": 60,
-    "dbt_accounts": 1,
-    "dbt_jobs": 6,
-    "dbt_runs": 150,
-    "dbt_detail_days": 20,
-    "pulumi_orgs": 1,
-    "pulumi_stacks": 14,
-    "pulumi_updates": 6,
-}
-VARIABLES = {"as_of": NOW, "report_time_zone": "America/St_Johns"}
 #: What PostgreSQL calls DuckDB's types.
 TYPES = {
     "BIGINT": "bigint",
@@ -50,31 +33,6 @@ TYPES = {
     "DATE": "date",
     "TIMESTAMP": "timestamp without time zone",
 }
-
-
-@pytest.fixture(scope="module", name="messages")
-def read_by_the_tap() -> bytes:
-    with Simulator(**WORLD) as simulator:
-        outcome = sync(settings(simulator), select=KEYS)
-    assert outcome.code == 0, outcome.log
-    return b"\n".join(outcome.lines)
-
-
-def load(messages: bytes, target: str, config: Path, settings: dict[str, Any]) -> None:
-    config.write_text(json.dumps(settings))
-    command = [str(BIN / target), "--config", str(config)]
-    done = subprocess.run(command, input=messages, capture_output=True, check=False)
-    assert done.returncode == 0, done.stderr.decode()
-
-
-@pytest.fixture(scope="module", name="database")
-def built_in_duckdb(messages: bytes, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    database: Path = tmp_path_factory.mktemp("duckdb") / "loaded.duckdb"
-    where = {"path": str(database), "default_target_schema": "raw"}
-    load(messages, "target-duckdb", database.with_suffix(".json"), where)
-    printed = Place.duckdb(database).must("build", **VARIABLES)
-    assert "WARN=0 ERROR=0 SKIP=0" in printed
-    return database
 
 
 def tables_of(database: Path) -> list[str]:
