@@ -40,16 +40,9 @@ def test_a_query_comes_to_what_its_model_has(told: str, query: str, database: Pa
         assert found == []
         return
     assert found
-    model, _, how = told.partition(" ")
-    names, values = [], []
-    for name in found[0]:
-        (names if name in KEYS else values).append(name)
-    chosen = ", ".join(
-        [*names, *(f"sum({it}) AS {it}" if how[:3] == "per" else it for it in values)]
-    )
-    where = f"WHERE service = '{how[3:]}'" if how.startswith("of ") else ""
-    group = f"GROUP BY {how[4:]}" if how.startswith("per ") else ""
-    theirs = by_key(rows_of(database, f"SELECT {chosen} FROM {model} {where} {group}"), names)
+    names = [name for name in found[0] if name in KEYS]
+    values = [name for name in found[0] if name not in KEYS]
+    theirs = by_key(rows_of(database, query_of(told, names, values)), names)
     for key, row in by_key(found, names).items():
         for name in values:
             assert alike(row[name], theirs[key][name]), (key, name, row[name], theirs[key][name])
