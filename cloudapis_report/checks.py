@@ -1,4 +1,4 @@
-"""What the tests of the data said: the results that dbt has left in ``run_results.json``."""
+"""What the tests of the data said: what the dbt package has written down, or dbt in a file."""
 
 from __future__ import annotations
 
@@ -13,6 +13,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+#: The dbt package writes what its tests said into a table beside the models.
+QUERY = """
+    select test, model, status, failures from {platform__tests}
+    order by status, test, model
+"""
 _FAILED = frozenset({"fail", "error", "runtime error"})
 _LONGEST_MESSAGE = 300
 
@@ -76,6 +81,29 @@ def read(path: Path) -> Checks:
     except (ValueError, KeyError, TypeError, AttributeError) as exc:
         raise ReportError(f"{path} is not a run_results.json of dbt: run dbt build again") from exc
     return Checks(statuses.count("pass"), statuses.count("warn"), failed)
+
+
+def of_rows(rows: Sequence[dict[str, Any]]) -> Checks | None:
+    """Take what the dbt package has written down about its last tests.
+
+    Args:
+        rows: The rows of `QUERY`.
+
+    Returns:
+        The results; `None` if nothing was tested.
+    """
+    if not rows:
+        return None
+    statuses = [row["status"] for row in rows]
+    failed = [Failed(row["test"], _found(row)) for row in rows if row["status"] in _FAILED]
+    return Checks(statuses.count("pass"), statuses.count("warn"), failed)
+
+
+def _found(row: dict[str, Any]) -> str:
+    if row["status"] != "fail" or row["failures"] is None:
+        return f"of {row['model']} could not be run" if row["model"] else "could not be run"
+    rows = count(row["failures"], "row")
+    return f"found {rows} in {row['model']}" if row["model"] else f"found {rows}"
 
 
 def _kind(result: dict[str, Any]) -> str:

@@ -25,7 +25,6 @@ _EPILOG = """\
 examples:
   cloudapis-report output/cloudapis.duckdb
   cloudapis-report output/cloudapis.duckdb --output public/index.html --title "Data platform"
-  cloudapis-report output/cloudapis.duckdb --dbt-results transform/target/run_results.json
   DESTINATION__POSTGRES__CREDENTIALS=postgresql://... cloudapis-report --destination postgres
 
 The models come from the dbt package in transform/; build them first. The page tells times in the
@@ -76,8 +75,8 @@ def parser() -> argparse.ArgumentParser:
         "--dbt-results",
         metavar="FILE",
         type=Path,
-        help="run_results.json of the dbt build: the page says what its tests found, and the "
-        "exit code is 1 if one has failed",
+        help="take what the tests of the data said from the run_results.json of dbt (default: "
+        "from platform__tests, which the dbt package writes beside the models)",
     )
     made.add_argument("--version", action="version", version=version("tap-cloudapis"))
     return made
@@ -100,7 +99,9 @@ def run(arguments: Sequence[str]) -> int:
         results = checks.read(args.dbt_results) if args.dbt_results else None
         opened = duckdb_file(args.database) if args.database else destination(args.destination)
         with opened as database:
-            page = report.html(report.find(database, args.schema), args.title, results)
+            source = report.find(database, args.schema)
+            results = results or report.tested(source)
+            page = report.html(source, args.title, results)
         _write(args.output, page)
     except ReportError as exc:
         sys.stderr.write(f"cloudapis-report: {exc}\n")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC
 from typing import TYPE_CHECKING
 
-from cloudapis_report import overview
+from cloudapis_report import checks, overview
 from cloudapis_report.chart import Data, Nothing
 from cloudapis_report.charts import CHARTS
 from cloudapis_report.errors import ReportError
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 #: The model that says when the others were built.
 AS_OF = "platform__as_of"
-MODELS = sorted({AS_OF}.union(*(chart.models for chart in CHARTS)))
+#: The tables that may be there; the last has what the tests of the others said.
+MODELS = sorted({AS_OF, "platform__tests"}.union(*(chart.models for chart in CHARTS)))
 
 
 @dataclass(frozen=True)
@@ -107,17 +108,22 @@ def findings(source: Source, charts: Sequence[Chart] = CHARTS) -> list[Finding |
     return answers
 
 
-def html(source: Source, name: str | None, checks: Checks | None) -> str:
+def tested(source: Source) -> Checks | None:
+    """Return what the tests of the models said when they were built, if they were tested."""
+    return checks.of_rows(source.data({"tests": checks.QUERY}).rows("tests"))
+
+
+def html(source: Source, name: str | None, results: Checks | None) -> str:
     """Write the page.
 
     Args:
         source: The models.
         name: Whose page it is; `None` for the names of accounts and organizations.
-        checks: What the tests of the data said, if that is known.
+        results: What the tests of the data said, if that is known.
     """
     page = Page(source.clock)
     shown = [
         page.shown(chart, result) for chart, result in zip(CHARTS, findings(source), strict=True)
     ]
     told = overview.tell(source.data(overview.QUERIES))
-    return page.html(name or told.name, shown, told.facts, told.foot, checks)
+    return page.html(name or told.name, shown, told.facts, told.foot, results)

@@ -42,7 +42,7 @@ _QUERIES = {
             having sum(flips) > 0
         )
         select r.place, t.node_name, t.project_name, t.month, t.flips, t.sure_flips, t.is_flaky,
-            t.executions, t.failed, t.flake_rate, t.parents_known,
+            t.executions, t.failed, t.flake_rate,
             extract(epoch from t.last_flip_at) as last_flip
         from ranked r join {{dbt_cloud__test_flakiness}} t
             on t.account_id = r.account_id and t.node_id = r.node_id
@@ -82,8 +82,8 @@ def _show(data: Data) -> Finding | Nothing:
         ],
     )
     note = ""
-    if any(not row["parents_known"] for row in tests):
-        note = "Where parents are not known, flips count all the same; the table says so."
+    if any(row["sure_flips"] < row["flips"] for row in tests):
+        note = "A flip is sure if no model at all was built in between; the table tells these too."
     tone: Tone = "warn" if newest["flaky"] else "good"
     return Finding(title, [figure], [_table(tests)], tone, note)
 
@@ -101,7 +101,8 @@ def _spec(tests: Sequence[Row], data: Data, width: int) -> Spec:
             "fill": "var(--bad)" if row["is_flaky"] else "var(--main2)",
             "told": f"{row['flips']}",
             "d": f"{short(row['node_name'], 80)}, {row['month']:%B %Y}: "
-            f"{count(row['flips'], 'flip')} in {count(row['executions'], 'execution')}, {number(row['failed'])} failed",
+            f"{count(row['flips'], 'flip')} in {count(row['executions'], 'execution')}, "
+            f"{number(row['failed'])} failed",
         }
         for row in tests
         if row["flips"]
@@ -151,12 +152,12 @@ def _table(tests: Sequence[Row]) -> Table:
         Column("Project"),
         Column("Month from", "day"),
         Column("Flips", "number"),
+        Column("Of these sure", "number"),
         Column("Executions", "number"),
         Column("Failed", "number"),
         Column("Flips per execution", "share"),
         Column("Flaky"),
         Column("Last flip", "time"),
-        Column("Parents"),
     ]
     rows = [
         [
@@ -164,12 +165,12 @@ def _table(tests: Sequence[Row]) -> Table:
             row["project_name"],
             row["month"],
             row["flips"],
+            row["sure_flips"],
             row["executions"],
             row["failed"],
             row["flake_rate"],
             "yes" if row["is_flaky"] else "no",
             row["last_flip"],
-            "known" if row["parents_known"] else "not known",
         ]
         for row in tests
     ]

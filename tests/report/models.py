@@ -13,16 +13,19 @@ MODELS = {
         "this_week date, stale_days integer, lookback_days integer, recovery_hours integer, "
         "price_per_run_hour double"
     ),
+    "platform__tests": ("test text, model text, status text, failures bigint, tested_at timestamp"),
     "dbt_cloud__runs": (
         f"{_DBT}, dbt_host text, run_id bigint, environment_id bigint, environment_name text, "
         "deployment_type text, is_production boolean, job_id bigint, job_name text, "
         "job_type text, is_job_deleted boolean, trigger_category text, trigger_cause text, "
+        "triggered_by_id bigint, "
         "is_ci boolean, outcome text, state text, cancelled_in text, is_superseded boolean, "
         "requested_at timestamp, should_start_at timestamp, dequeued_at timestamp, "
         "started_at timestamp, finished_at timestamp, ended_at timestamp, wait_seconds double, "
         "prep_seconds double, queue_seconds double, run_seconds double, total_seconds double, "
         "schedule_delay_seconds double, attempt integer, root_run_id bigint, is_retry boolean, "
-        "is_last_attempt boolean, is_first_of_commit boolean, git_sha text, git_branch text, "
+        "is_last_attempt boolean, is_flaky boolean, "
+        "is_first_of_commit boolean, git_sha text, git_branch text, "
         "dbt_version text, status_message text, run_url text, requested_date date, "
         "requested_hour_of_day integer, requested_weekday integer, ended_date date, "
         "ended_week date"
@@ -37,7 +40,7 @@ MODELS = {
         "runs_30d integer, succeeded_30d integer, failed_30d integer, cancelled_30d integer, "
         "superseded_30d integer, retries_30d integer, success_rate_30d double, "
         "roots_30d integer, roots_succeeded_30d integer, eventual_success_rate_30d double, "
-        "flaky_commits_30d integer, p50_run_seconds_30d double, p95_run_seconds_30d double, "
+        "flaky_runs_30d integer, p50_run_seconds_30d double, p95_run_seconds_30d double, "
         "p50_run_seconds_7d double, p50_run_seconds_before double, p50_change double, "
         "p50_queue_seconds_30d double, p95_queue_seconds_30d double, run_hours_30d double, "
         "useful_run_hours_30d double, failed_run_hours_30d double, "
@@ -48,6 +51,7 @@ MODELS = {
     "platform__incidents": (
         f"service text, {_OWNER}, project_name text, scope_id text, scope_name text, "
         "deployment_scope_id text, incident_id text, started_at timestamp, "
+        "last_failed_at timestamp, "
         "recovered_at timestamp, is_open boolean, recovery_seconds double, "
         "open_seconds double, failed_attempts integer, recovered_by text, first_message text, "
         "first_url text, who text, started_date date, started_week date, recovered_week date"
@@ -133,7 +137,7 @@ MODELS = {
     "dbt_cloud__test_flakiness": (
         f"{_DBT}, node_id text, node_name text, month date, executions integer, "
         "passed integer, failed integer, warned integer, flips integer, sure_flips integer, "
-        "flake_rate double, is_flaky boolean, parents_known boolean, last_flip_at timestamp"
+        "flake_rate double, is_flaky boolean, last_flip_at timestamp"
     ),
     "dbt_cloud__source_freshness": (
         f"{_DBT}, environment_id bigint, environment_name text, is_production boolean, "
