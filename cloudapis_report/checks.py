@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cloudapis_report.errors import ReportError
-from cloudapis_report.words import clean, count, number, short, verb
+from cloudapis_report.words import clean, count, number, short
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,8 +51,8 @@ class Checks:
         if self.failed:
             what = count(len(self.failed), "test of the data has", "tests of the data have")
             return f"{what} failed, of {number(tests)}"
-        warned = count(self.warned, "warning")
-        return f"{count(tests, 'test')} of the data {verb(tests, 'has', 'have')} passed, {warned}"
+        passed = f"{number(self.passed)} of {count(tests, 'test')} of the data passed"
+        return f"{passed}, {number(self.warned)} warned" if self.warned else passed
 
 
 def read(path: Path) -> Checks:

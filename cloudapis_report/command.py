@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -126,5 +127,6 @@ def _write(path: Path, page: str) -> None:
         beside.write_text(page, "utf-8")
         beside.replace(path)
     except OSError as exc:
-        beside.unlink(missing_ok=True)
+        with suppress(OSError):
+            beside.unlink()
         raise ReportError(f"{path} cannot be written: {exc.strerror}") from exc

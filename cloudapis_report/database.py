@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import tempfile
 from contextlib import contextmanager
 from decimal import Decimal
@@ -129,8 +131,9 @@ def destination(name: str) -> Iterator[Database]:
             dialect = client.capabilities.sqlglot_dialect or name
             client.open_connection()
         except Exception as exc:
+            why = _without_secrets(_first_line(exc))
             raise ReportError(
-                f"dlt cannot open {name!r}: {_first_line(exc)}; credentials are looked for in "
+                f"dlt cannot open {name!r}: {why}; credentials are looked for in "
                 f"DESTINATION__{name.upper()}__CREDENTIALS and in .dlt/secrets.toml"
             ) from exc
         try:
@@ -153,6 +156,14 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() else float(value)
     return value
+
+
+def _without_secrets(text: str) -> str:
+    """Take out of a driver's message what may be of a password: all before an `@`, and more."""
+    for name, value in os.environ.items():
+        if value and re.search("CREDENTIALS|PASSWORD|TOKEN|SECRET", name.upper()):
+            text = text.replace(value, "***")
+    return re.sub(r"\S.*@", "***@", text)
 
 
 def _first_line(exc: BaseException) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -166,6 +167,33 @@ def seconds_axis(low: float, high: float) -> Spec:
     return {"grid": True, "values": ticks, "labelExpr": SECONDS, "labelOverlap": True}
 
 
+_DAY = 86_400_000
+
+
+def days(field: str, begin: float, end: float, most: int, **more: Any) -> Spec:
+    """Return a horizontal encoding of times from a day on, with so many ticks at most.
+
+    Args:
+        field: The field with milliseconds, of the page's clock read as UTC.
+        begin: Where the axis begins.
+        end: Where it ends.
+        most: How many ticks there may be.
+        more: Other properties of the axis.
+    """
+    step = next(step for step in (1, 2, 7, 14, 28, 56) if (end - begin) / _DAY / step <= most)
+    first = math.ceil(begin / _DAY) * _DAY
+    return {
+        "field": field,
+        "type": "quantitative",
+        "scale": {"domain": [begin, end], "nice": False, "zero": False},
+        "axis": {
+            "values": list(range(first, int(end), step * _DAY)),
+            "labelExpr": "utcFormat(datum.value, '%-d %b')",
+            **more,
+        },
+    }
+
+
 def names(extent: int, field: str = "name", **more: Any) -> Spec:
     """Return a layer that writes a name left of each row.
 
@@ -185,7 +213,12 @@ def names(extent: int, field: str = "name", **more: Any) -> Spec:
 
 def rows_axis(field: str = "place") -> Spec:
     """Return the vertical encoding of rows by their place, without an axis."""
-    return {"field": field, "type": "ordinal", "axis": None, "scale": {"paddingInner": 0.3}}
+    return {
+        "field": field,
+        "type": "ordinal",
+        "axis": None,
+        "scale": {"type": "band", "paddingInner": 0.3},
+    }
 
 
 def halo(text: Spec) -> list[Spec]:

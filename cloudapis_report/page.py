@@ -93,7 +93,7 @@ class Page:
         first = charts[0]
         with_result = [shown for shown in charts if shown.finding]
         return self._templates.get_template("page.html.j2").render(
-            name=name,
+            name=words.clean(name),
             headline=first.finding.title if first.finding else first.why,
             charts=with_result,
             rest=[shown for shown in charts[1:] if not shown.finding],

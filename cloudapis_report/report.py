@@ -99,7 +99,13 @@ def findings(source: Source, charts: Sequence[Chart] = CHARTS) -> list[Finding |
     """
     answers: list[Finding | Nothing] = []
     for chart in charts:
-        data = source.data(chart.queries)
+        try:
+            data = source.data(chart.queries)
+        except ReportError as exc:
+            raise ReportError(
+                f"{exc} (for the chart {chart.key}); models and report have to be of one version: "
+                "run dbt build again"
+            ) from exc
         if data.missing >= chart.models:
             names = listed(sorted(chart.models), len(chart.models))
             answers.append(Nothing(f"The models lack {names}"))

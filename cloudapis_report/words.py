@@ -100,7 +100,7 @@ def duration(seconds: float) -> str:
     ):
         if whole >= size:
             rest = whole % size // part
-            more = f" {rest}{NBSP}{part_unit}" if rest and whole // size < 100 else ""  # noqa: PLR2004
+            more = f"{NBSP}{rest}{NBSP}{part_unit}" if rest and whole // size < 100 else ""  # noqa: PLR2004
             return f"{number(whole // size)}{NBSP}{unit}{more}"
     raise AssertionError
 

@@ -16,7 +16,7 @@ from cloudapis_report.chart import (
     Nothing,
     Table,
 )
-from cloudapis_report.drawing import TIME, names, rows_axis, values
+from cloudapis_report.drawing import days, names, rows_axis, values
 from cloudapis_report.weeks import millis
 from cloudapis_report.words import NBSP, count, number, percent, share, verb
 
@@ -97,14 +97,14 @@ def _show(data: Data) -> Finding | Nothing:
             f"{_name(worst)} was late most: "
             f"{share(worst['passed'], worst['checks'])} of its checks passed"
         )
-    days = data.rows("days")
+    checks = data.rows("days")
     legend = [
         Legend(colour, sign, word)
         for status, (colour, sign, word) in _STATUSES.items()
-        if any(row["status"] == status for row in days)
+        if any(row["status"] == status for row in checks)
     ]
     figure = Figure(
-        lambda width: _spec(sources, days, data, width),
+        lambda width: _spec(sources, checks, data, width),
         f"Checks of sources by day: {title}",
         legend=legend,
     )
@@ -117,7 +117,7 @@ def _name(row: Row) -> str:
     return f"{row['source_name']}.{row['table_name']}"
 
 
-def _spec(sources: Sequence[Row], days: Sequence[Row], data: Data, width: int) -> Spec:
+def _spec(sources: Sequence[Row], checks: Sequence[Row], data: Data, width: int) -> Spec:
     narrow = width == NARROW
     left, right = (124, 52) if narrow else (236, 64)
     cells = [
@@ -132,7 +132,7 @@ def _spec(sources: Sequence[Row], days: Sequence[Row], data: Data, width: int) -
             f"{_STATUSES.get(row['status'], ('', '', row['status']))[2]}, "
             f"{number(row['passed'])} of {count(row['checks'], 'check')} passed",
         }
-        for row in days
+        for row in checks
     ]
     heads = [
         {
@@ -143,18 +143,8 @@ def _spec(sources: Sequence[Row], days: Sequence[Row], data: Data, width: int) -
         for row in sources
     ]
     today = data.clock.today
-    domain = [millis(today - timedelta(days=_DAYS - 1)), millis(today + timedelta(days=1))]
-    x = {
-        "field": "day",
-        "type": "temporal",
-        "scale": {**TIME, "domain": domain},
-        "axis": {
-            "orient": "top",
-            "format": "%-d %b",
-            "tickCount": 3 if narrow else 6,
-            "labelAlign": "left",
-        },
-    }
+    begin, end = millis(today - timedelta(days=_DAYS - 1)), millis(today + timedelta(days=1))
+    x = days("day", begin, end, 3 if narrow else 6, orient="top", labelAlign="left")
     return {
         "width": width - left - right,
         "height": {"step": 20 if narrow else 23},

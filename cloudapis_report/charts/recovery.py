@@ -16,7 +16,7 @@ from cloudapis_report.chart import (
     Nothing,
     Table,
 )
-from cloudapis_report.drawing import TIME, colours, names, numbers_axis, rows_axis, values
+from cloudapis_report.drawing import colours, days, names, numbers_axis, rows_axis, values
 from cloudapis_report.words import count, duration, number, short, time, verb
 
 if TYPE_CHECKING:
@@ -186,12 +186,8 @@ def _timeline(bars: Sequence[Row], data: Data, width: int) -> Spec:
     scopes = {row["place"]: row["scope_name"] for row in bars}
     heads = [{"place": place, "name": name} for place, name in scopes.items()]
     open_ones = sorted({row["place"] for row in rows if row["state"] == "open"})
-    x = {
-        "field": "begin",
-        "type": "temporal",
-        "scale": {**TIME, "domain": [(begin + shift) * 1000, (now + shift) * 1000]},
-        "axis": {"grid": True, "format": "%-d %b", "tickCount": 4 if width == NARROW else 8},
-    }
+    most = 4 if width == NARROW else 8
+    x = days("begin", (begin + shift) * 1000, (now + shift) * 1000, most, grid=True)
     return {
         "width": width - left - right,
         "height": {"step": 22},
@@ -233,7 +229,6 @@ def _classes(rows: Sequence[Row], width: int) -> Spec:
         within = f"after {before}" if name == "longer" else f"within {before} to {name}"
         bars.append(
             {
-                "at": at,
                 "class": name if name == "longer" else f"< {name}",
                 "incidents": many,
                 "told": number(many) if many else "",
@@ -250,7 +245,7 @@ def _classes(rows: Sequence[Row], width: int) -> Spec:
             "x": {
                 "field": "class",
                 "type": "ordinal",
-                "sort": {"field": "at"},
+                "sort": [bar["class"] for bar in bars],
                 "axis": {"labelAngle": 0, "labelPadding": 6, "labelOverlap": False},
                 "scale": {"paddingInner": 0.12, "paddingOuter": 0.05},
             },

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _ROWS, _CELLS = 25, 40
 _LONGEST_MESSAGE = 100
 _LEGEND = [
-    Legend("ok", "✓", "succeeded"),
+    Legend("okpale", "", "succeeded"),
     Legend("bad", "✕", "failed"),
     Legend("off", "\u2013", "cancelled"),
     Legend("open", "○", "not over"),
@@ -173,13 +173,13 @@ def _about_job(row: Row) -> dict[str, Any]:
         tone = "warn"
     said = row["health"]
     if tone == "bad":
-        said = f"{said}, {number(row['consecutive_failures'])}\u00d7 in a row"
+        said = f"{said} \u00b7 {number(row['consecutive_failures'])}\u00d7"
     return {"name": row["job_name"], "about": said, "tone": tone, "url": _url(row["last_run_url"])}
 
 
 def _about_stack(row: Row) -> dict[str, Any]:
     failing = row["consecutive_failures"] or 0
-    said = f"failing, {number(failing)}\u00d7 in a row" if failing else row["staleness"]
+    said = f"failing \u00b7 {number(failing)}\u00d7" if failing else row["staleness"]
     return {
         "name": f"{row['project_name']}/{row['stack_name']}",
         "about": said,
@@ -232,8 +232,8 @@ RUN_MATRIX = Chart(
     question="What did the last runs and updates come to?",
     definition=(
         "A cell is a run or an update, the newest on the right; hover for when, how long, which "
-        "commit and the message. The worst come first: those that fail, by how often in a row, "
-        "then those with most failures (jobs in 30 days, stacks in 90)."
+        "commit and the message. Beside a name is how often in a row it has failed. The worst come "
+        "first: those that fail, then those with most failures (jobs in 30 days, stacks in 90)."
     ),
     queries=_QUERIES,
     show=_show,
