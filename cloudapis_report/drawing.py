@@ -44,10 +44,12 @@ CONFIG: Spec = {
     "header": {**_TEXT, "labelColor": "var(--text)", "labelAnchor": "start", "title": None},
     "bar": {"fill": "var(--main)"},
     "rect": {"fill": "var(--main)"},
-    "line": {"stroke": "var(--main)", "strokeWidth": 2},
+    # What has no name of its own is not told: the marks beside it are.
+    "line": {"stroke": "var(--main)", "strokeWidth": 2, "aria": False},
+    "area": {"aria": False},
     "point": {"filled": True, "fill": "var(--main)", "opacity": 1},
     "circle": {"fill": "var(--main)", "opacity": 1},
-    "text": {"fill": "var(--text)", "fontSize": 12},
+    "text": {"fill": "var(--text)", "fontSize": 12, "aria": False},
     "rule": {"stroke": "var(--line)"},
     "concat": {"spacing": 18},
     "facet": {"spacing": 18},
@@ -58,7 +60,7 @@ TIME: Spec = {"type": "utc"}
 #: What Vega writes that nobody needs: it is the same for every mark, or draws nothing.
 _NEEDLESS = re.compile(
     r' (?:aria-roledescription="[^"]*"|pointer-events="none"|aria-hidden="true"|opacity="1"'
-    r'|font-family="sans-serif"|stroke-width="1"|fill-opacity="1"|role="graphics-\w+"'
+    r'|font-family="sans-serif"|stroke-width="1"|fill-opacity="1"|role="graphics-object"'
     r'|class="(?!marks)[^"]*")'
 )
 _NO_PATH = re.compile(
@@ -91,6 +93,8 @@ def svg(spec: Spec, label: str) -> str:
     body = drawn[head.end() :]
     for pattern in (_NO_PATH, _AXIS_LABEL, _HIDDEN, _NEEDLESS):
         body = pattern.sub("", body)
+    # The role of a mark with a name, as browsers know it.
+    body = body.replace(' role="graphics-symbol"', ' role="img"')
     before = ""
     while body != before:
         before, body = body, _GROUP.sub("", body)

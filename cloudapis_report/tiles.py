@@ -76,7 +76,7 @@ def _line(points: Sequence[tuple[date, float | None]]) -> Spec:
             },
             {
                 "data": values([row for row in rows if row["y"] is not None][-1:]),
-                "mark": {"type": "circle", "size": 34},
+                "mark": {"type": "circle", "size": 34, "aria": False},
             },
         ],
         "encoding": {"x": x, "y": y},

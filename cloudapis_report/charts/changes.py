@@ -178,7 +178,7 @@ def _spec(
             },
             {
                 "data": values([{"zero": 0}]),
-                "mark": {"type": "rule", "stroke": "var(--muted)"},
+                "mark": {"type": "rule", "stroke": "var(--muted)", "aria": False},
                 "encoding": {"y": {"field": "zero", "type": "quantitative"}},
             },
         ],

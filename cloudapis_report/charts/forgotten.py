@@ -233,7 +233,7 @@ def _stale_line(stale_days: int, ages: Sequence[float], x: Spec) -> list[Spec]:
     """Return the line from which on a stack is stale, if it is within the figure."""
     if not ages[0] <= stale_days <= ages[1]:
         return []
-    mark = {"type": "rule", "stroke": "var(--warnink)", "strokeDash": [4, 3]}
+    mark = {"type": "rule", "aria": False, "stroke": "var(--warnink)", "strokeDash": [4, 3]}
     return [
         {
             "data": values([{"age": stale_days}]),

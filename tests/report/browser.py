@@ -23,6 +23,8 @@ _WHY = "no Chromium is installed" if CHROMIUM is None else "playwright is not in
 needs_browser = pytest.mark.skipif(
     CHROMIUM is None or find_spec("axe_playwright_python") is None, reason=_WHY
 )
+#: Milliseconds: on a machine that is busy with other tests, a browser starts late.
+_PATIENCE = 300_000
 #: Screens: a desk and a phone.
 SIZES = {"desk": (1440, 900), "phone": (390, 844)}
 
@@ -35,7 +37,9 @@ def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         # Root needs it; a page of ours is all that is opened.
         sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
-        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=sandbox)
+        launched = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=sandbox, timeout=_PATIENCE
+        )
         yield launched
         launched.close()
 
@@ -58,7 +62,7 @@ def opened(chromium: Browser, path: Path, size: str, **options: Any) -> Iterator
     """Open a page in a window of a size."""
     width, height = SIZES[size]
     context = chromium.new_context(viewport={"width": width, "height": height}, **options)
-    context.set_default_timeout(120_000)
+    context.set_default_timeout(_PATIENCE)
     found = Opened(context.new_page())
     found.page.goto(path.as_uri())
     yield found
