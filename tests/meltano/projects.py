@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 MELTANO = str(BIN / "meltano")
 HUB = ROOT / "hub"
-OURS = ("tap-cloudapis", "tap-cloudapis-demo", "target-duckdb")
+OURS = ("tap-cloudapis", "tap-cloudapis-demo", "target-duckdb", "cloudapis-report")
 #: Starts a plugin, whose process id is noted; Meltano takes PYTHONPATH from it.
 START = """\
 #!/bin/sh
