@@ -32,10 +32,15 @@ _path = [str(loopback_only.FOLDER), *os.environ.get("PYTHONPATH", "").split(os.p
 os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(filter(None, _path)))
 loopback_only.install()
 
-# A check must not fail for what it has not looked at before; at a desk every run looks elsewhere.
-hypothesis.settings.register_profile("ci", derandomize=True, deadline=None)
-if os.environ.get("CI"):
-    hypothesis.settings.load_profile("ci")
+# A busy machine is no fault. A check must not fail for what it has not looked at before; at a desk
+# every run looks elsewhere.
+hypothesis.settings.register_profile(
+    "patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.register_profile(
+    "ci", hypothesis.settings.get_profile("patient"), derandomize=True
+)
+hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "patient")
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -21,6 +21,7 @@ from cloudapis_simulator import truth
 from tap_cloudapis.command_line import run_command
 from tap_cloudapis.core.ledger import LedgerParent, LedgerStream
 from tap_cloudapis.core.marks import MarkedStream
+from tap_cloudapis.pulumi.audit_logs import AuditLogs
 from tap_cloudapis.tap import SERVICES, TapCloudAPIs
 
 if TYPE_CHECKING:
@@ -349,8 +350,8 @@ def assert_true(
 
 
 def without_runs(state: Record) -> Record:
-    """A state without what counts the runs of the tap."""
-    counting = (LedgerParent, LedgerStream)
+    """A state without what counts the runs of the tap, or tells when the last one was."""
+    counting = (LedgerParent, LedgerStream, AuditLogs)
     marks = state["bookmarks"].items()
     kept = {name: mark for name, mark in marks if not issubclass(KINDS[name], counting)}
     return {**state, "bookmarks": kept}

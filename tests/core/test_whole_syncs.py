@@ -202,7 +202,7 @@ def test_whatever_the_pages_are(behaviour: dict[str, Any], still: Simulator) -> 
 
 @pytest.mark.usefixtures("impatient")
 def test_answers_that_fail_now_and_then(still: Simulator) -> None:
-    still.settings(error_rate=0.2, cut_rate=0.2, page_cap=10)
+    still.settings(error_rate=0.1, cut_rate=0.1, page_cap=10)
     outcome = sync(settings(still))
     assert_whole(outcome, still)
     assert sum(r["status"] == 503 for r in still.requests()) > 3

@@ -328,8 +328,9 @@ def test_a_sync_that_is_cut_goes_on(after: int, moving: Simulator) -> None:
 
 def test_filters_and_a_start_date_narrow_the_walk(moving: Simulator) -> None:
     rows = {row["id"]: row for row in moving.rows("dbt_runs")}
-    jobs = sorted({row["job_definition_id"] for row in rows.values()})[:3]
-    start = "2026-06-20T00:00:00.000000Z"
+    start = sorted(row["created_at"] for row in rows.values())[len(rows) // 2]
+    late = [row["job_definition_id"] for row in rows.values() if row["created_at"] >= start]
+    jobs = sorted(set(late))[:3]
     warehouse = Warehouse(moving, dbt_job_ids=jobs, start_date=start)
     warehouse.sync()
     expected = {
@@ -339,7 +340,7 @@ def test_filters_and_a_start_date_narrow_the_walk(moving: Simulator) -> None:
     }
     assert warehouse.runs().keys() == expected
     assert expected
-    warehouse.sync(start_date="2026-05-01")
+    warehouse.sync(start_date=min(row["created_at"] for row in rows.values()))
     assert (
         {r for r in ended(moving) if rows[r]["job_definition_id"] in jobs}
         >= warehouse.runs().keys()

@@ -21,6 +21,12 @@ NOW = int(time.time())
 HOUR, DAY = 3600, 86_400
 
 
+@pytest.fixture(autouse=True)
+def _now(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test may run long after this module was read."""
+    monkeypatch.setattr(f"{__name__}.NOW", int(time.time()))
+
+
 def event(ago: int, login: str = "ana", **more: Any) -> Record:
     user = {"githubLogin": login, "name": login.title(), "avatarUrl": "a.png"}
     return {
