@@ -72,6 +72,9 @@ _AXIS_LABEL = re.compile(
 _HIDDEN = re.compile(r'<(text|line)[^>]* opacity="0"[^>]*(?:/>|>[^<]*</\1>)')
 _GROUP = re.compile(r"<g></g>")
 _HEAD = re.compile(r'<svg [^>]*viewBox="([^"]*)"[^>]*>')
+_LAST_IN_ONE_PIECE = 0xFFFF
+#: Characters that mean nothing.
+_PRIVATE = range(0xE000, 0xF900)
 _GEOMETRY = re.compile(r' (?:d|transform)="[^"]*"')
 _FRACTION = re.compile(r"(\d\.\d)\d+")
 
@@ -86,8 +89,12 @@ def svg(spec: Spec, label: str) -> str:
     Returns:
         The element: an image by that name, whose marks tell in ``aria-label`` what they are.
     """
-    whole = {"config": CONFIG, **spec}
-    drawn = vl_convert.vegalite_to_svg(json.dumps(whole), vl_version=_VERSION, allowed_base_urls=[])
+    told = json.dumps({"config": CONFIG, **spec}, ensure_ascii=False)
+    narrow = _stand_ins(told)
+    drawn = vl_convert.vegalite_to_svg(
+        told.translate(narrow), vl_version=_VERSION, allowed_base_urls=[]
+    )
+    drawn = drawn.translate({ord(stand_in): chr(wide) for wide, stand_in in narrow.items()})
     head = _HEAD.match(drawn)
     assert head  # noqa: S101 - so begins every SVG of Vega
     body = drawn[head.end() :]
@@ -104,6 +111,16 @@ def svg(spec: Spec, label: str) -> str:
         f'<svg viewBox="{head[1]}" style="max-width:{width}px" role="img" '
         f'aria-label="{escape(label)}">{body}'
     )
+
+
+def _stand_ins(text: str) -> dict[int, str]:
+    """Find a character in one piece for each that UTF-16 writes in two.
+
+    Vega, which counts the pieces, cuts a long text between them, and then cannot read it.
+    """
+    wide = sorted({character for character in text if ord(character) > _LAST_IN_ONE_PIECE})
+    unused = (chr(point) for point in _PRIVATE if chr(point) not in text)
+    return {ord(character): stand_in for character, stand_in in zip(wide, unused, strict=False)}
 
 
 # What several specs have

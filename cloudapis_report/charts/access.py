@@ -54,7 +54,7 @@ _QUERIES = {
     "seats": f"""
         select service, owner_name, seat, bought, used, active, idle, never
         from {{platform__seats}} where used > 0 or bought > 0
-        order by idle + never desc, used desc, service, owner_name, seat limit {_SEATS}
+        order by coalesce(idle + never, 0) desc, used desc, service, owner_name, seat limit {_SEATS}
     """,
     "people": f"""
         select service, owner_name, login, name, role, seat, seat_state, is_admin, teams,
@@ -92,7 +92,7 @@ def _show(data: Data) -> Finding | Nothing:
     used = total.get("used") or 0
     if not used and not loose:
         return Nothing("No seat and no person is known")
-    unused = (total["idle"] + total["never"]) if used else 0
+    unused = (total["idle"] or 0) + (total["never"] or 0) if used else 0
     if used:
         title = (
             f"{number(unused)} of {count(used, 'seat')} in use are idle or were never used "
@@ -168,7 +168,8 @@ def _spec(seats: Sequence[Row], width: int) -> Spec:
                 "name": short(f"{_SERVICES.get(row['service'], '')}: {_name(row)}", 60)
                 if width != NARROW
                 else _name(row),
-                "end": row["active"] + row["idle"] + row["never"] + free,
+                # Of a kind of seat nobody may be known who has one.
+                "end": sum(row[state] or 0 for state in _STATES) + free,
                 "told": f"{number(row['used'])}{of}" + ("" if width == NARROW else " in use"),
             }
         )
