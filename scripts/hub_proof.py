@@ -168,6 +168,8 @@ def _configure(shell: Shell, simulator: dict[str, Any]) -> None:
         shell.meltano("config", "set", "tap-cloudapis", name, simulator[name])
     for name in ("pulumi_url", "pulumi_token"):
         shell.env[f"TAP_CLOUDAPIS_{name.upper()}"] = simulator[name]
+    # As far back as the world goes, which is farther than what is read at first.
+    shell.env["TAP_CLOUDAPIS_PULUMI_UPDATE_DETAIL_DAYS"] = "3650"
     shell.meltano("config", "set", "target-duckdb", "path", "cloudapis.duckdb")
     for name, value in (
         ("destination", "filesystem"),

@@ -147,18 +147,19 @@ class ListApi:
             self._version = self._world.clock.version
             self._kept.clear()
         key = (table.stream, above.subject, asked)
-        rows = self._kept.get(key)
+        rows = self._kept.pop(key, None)
         if rows is None:
             if len(self._kept) >= _MOST_KEPT:
-                del self._kept[next(iter(self._kept))]  # the oldest
+                del self._kept[next(iter(self._kept))]  # the one that nobody has asked for longest
             states, times = asked.states, asked.times
-            rows = self._kept[key] = [
+            rows = [
                 table.row(item, asked.related)
                 for item in table.items(above)
                 if (states is None or item.state in states)
                 and all(table.choices[name].values[value](item) for name, value in asked.chosen)
                 and (times is None or times[0] <= item.created_at < times[1])
             ]
+        self._kept[key] = rows
         return rows
 
     def _dbt(self, table: Table, names: Mapping[str, str], query: Query, _: Headers) -> Row:

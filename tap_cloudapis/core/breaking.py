@@ -48,6 +48,13 @@ class BreakingStream(CloudStream):
     def let_go(self, context: Context | None, exc: RefusedError) -> None:
         """Called for a list that is refused while others are given: it counts as read."""
 
+    def put_off(self, context: Context | None, exc: RefusedError) -> None:
+        """Called for one of the last lists, after which none was given; by default it is let go.
+
+        What ended may be more than the list, such as the rights of the token.
+        """
+        self.let_go(context, exc)
+
     def _can_read(self, context: Context | None = None) -> bool:
         is_stopped = context is not None and self.owner_of(context) in self._stopped
         return self._has_route and not is_stopped and super()._can_read(context)
@@ -60,7 +67,7 @@ class BreakingStream(CloudStream):
     def parent_done(self, context: Context | None) -> None:
         """Tell what was refused last; to an owner of whom nothing was read, it stays."""
         owner = self.owner_of(context)
-        self._release(owner, let_go=bool(self.outcomes[owner].read))
+        self._release(owner, let_go=bool(self.outcomes[owner].read), is_last=True)
         super().parent_done(context)
 
     def sync_ended(self) -> None:
@@ -101,7 +108,7 @@ class BreakingStream(CloudStream):
             self._stopped.add(owner)
             self._tell(exc, context, f"{self.owner} {owner}", STOPPED)
 
-    def _release(self, owner: Any, *, let_go: bool) -> None:
+    def _release(self, owner: Any, *, let_go: bool, is_last: bool = False) -> None:
         """Tell of lists that were refused, each for itself."""
         for exc, context in self._held.pop(owner, ()):
             if exc.is_not_found and self.may_vanish and self.outcomes[owner].read:
@@ -109,7 +116,7 @@ class BreakingStream(CloudStream):
             else:
                 self._tell(exc, context, self.place(context))
             if let_go and (exc.is_not_found or not self.must_be_allowed(0)):
-                self.let_go(context, exc)
+                (self.put_off if is_last else self.let_go)(context, exc)
 
     def _tell(self, exc: RefusedError, context: Context | None, where: str, more: str = "") -> None:
         if exc.is_not_found:

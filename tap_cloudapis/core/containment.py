@@ -70,6 +70,7 @@ class ContainedStream(RefusableStream):
         super().__init__(tap)
         #: By the id of the account or organization; ``None`` for lists that belong to none.
         self.outcomes: defaultdict[Any, Outcome] = defaultdict(Outcome)
+        self._left_out_before = 0
 
     @property
     def connection(self) -> Connection:
@@ -85,6 +86,11 @@ class ContainedStream(RefusableStream):
         connection = self.connection
         reason = connection.unusable or connection.closed.get(self.owner_of(context))
         return str(reason or "")
+
+    @property
+    def lacks_rows(self) -> bool:
+        """Whether a record of the context had to be left out: no mark may move behind it."""
+        return self.report.left_out > self._left_out_before
 
     def context_done(self, context: Context | None) -> None:
         """Called when every record of a context was written; the place to move marks."""
@@ -158,6 +164,7 @@ class ContainedStream(RefusableStream):
         report = self.tap.report
         with report.timing(self.name) as figures:
             before, left_out = figures.rows, figures.left_out
+            self._left_out_before = left_out
             outcome = self.outcomes[self.owner_of(context)]
             try:
                 if write_messages and self._is_plain:

@@ -65,6 +65,7 @@ class StoredPass(TypedDict):
     through: Count
     slot_day: Count
     done: NotRequired[list[DoneRows]]
+    again: NotRequired[list[str]]
 
 
 class PassesBookmark(TypedDict, total=False):
@@ -215,17 +216,21 @@ class Pass:
 
     Attributes:
         begun: Hashes of the rows that were begun and are not finished.
+        again: Hashes of the rows that the next run asks for whatever they tell.
     """
 
     state: dict[str, Any]
     run: int
     begun: set[str] = field(default_factory=set)
+    again: set[str] = field(default_factory=set)
+    _again_now: set[str] = field(default_factory=set)
     _done: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.state.get("through", self.run) >= self.run:
             self.state.clear()
             self.state.update(through=0, slot_day=0)
+        self._again_now.update(self.state.get("again", ()))
         for run, day, rows in self.state.pop("done", ()):
             self._done.update(dict.fromkeys(rows, (run, day)))
         for row_hash, (run, day) in self._done.items():
@@ -233,8 +238,10 @@ class Pass:
 
     def read_in(self, row_id: str) -> tuple[int, int]:
         """The run and the day in which a row was read last, as far as that is known."""
+        row_hash = short_hash(row_id)
         complete = (self.state["through"], self.state["slot_day"])
-        return self._done.get(short_hash(row_id), complete)
+        found = self._done.get(row_hash, complete)
+        return (0, 0) if row_hash in self._again_now and found[0] < self.run else found
 
     def finish(self, row_id: str, day: int) -> None:
         """Note that a row is finished, so that a sync that is cut goes on behind it."""
@@ -247,6 +254,9 @@ class Pass:
         """Note that every row is finished."""
         self.state.update(through=self.run, slot_day=day)
         self.state.pop("done", None)
+        self.state.pop("again", None)
+        if self.again:
+            self.state["again"] = sorted(self.again)
 
     def _note(self, row_hash: str, run: int, day: int) -> None:
         groups = self.state.setdefault("done", [])
@@ -261,7 +271,8 @@ class LedgerStream(BreakingStream):
     Where :attr:`in_slots` is set, also in turn: each row once in :attr:`refresh_days` days, for
     changes that the parent's row does not show. The state has, per context of the parent,
     ``through`` (the run up to which everything was read), ``slot_day``, and, until a pass is
-    complete, ``done`` (the rows that were read since, by the run and the day of that).
+    complete, ``done`` (the rows that were read since, by the run and the day of that); and
+    ``again`` (the rows that were refused last, with none given after them).
     """
 
     bookmark_form: ClassVar[Any] = PassesBookmark
@@ -319,14 +330,21 @@ class LedgerStream(BreakingStream):
         return super().request_records(context)
 
     def context_done(self, context: Context | None) -> None:
-        """Note in the state that a row is finished."""
+        """Note in the state that a row is finished, unless something of it had to be left out."""
         super().context_done(context)
+        if self.lacks_rows:
+            return
         self._pass.finish((context or {})[self.ledger_key], self._today)
 
     def let_go(self, context: Context | None, exc: RefusedError) -> None:
         """A row that is skipped is finished, too: asking again would be refused again."""
         super().let_go(context, exc)
         self._pass.finish((context or {})[self.ledger_key], self._today)
+
+    def put_off(self, context: Context | None, exc: RefusedError) -> None:
+        """A row that may be refused for what ended meanwhile is asked for once more."""
+        super().put_off(context, exc)
+        self._pass.again.add(short_hash((context or {})[self.ledger_key]))
 
     def parent_done(self, context: Context | None) -> None:
         """Complete the pass, unless a row that was begun is not finished."""

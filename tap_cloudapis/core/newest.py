@@ -75,7 +75,6 @@ class NewestStream(MarkedStream):
         self._before = NewestMark("")
         self._now = NewestMark("")
         self._met: set[str] = set()
-        self._left_out = 0
 
     # What a subclass says
 
@@ -151,7 +150,6 @@ class NewestStream(MarkedStream):
         assert context is not None  # noqa: S101 - a child stream always has one
         self._before, self._met = self.mark(context), set()
         self._now = NewestMark(self._before.newest, {})
-        self._left_out = self.report.left_out
         yield from super().lists(context)
         left = {key: at for key, at in self._before.open.items() if key not in self._met}
         if left and self.ABORT_AT_RECORD_COUNT is None:
@@ -198,7 +196,7 @@ class NewestStream(MarkedStream):
     def context_done(self, context: Context | None) -> None:
         """Set the mark: all that the list had to say was written."""
         super().context_done(context)
-        if self.report.left_out > self._left_out:
+        if self.lacks_rows:
             return  # to be read again, until nothing has to be left out
         stored: list[Any] = [self._now.newest]
         if self._now.open:

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 BUFFER_BYTES = 64 * 1024
 #: Seconds between two STATE messages in the middle of a stream.
 STATE_INTERVAL = 5.0
-#: STATE messages may take at most one part in this many of what is written.
-STATE_SHARE = 25
+#: How many times the size of the last STATE is written before the next one. States grow while they
+#: are first made, so this is more than the 20 that keep their share at one part in twenty.
+STATE_SHARE = 33
 
 _encoder = msgspec.json.Encoder(enc_hook=enc_hook, decimal_format="number")
 

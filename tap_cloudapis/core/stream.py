@@ -220,8 +220,16 @@ class CloudStream(RowStream):
         context: Context | None,
         reads: Iterable[Read] | None = None,
         ask: Callable[[Params], Exchange] | None = None,
+        ahead: int | None = None,
     ) -> Reading:
-        """Read the lists of a context, or other ones, at the same path or where one is asked."""
+        """Read the lists of a context, or other ones, at the same path or where one is asked.
+
+        Args:
+            context: Fills the path.
+            reads: The lists; by default those of the context.
+            ask: Asks for a page; by default at the path.
+            ahead: The most pages to keep asked for; by default as many as keep all workers busy.
+        """
         ask = partial(self.ask, context) if ask is None else ask
 
         def ask_page(read: Read, params: Params, *, resizable: bool = True) -> AskedPage:
@@ -236,7 +244,7 @@ class CloudStream(RowStream):
 
         refused, failed = partial(self.not_given, context), partial(self.named_failed, context)
         coming = self.reads(context) if reads is None else reads
-        return Reading(coming, ask_page, self.ahead, refused, failed)
+        return Reading(coming, ask_page, ahead or self.ahead, refused, failed)
 
     def prefetch(self, context: Context) -> None:
         """Ask for the first pages of a context that will be synced soon."""

@@ -198,15 +198,17 @@ class AuditLogs(MarkedStream, PulumiStream):
                 self._alike.clear()
             objects = self._objects(rows, context)
             yield self._fresh(objects, window, context)
-            self._oldest = min([self._oldest, *filter(_is_told, map(_when, objects))])
-            if self._is_old and objects and all(_when(row) < window.begin for row in objects):
+            told = [*filter(_is_told, map(_when, objects))]
+            self._oldest = min([self._oldest, *told])
+            if self._is_old and told and max(told) < window.begin:
                 return
 
     def _fresh(self, rows: list[Row], window: Window, context: Context | None) -> list[Row]:
         """The events that are of the window, and were not given before; each with its key."""
         found = []
         for row in rows:
-            if not window.begin - 1 <= _when(row) <= window.end + 1:
+            second = _when(row)
+            if _is_told(second) and not window.begin - 1 <= second <= window.end + 1:
                 if not self._is_old:
                     self.note_of(context, "the server gives other times than it is asked for")
                 continue

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from tap_cloudapis.core.children import context_key
 from tap_cloudapis.core.errors import RefusedError, ResponseError
-from tap_cloudapis.core.exchange import AskedPage
+from tap_cloudapis.core.exchange import Read
 from tap_cloudapis.core.facts import Facts
 from tap_cloudapis.core.newest import LAG, NewestStream, earlier
 from tap_cloudapis.core.newest_pages import NewestPages
@@ -17,7 +17,7 @@ from tap_cloudapis.core.parts import PartStream
 from tap_cloudapis.core.urls import query_text
 from tap_cloudapis.pulumi.client import PulumiStream, seconds_between, snake_keys
 from tap_cloudapis.pulumi.organization import Organizations
-from tap_cloudapis.pulumi.stacks import Stacks
+from tap_cloudapis.pulumi.stacks import stacks_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -117,17 +117,8 @@ class Deployments(NewestStream, PulumiStream):
         def ask(params: Params) -> Any:
             return self.ask_at(f"{url}?{urlencode(query_text(params))}")
 
-        def submit(params: Params, *, resizable: bool = True) -> AskedPage:
-            return AskedPage(
-                ask,
-                self.read_page,
-                self.connection.host,
-                params,
-                limit=pages.limit,
-                resizable=resizable,
-            )
-
-        for rows in pages.walk(submit, submit(pages.first_params()), 1):
+        # A page that is not needed is a request too many, and there is little to look for.
+        for _, rows in self._reading(None, [Read(pages)], ask, ahead=1):
             yield self._objects(rows, None)
             if self._met.issuperset(wanted):
                 return
@@ -163,8 +154,7 @@ class Deployments(NewestStream, PulumiStream):
         project, stack = record.get("project_name"), record.get("stack_name")
         if not project or not stack:
             return None
-        stacks = next(s for s in self.tap.streams.values() if isinstance(s, Stacks))
-        return stacks.id_of(context["org_name"], project, stack)
+        return stacks_of(self).id_of(context["org_name"], project, stack)
 
     def child_context(self, record: Row, context: Context) -> dict[str, Any]:
         """What identifies a deployment and its stack, and what it does."""

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from tap_cloudapis.core.normalizing import to_timestamp
 from tap_cloudapis.pulumi.client import PulumiStream
+from tap_cloudapis.pulumi.stacks import Stacks
 from tap_cloudapis.pulumi.update_marks import UpdateMarks
 
 if TYPE_CHECKING:
     from collections.abc import Collection
+
+    from tap_cloudapis.pulumi.update_marks import StackMark
 
 
 class DetailStream(PulumiStream):
@@ -45,6 +48,18 @@ class DetailStream(PulumiStream):
     def keeps_marks(self) -> bool:
         """Whether to go on from the marks in the state."""
         return True
+
+    def begins_at(self, mark: StackMark | None) -> str:
+        """From when on updates are read where no version tells."""
+        return str(to_timestamp(mark.last_update) or "") if mark else self.oldest
+
+    def is_untold(self, mark: StackMark | None, stacks: Any) -> bool:
+        """Whether a stack that does not tell when it was updated may have been, all the same.
+
+        So it is with one that was updated before, and on a server that never tells.
+        """
+        tells = self.marks.tell_last_update or (isinstance(stacks, Stacks) and stacks.tells_changes)
+        return bool(mark and mark.newest) or not tells
 
     def forget_rows(self, met: Collection[str], read: Collection[str]) -> None:
         """Drop the marks of stacks that are gone."""

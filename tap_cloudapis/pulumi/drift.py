@@ -14,7 +14,7 @@ from tap_cloudapis.core.paging import as_object
 from tap_cloudapis.pulumi.client import PulumiStream, snake_keys
 from tap_cloudapis.pulumi.deployments import OPEN, Deployments
 from tap_cloudapis.pulumi.stack_streams import StackStream
-from tap_cloudapis.pulumi.stacks import STACK_KEY
+from tap_cloudapis.pulumi.stacks import STACK_KEY, has_address, stacks_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 #: A stack without checks for so long is forgotten; should there be new ones, all are read again.
 FORGOTTEN_AFTER = timedelta(days=180)
 _NAMES = STACK_KEY[:3]
+#: Stands among the open checks of a stack for those that are not read yet.
+_AWAITED = ""
 
 
 class DriftRuns(BreakingStream, NewestStream, PulumiStream):
@@ -71,11 +73,27 @@ class DriftRuns(BreakingStream, NewestStream, PulumiStream):
         stack_id = context["stack_id"]
         if not stack_id or not str(context["pulumi_operation"]).endswith("-drift"):
             return False
-        if {context["project_name"], context["stack_name"]} & {".", ".."}:
+        if not has_address(context):
             self.skip("has a name that cannot be put in a URL", self.place(context))
             return False
         key = str(context["deployment_id"])
-        return self._led_to.setdefault(stack_id, key) == key
+        if stack_id not in self._led_to:
+            self._led_to[stack_id] = key
+            self._await(stack_id, [context[name] for name in _NAMES])
+        return self._led_to[stack_id] == key
+
+    def _await(self, stack_id: str, names: list[str | None]) -> None:
+        """Have the checks of a stack read by another sync if this one does not come to their end.
+
+        By then no deployment may lead to them.
+        """
+        newest, *still_open = self._marks.get(stack_id, [""])
+        self._marks[stack_id] = [newest, {**dict(*still_open), _AWAITED: ["", *names]}]
+
+    def _await_no_more(self, stack_id: str) -> None:
+        newest, *still_open = self._marks.get(stack_id, [""])
+        left = {key: at for key, at in dict(*still_open).items() if key != _AWAITED}
+        self._marks[stack_id] = [newest, left] if left else [newest]
 
     def is_open(self, row: Row) -> bool:
         """Whether it waits or runs."""
@@ -120,16 +138,28 @@ class DriftRuns(BreakingStream, NewestStream, PulumiStream):
             names = next(iter(still_open[0].values()))[1:] if still_open else []
             if names[:1] == [organization] and stack_id not in self._led_to:
                 self._led_to[stack_id] = ""
-                told = {**dict(zip(_NAMES, names, strict=True)), "stack_id": stack_id}
-                self._sync_child(self, told)
+                self._read_open(stack_id, names)
         self._release(organization, let_go=True)
+
+    def _read_open(self, stack_id: str, names: list[str]) -> None:
+        """Read a stack under the names that it has by now; those it had may be another's."""
+        told = stacks_of(self).names_of(stack_id, names)
+        if told is None:
+            where = dict(zip(_NAMES, names, strict=True))
+            self.note_of(where, "the stack is gone: a check that was open stays as it was")
+            del self._marks[stack_id]
+        else:
+            self._sync_child(self, {**dict(zip(_NAMES, told, strict=False)), "stack_id": stack_id})
 
     def let_go(self, context: Context | None, exc: RefusedError) -> None:
         """Forget a stack that is gone: should it come back, it is read anew."""
         super().let_go(context, exc)
-        self.finished.add((context or {})["stack_id"])
+        stack_id = (context or {})["stack_id"]
+        self.finished.add(stack_id)
         if exc.is_not_found:
-            self._marks.pop((context or {})["stack_id"], None)
+            self._marks.pop(stack_id, None)
+        else:
+            self._await_no_more(stack_id)
 
     def sync_ended(self) -> None:
         """Forget the stacks that were not checked for long."""

@@ -18,7 +18,7 @@ from tap_cloudapis.core.numbered_pages import NumberedPages
 from tap_cloudapis.core.paging import PageLimit
 from tap_cloudapis.pulumi.detail_marks import DetailStream
 from tap_cloudapis.pulumi.stack_streams import READ_STACK, StackStream
-from tap_cloudapis.pulumi.stacks import STACK_KEY
+from tap_cloudapis.pulumi.stacks import STACK_KEY, has_address
 from tap_cloudapis.pulumi.update_marks import OpenUpdate, StackMark, UpdatesBookmark
 from tap_cloudapis.pulumi.update_rows import (
     began,
@@ -62,6 +62,8 @@ class StackPreviews(StackStream, DetailStream):
     bookmark_form = PreviewsBookmark
     in_slots = True
     may_be_unset = True
+    #: Read by the stream of updates: what its lists tell is wanted here.
+    follows_updates = True
     records_key = "updates"
     page_size = ("pageSize", 100)
     kind_of_lists = StackUpdates.kind_of_lists
@@ -85,6 +87,8 @@ class StackPreviews(StackStream, DetailStream):
         self._before: StackMark | None = None
         self._now = StackMark("", None, 0)
         self._following = 0
+        #: Whether it went while it was read; if it comes back, it goes on at its mark.
+        self._is_gone = False
         #: By stack, the list of its updates that was asked for ahead, and what follows from it.
         self._lists: dict[str, tuple[NumberedPages, Reading]] = {}
         self._contexts: dict[str, Context] = {}
@@ -93,9 +97,15 @@ class StackPreviews(StackStream, DetailStream):
         """Whether the stack has changed, has its turn, or a preview that was open."""
         if super().wants(context):
             return True
+        if not has_address(context):
+            return False
         mark = self.marks.get(context["stack_id"])
         is_read = self._pass.read_in(context["stack_id"])[0] == self._ledger_parent.ledger.run
-        return not is_read and (mark is None or bool(mark.open))
+        if is_read or mark is None:
+            return not is_read
+        # Another update may have begun in the second that was told.
+        was_fresh = mark.last_update is None and context["last_update"] is not None
+        return was_fresh or bool(mark.open)
 
     def base_params(self, context: Context | None) -> dict[str, Any]:  # noqa: ARG002
         """New previews come behind those that were read."""
@@ -144,9 +154,7 @@ class StackPreviews(StackStream, DetailStream):
     @cached_property
     def _updates(self) -> StackUpdates | None:
         """The stream that lists the updates of each stack, if it is read."""
-        beside = self._ledger_parent.child_streams
-        found = (each for each in beside if isinstance(each, StackUpdates))
-        return next((each for each in found if each.selected), None)
+        return self.beside(StackUpdates)
 
     def lists(self, context: Context | None) -> Iterator[list[Row]]:
         """The previews behind the newest update, and behind those that are new."""
@@ -154,6 +162,7 @@ class StackPreviews(StackStream, DetailStream):
         self._before = self.marks.get(context["stack_id"])
         told = None if self._may_go_on(context) else context["last_update"]
         self._now = StackMark(context["org_name"], told, 0)
+        self._is_gone = False
         newest = yield from self._behind(context, LATEST)
         versions, listed = self._versions(context)
         self._now.newest = max(listed, newest, self._before.newest if self._before else 0)
@@ -212,18 +221,19 @@ class StackPreviews(StackStream, DetailStream):
     def _asks_for_updates(self, context: Context) -> bool:
         """Whether there can be updates whose previews were not read when they were the newest."""
         mark, last_update = self.marks.get(context["stack_id"]), context["last_update"]
+        told = to_timestamp(last_update)
+        if told is None and self.is_untold(mark, self._ledger_parent):
+            return True
         if mark is not None:
             return bool(last_update != mark.last_update)
-        told = to_timestamp(last_update)
-        if told is None and self._ledger_parent.tells_changes:
-            return False
-        return not isinstance(told, str) or told >= self.oldest
+        return told is not None and (not isinstance(told, str) or told >= self.oldest)
 
     def _chosen(self, context: Context, began: Mapping[int, str]) -> list[int]:
         """The updates whose previews are wanted: the one that was the newest, and later ones."""
         mark = self.marks.get(context["stack_id"])
-        if mark is None:
-            return [version for version, told in began.items() if told >= self.oldest]
+        if mark is None or not mark.newest:
+            oldest = self.begins_at(mark)
+            return [version for version, told in began.items() if told >= oldest]
         return [version for version in {mark.newest, *began} if version >= max(mark.newest, 1)]
 
     def _listed(
@@ -235,8 +245,14 @@ class StackPreviews(StackStream, DetailStream):
             listing = (pages, self._listing(context, pages))
         pages, reading = listing
         began: dict[int, str] = {}
-        for _, rows in reading:
-            began.update(beginnings(rows))
+        try:
+            for _, rows in reading:
+                began.update(beginnings(rows))
+        except RefusedError as exc:
+            if not exc.is_not_found or not in_own_words(exc.response):
+                raise
+            self._is_gone = True
+            return ReadList(context["stack_id"], floor, floor, {})
         return ReadList(context["stack_id"], floor, pages.newest, began)
 
     def _pages(self, context: Context, floor: int) -> NumberedPages:
@@ -249,7 +265,7 @@ class StackPreviews(StackStream, DetailStream):
             floor=floor,
         )
         if not floor:
-            oldest = self.oldest
+            oldest = self.begins_at(self.marks.get(context["stack_id"]))
             pages.enough = lambda rows: all(told < oldest for told in beginnings(rows).values())
         return pages
 
@@ -275,6 +291,6 @@ class StackPreviews(StackStream, DetailStream):
 
     def context_done(self, context: Context | None) -> None:
         """Mark the stack: all that it had to say was written."""
-        if context:
+        if context and not self._is_gone and not self.lacks_rows:
             self.marks.put(context["stack_id"], self._now)
         super().context_done(context)

@@ -113,6 +113,7 @@ class PackagesInUse(CarrierStream, OrganizationList):
     """Packages of an organization's own, and those of everybody that some stack uses."""
 
     name = "pulumi_packages_in_use"
+    title = "the list of packages"
     path = "/api/registry/packages"
     primary_keys = ("org_name", "package_name")
     records_key = "packages"

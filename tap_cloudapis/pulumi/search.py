@@ -89,6 +89,8 @@ class SearchPages:
                 raise TooManyRowsError(total or 0)
             met = set(map(resource_key, page.rows))
             yield self._fresh(page.rows)
+            if not page.rows and not total:
+                return
             if total is None:
                 # Nobody tells how many there are: the end is where a page has nothing.
                 yield from self._until_empty(submit)

@@ -153,9 +153,7 @@ class StackSchedules(StackStream):
     @cached_property
     def _status(self) -> StackDeploymentStatus | None:
         """The stream that tells who has schedules, if it is read."""
-        beside = self._ledger_parent.child_streams
-        found = (each for each in beside if isinstance(each, StackDeploymentStatus))
-        return next((each for each in found if each.selected), None)
+        return self.beside(StackDeploymentStatus)
 
     def wants(self, context: Context) -> bool:
         """Whether the stack has changed or has its turn, and may have schedules."""

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from tap_cloudapis.core.ledger import LedgerStream
 from tap_cloudapis.pulumi.client import PulumiStream
-from tap_cloudapis.pulumi.stacks import STACK_KEY, Stacks
+from tap_cloudapis.pulumi.stacks import STACK_KEY, Stacks, has_address
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from singer_sdk.helpers.types import Context
 
+_Beside = TypeVar("_Beside", bound=PulumiStream)
 #: What the token needs for most of it.
 READ_STACK = "the permission to read the stack (stack:read)"
 
@@ -35,11 +36,16 @@ class StackStream(TurnStream):
     scope = "stack {org_name}/{project_name}/{stack_name}"
     context_columns: ClassVar[Mapping[str, str]] = {name: name for name in STACK_KEY}
 
+    def beside(self, kind: type[_Beside]) -> _Beside | None:
+        """The stream of a kind that hangs on stacks as well, if it is read."""
+        found = (each for each in self._ledger_parent.child_streams if isinstance(each, kind))
+        return next((each for each in found if each.selected), None)
+
     def wants(self, context: Context) -> bool:
         """Whether the stack has changed or has its turn, and can be asked for at all."""
         if not super().wants(context):
             return False
-        if {context["project_name"], context["stack_name"]} & {".", ".."}:
+        if not has_address(context):
             self.skip("has a name that cannot be put in a URL", self.place(context))
             return False
         return True

@@ -139,6 +139,22 @@ class Stacks(LedgerParent, PulumiStream):
         place = f"{org_name}/{project_name}/{stack_name}"
         return self._ids.get(place, place)
 
+    def names_of(self, stack_id: str, names: list[str]) -> list[str] | None:
+        """The names that a stack has by now.
+
+        Args:
+            stack_id: Its id.
+            names: Those that it had.
+
+        Returns:
+            Those that it had where the list does not know it; ``None`` where they are another's.
+        """
+        known = self.id_of(*names)
+        if known == stack_id:
+            return names
+        places = (place.split("/") for place, found in self._ids.items() if found == stack_id)
+        return next(places, names if known == "/".join(names) else None)
+
     def _listed_of(self, context: Context) -> Iterator[list[Row]]:
         """The raw rows of an organization's list."""
         for _, rows in self._reading(context):
@@ -175,6 +191,18 @@ class Stacks(LedgerParent, PulumiStream):
         """What identifies a stack, and what tells whether it has changed."""
         identity = {name: record[name] for name in STACK_KEY}
         return {**identity, "last_update": record.get("last_update")}
+
+
+def stacks_of(stream: PulumiStream) -> Stacks:
+    """The stream of stacks beside another one of the tap."""
+    found = stream.tap.streams[Stacks.name]
+    assert isinstance(found, Stacks)  # noqa: S101 - no other bears its name
+    return found
+
+
+def has_address(context: Mapping[str, Any]) -> bool:
+    """Whether the names of a stack can be put in a URL; these two would lead elsewhere."""
+    return not {context["project_name"], context["stack_name"]} & {".", ".."}
 
 
 def stack_place(stack: Mapping[str, Any]) -> str:

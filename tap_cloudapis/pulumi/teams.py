@@ -36,6 +36,7 @@ class TeamDetails(CarrierStream, TeamList):
     """Each team at its own address, where its people and its grants are."""
 
     name = "pulumi_team_details"
+    title = "what each team has"
     path = "/api/orgs/{org_name}/teams/{team_name}"
     primary_keys = ("org_name", "team_name")
     facts = Facts(

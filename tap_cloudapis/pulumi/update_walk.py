@@ -13,7 +13,7 @@ from tap_cloudapis.core.paging import as_object
 from tap_cloudapis.pulumi.client import PulumiStream
 from tap_cloudapis.pulumi.detail_marks import DetailStream
 from tap_cloudapis.pulumi.stack_streams import READ_STACK
-from tap_cloudapis.pulumi.stacks import STACK_KEY, Stacks
+from tap_cloudapis.pulumi.stacks import STACK_KEY, Stacks, has_address
 from tap_cloudapis.pulumi.update_marks import OpenUpdate, StackMark, UpdatesBookmark
 from tap_cloudapis.pulumi.update_rows import (
     began,
@@ -41,6 +41,7 @@ class UpdateWalk(CarrierStream, PulumiStream):
     """The updates of stacks that have changed, or of which a member waits for something."""
 
     name = "pulumi_ended_updates"
+    title = "updates of stacks that have changed"
     path = "/api/stacks/{org_name}/{project_name}/{stack_name}/updates"
     primary_keys = (*STACK_KEY, "version")
     parent_stream_type = Stacks
@@ -67,7 +68,7 @@ class UpdateWalk(CarrierStream, PulumiStream):
 
     def wants(self, context: Context) -> bool:
         """Whether any member may find something new."""
-        if {context["project_name"], context["stack_name"]} & {".", ".."}:
+        if not has_address(context):
             return False
         return any([member.wants_stack(context) for member in self.members])  # noqa: C419 - all
 
@@ -174,10 +175,6 @@ class UpdateMember(MarkedStream, DetailStream):
         """Whether there can be anything to read of an update."""
         return True
 
-    def begins_at(self, mark: StackMark | None) -> str:
-        """From when on updates are read where no version tells."""
-        return str(to_timestamp(mark.last_update) or "") if mark else self.oldest
-
     def wants_stack(self, context: Context) -> bool:
         """Whether a stack may have an update that was not read.
 
@@ -188,12 +185,13 @@ class UpdateMember(MarkedStream, DetailStream):
         stack_id, last_update = context["stack_id"], context["last_update"]
         self.marks.moved(stack_id, context["org_name"])
         mark = self.marks.get(stack_id)
+        told = to_timestamp(last_update)
+        if told is None and self.is_untold(mark, self._walk.parent):
+            return True
         if mark is not None:
             return bool(mark.last_update != last_update or mark.open)
-        stacks = self._walk.parent
-        if last_update is None:
-            return not (isinstance(stacks, Stacks) and stacks.tells_changes)
-        told = to_timestamp(last_update)
+        if told is None:
+            return False
         if isinstance(told, str) and told < self.oldest:
             self.marks.put(stack_id, StackMark(context["org_name"], last_update, 0))
             return False
@@ -228,6 +226,8 @@ class UpdateMember(MarkedStream, DetailStream):
         """Note that an update is done with."""
         context = context or {}
         self._refused.pop(self.owner_of(context), None)
+        if self.lacks_rows:
+            return  # to be read again, until nothing has to be left out
         self._done.add((context["stack_id"], context["version"]))
 
     def refused(self, exc: RefusedError, context: Context | None, rows: int) -> None:

@@ -16,7 +16,7 @@ from tap_cloudapis.core.normalizing import to_timestamp
 from tap_cloudapis.core.numbered_pages import NumberedPages
 from tap_cloudapis.core.paging import as_object
 from tap_cloudapis.pulumi.client import PulumiStream
-from tap_cloudapis.pulumi.stacks import STACK_KEY, Stacks
+from tap_cloudapis.pulumi.stacks import STACK_KEY, Stacks, has_address
 from tap_cloudapis.pulumi.update_marks import OpenUpdate, StackMark, UpdateMarks, UpdatesBookmark
 from tap_cloudapis.pulumi.update_rows import (
     all_began_before,
@@ -109,7 +109,12 @@ class StackUpdates(MarkedStream, PulumiStream):
         self.last_read = ReadList("", 0, 0, {})
         self._began: dict[int, str] = {}
         self._is_another = False
-        self._left_out = 0
+
+    @cached_property
+    def _is_followed(self) -> bool:
+        """Whether another stream goes by what the lists of updates tell."""
+        beside = self.parent.child_streams if self.parent else ()
+        return any(each.selected and getattr(each, "follows_updates", False) for each in beside)
 
     @cached_property
     def marks(self) -> UpdateMarks:
@@ -118,7 +123,7 @@ class StackUpdates(MarkedStream, PulumiStream):
 
     def wants(self, context: Context) -> bool:
         """Whether a stack has anything that was not read before."""
-        if {context["project_name"], context["stack_name"]} & {".", ".."}:
+        if not has_address(context):
             self.skip("has a name that cannot be put in a URL", self.place(context))
             return False
         self.marks.moved(context["stack_id"], context["org_name"])
@@ -241,13 +246,13 @@ class StackUpdates(MarkedStream, PulumiStream):
         self._now = StackMark(context["org_name"], told, self._before.newest, self._before.known_by)
         self._missing = frozenset()
         self._is_another = False
-        self._left_out = self.report.left_out
 
     def sift(self, read: Read, rows: list[Row], context: Context | None) -> list[Row]:
         """Keep the updates that are new or were open."""
         assert isinstance(read.paginator, NumberedPages)  # noqa: S101 - see new_paginator()
         self._listed, self._missing = read.paginator.newest, read.paginator.missing
-        self._began.update(beginnings(rows))
+        if self._is_followed:
+            self._began.update(beginnings(rows))
         if read.paginator.unsorted and not self._told_unsorted:
             self._told_unsorted = True
             what = "its updates do not come newest first, so all of them are read each time"
@@ -290,7 +295,7 @@ class StackUpdates(MarkedStream, PulumiStream):
     def context_done(self, context: Context | None) -> None:
         """Mark the stack: all that it had to say was written."""
         if context:
-            if self.report.left_out > self._left_out:
+            if self.lacks_rows:
                 self._now.last_update = None  # to be read again, until nothing has to be left out
             self.marks.put(context["stack_id"], self._now)
 

@@ -122,3 +122,9 @@ def test_the_warning_of_a_refusal_names_the_permission(shop: Shop) -> None:
     assert outcome.logged("toy_books", "the token probably lacks the permission to read books")
     assert outcome.logged("WARNING", "toy_diaries", "answered 403")
     assert not outcome.logged("toy_diaries", "probably lacks")
+
+
+def test_streams_that_no_catalog_shows_have_a_title_for_the_log() -> None:
+    hidden = [stream for service in SERVICES for stream in service.streams if not stream.in_catalog]
+    assert hidden
+    assert [stream.name for stream in hidden if not stream.title] == []

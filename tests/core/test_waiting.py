@@ -172,15 +172,16 @@ def test_a_wait_beyond_the_patience_ends_the_service_at_once(wait: str, status: 
 
 
 def assert_gave_up(outcome: Outcome, status: int, patience: int, *, of_many: bool = False) -> str:
-    """Hold a sync to its one error, and answer it; of many requests one may end at the gate."""
+    """Hold a sync to its one error, and answer it; of many requests another may end at the gate."""
     assert outcome.code == 1
     errors = outcome.logged("ERROR")
-    assert len(errors) == 1, outcome.log
-    at_gate = of_many and "limits the rate of requests" in errors[0]
-    assert at_gate or f"answered {status} (" in errors[0]
-    assert "gave up" in errors[0]
-    assert f"rate_limit_patience_seconds is {patience}" in errors[0]
-    return errors[0]
+    assert 1 <= len(errors) <= 1 + of_many, outcome.log
+    for error in errors:
+        at_gate = of_many and "limits the rate of requests" in error
+        assert at_gate or f"answered {status} (" in error
+        assert "gave up" in error
+        assert f"rate_limit_patience_seconds is {patience}" in error
+    return errors[-1]
 
 
 @pytest.mark.parametrize("wait", ["99999", "9" * 400])

@@ -184,6 +184,13 @@ def test_without_a_total_the_end_is_an_empty_page() -> None:
     assert len(index.sync().records(STREAM)) == 25
 
 
+@pytest.mark.parametrize("answer", [Reply(b"", status=204), {"resources": None}, {}])
+def test_nothing_at_all_is_no_failure(answer: Any) -> None:
+    organization = Organization({SEARCH: answer})
+    assert urns(organization.sync(STREAM)) == []
+    assert organization.paths == [SEARCH]
+
+
 def test_a_server_that_ignores_pages_ends() -> None:
     rows = [resource(n) for n in range(25)]
     organization = Organization({SEARCH: {"resources": rows}})
