@@ -137,7 +137,11 @@ def _(alt, days, job, mo, rows):
                 ),
             ),
             shape="outcome:N",
-            tooltip=["finished_at", "outcome", "minutes", "waited", "git_sha", "status_message"],
+            # With types, as a column in which all is null shows none.
+            tooltip=[
+                *("finished_at:T", "outcome:N", "minutes:Q"),
+                *("waited:Q", "git_sha:N", "status_message:N"),
+            ],
         )
         .properties(height=260, width="container")
     )
