@@ -17,14 +17,14 @@ from cloudapis_report.chart import (
 )
 from cloudapis_report.drawing import TIME, colours, numbers_axis, panel, values
 from cloudapis_report.weeks import middle, mondays, of_week, span
-from cloudapis_report.words import change, count, number, short
+from cloudapis_report.words import change, count, number, short, verb
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cloudapis_report.chart import Row, Spec, Tone
 
-_WEEKS, _PROJECTS = 26, 6
+_WEEKS, _PROJECTS, _STACKS = 26, 6, 20
 _KINDS = {"created": "main", "updated": "main2", "replaced": "warn", "deleted": "off"}
 _SIGNS = {"created": "+", "updated": "", "replaced": "▲", "deleted": "\u2013"}
 _SUMS = ", ".join(f"coalesce(sum({kind}), 0) as {kind}" for kind in _KINDS)
@@ -66,6 +66,12 @@ _QUERIES = {
             count(*) filter (where state in ('clean', 'drifted')) as checked, count(*) as stacks
         from {pulumi_cloud__drift}
     """,
+    "drifted": f"""
+        select org_name, project_name || '/' || stack_name as stack_name, drifted_resources,
+            extract(epoch from drifted_since) as since, checks_30d, drifted_30d
+        from {{pulumi_cloud__drift}} where is_drifted
+        order by drifted_since nulls first, org_name, project_name, stack_name limit {_STACKS}
+    """,
 }
 
 
@@ -101,14 +107,16 @@ def _show(data: Data) -> Finding | Nothing:
                 heading="The projects that change most",
             )
         )
-    also, drift = [], data.one("drift")
+    also, drift, drifted = [], data.one("drift"), data.rows("drifted")
     if drift.get("drifted"):
         also.append(
             f"{number(drift['drifted'])} of {count(drift['checked'], 'stack')} that are checked "
-            "for drift differ from their code"
+            f"for drift {verb(drift['checked'], 'differs', 'differ')} from their code; "
+            f"{drifted[0]['stack_name']} has for longest"
         )
     tone: Tone = "warn" if drift.get("drifted") else "plain"
-    return Finding(title, parts, _tables(weeks, projects, dict(there)), tone, also=also)
+    tables = [*_tables(weeks, projects, dict(there)), *_drift_table(drifted)]
+    return Finding(title, parts, tables, tone, also=also)
 
 
 def _resources(data: Data) -> list[tuple[object, int | None]]:
@@ -282,6 +290,23 @@ def _tables(
             )
         )
     return tables
+
+
+def _drift_table(drifted: Sequence[Row]) -> list[Table]:
+    if not drifted:
+        return []
+    return [
+        Table.of(
+            "Stacks that differ from their code, those first that have for longest",
+            drifted,
+            ("Stack", "stack_name", "text"),
+            ("Organization", "org_name", "text"),
+            ("Since", "since", "time"),
+            ("Resources that differ", "drifted_resources", "number"),
+            ("Checks, 30 days", "checks_30d", "number"),
+            ("Of these found drift", "drifted_30d", "number"),
+        )
+    ]
 
 
 CHANGES = Chart(

@@ -71,6 +71,11 @@ def _show(data: Data) -> Finding | Nothing:
             title += f"; {worst['node_name']} turned over {count(worst['flips'], 'time')}"
     else:
         title = f"No test is flaky {when}, of {count(newest['tests'], 'test')}"
+        # The month may have begun today.
+        before = by_month[1] if len(by_month) > 1 else None
+        if this and before and before["flaky"]:
+            title += f"; in {before['month']:%B} {number(before['flaky'])} "
+            title += verb(before["flaky"], "was", "were")
     if not tests:
         return Finding(title, tone="good")
     figure = Figure(

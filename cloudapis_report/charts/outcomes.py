@@ -29,6 +29,8 @@ _COMPARED = 4
 #: A weekday stands out if it fails so many times as often as the others, so many times at all, and
 #: in so many of its runs.
 _TIMES, _FAILURES, _RATE = 3, 5, 0.2
+#: And by so many standard deviations: among the weekdays of many projects some are bad by chance.
+_DEVIATIONS = 5
 #: A change of less, in points, is none.
 _POINTS = 0.5
 _WEEKDAYS = ("Mondays", "Tuesdays", "Wednesdays", "Thursdays", "Fridays", "Saturdays", "Sundays")
@@ -81,6 +83,8 @@ _QUERIES = {
         where failed >= {_FAILURES} and ended_else > 0
             and failed * ended_else >= {_TIMES} * failed_else * ended
             and failed >= {_RATE} * ended
+            and failed * (ended_else + 2) - ended * (failed_else + 1)
+                >= {_DEVIATIONS} * sqrt(ended * (failed_else + 1) * (ended_else + 1 - failed_else))
         order by failed * 1.0 / ended - failed_else * 1.0 / ended_else desc, project_name limit 3
     """,
 }
@@ -317,7 +321,8 @@ OUTCOMES = Chart(
         "Success rate: runs that succeeded, of those that succeeded or failed and ended in the "
         "week; cancelled and open runs are in neither. Eventual success counts a run with its "
         "retries once. A weekday is named if runs of a project fail three times as often on it "
-        "as on the others, in 90 days."
+        "as on the others, in 90 days, and much more often than chance explains (by five standard "
+        "deviations)."
     ),
     queries=_QUERIES,
     show=_show,

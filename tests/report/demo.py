@@ -25,9 +25,7 @@ def written_demo(folder: Path, now: str) -> Written:
     """
     options = {name[2:]: value for name, value in zip(WORLD[::2], WORLD[1::2], strict=True)}
     with Simulator(now=now, **options) as simulator:
-        outcome = sync(
-            {**settings(simulator), "pulumi_update_detail_days": 36_500}, select=KEYS
-        )
+        outcome = sync({**settings(simulator), "pulumi_update_detail_days": 36_500}, select=KEYS)
     assert outcome.code == 0, outcome.log
     database = folder / "demo.duckdb"
     config = folder / "target.json"

@@ -156,9 +156,23 @@ def test_changes(made: Written, time: Time) -> None:
     drift = made.models("pulumi_cloud__drift")
     drifted = sum(row["is_drifted"] for row in drift)
     checked = sum(row["state"] in ("clean", "drifted") for row in drift)
-    assert shown.also == [
-        f"{drifted} of {checked} stacks that are checked for drift differ from their code"
+    differing = sorted(
+        (row for row in drift if row["is_drifted"]),
+        key=lambda row: (row["drifted_since"], row["org_name"], row["project_name"]),
+    )
+    longest = f"{differing[0]['project_name']}/{differing[0]['stack_name']}"
+    told = f"{drifted} of {checked} stacks that are checked for drift differ from their code"
+    assert shown.also == [f"{told}; {longest} has for longest"]
+    table = shown.tables["Stacks that differ from their code, those first that have for longest"]
+    assert table.column("Stack") == [
+        f"{row['project_name']}/{row['stack_name']}" for row in differing[:20]
     ]
+    for heading, field in (
+        ("Resources that differ", "drifted_resources"),
+        ("Checks, 30 days", "checks_30d"),
+        ("Of these found drift", "drifted_30d"),
+    ):
+        assert table.numbers(heading) == [row[field] for row in differing[:20]]
     table = shown.tables["Changed resources by project and week"]
     projects = by(recent, "project_name", "week")
     keys = zip(table.column("Project"), table.numbers("Week from"), strict=True)
