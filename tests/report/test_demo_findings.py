@@ -75,7 +75,7 @@ def test_a_job_was_broken_and_recovered(page: Written) -> None:
         for row in rows_of(table, "Job or stack", "Core 3 / Daily build #8")
         if row["Now"].startswith("recovered")
     ]
-    assert any(2 < days < 4 and attempts >= 3 for days, attempts in took)
+    assert any(1.5 < days < 4 and attempts >= 3 for days, attempts in took)
 
 
 def test_a_project_fails_on_mondays(page: Written) -> None:
@@ -111,9 +111,9 @@ def test_a_test_is_flaky(page: Written) -> None:
 def test_a_source_is_stale(page: Written) -> None:
     article = page.page.articles["freshness"]
     rows = rows_of(article.tables["Sources, the latest first, 30 days"], "Source", "raw.orders_0")
-    (row,) = (row for row in rows if row["Project"] == "Analytics 0")
-    assert float(row["Oldest data, hours"]) > 3 * 24
-    assert float(row["Failed"]) >= 1
+    # The other account has a project and a source of these names.
+    late = [row for row in rows if row["Project"] == "Analytics 0"]
+    assert any(float(it["Oldest data, hours"]) > 72 and float(it["Failed"]) >= 1 for it in late)
 
 
 def test_runs_wait_at_six(page: Written) -> None:
@@ -137,9 +137,14 @@ def test_seats_are_idle(page: Written) -> None:
     assert 0.3 < unused / used < 0.7
     table = article.tables["Seats by kind"]
     rows = [dict(zip(table.headings, row, strict=True)) for row in table.rows]
-    dbt = [row for row in rows if row["Service"] == "dbt Cloud"]
+    dbt = [row for row in rows if row["Service"] == "dbt Cloud" and row["Active"]]
     assert 15 <= sum(int(row["Idle"]) for row in dbt) <= 35
     assert 20 <= sum(int(row["Never active"]) for row in dbt) <= 45
+    # Who has a seat is one of these.
+    assert all(
+        int(row["In use"]) == int(row["Active"]) + int(row["Idle"]) + int(row["Never active"])
+        for row in dbt
+    )
     (acme,) = (row for row in rows if row["Account or organization"] == "Acme-Cloud")
     assert int(acme["Never active"]) > int(acme["Active"]) >= 17
 

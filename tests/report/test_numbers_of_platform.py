@@ -158,7 +158,10 @@ def test_changes(made: Written, time: Time) -> None:
     checked = sum(row["state"] in ("clean", "drifted") for row in drift)
     differing = sorted(
         (row for row in drift if row["is_drifted"]),
-        key=lambda row: (row["drifted_since"], row["org_name"], row["project_name"]),
+        key=lambda row: (
+            *(row["drifted_since"], row["org_name"]),
+            *(row["project_name"], row["stack_name"]),
+        ),
     )
     longest = f"{differing[0]['project_name']}/{differing[0]['stack_name']}"
     told = f"{drifted} of {checked} stacks that are checked for drift differ from their code"
