@@ -22,7 +22,7 @@ Row = dict[str, Any]
 #: In these dialects the queries are written.
 _OWN_DIALECTS = ("duckdb", "postgres")
 #: No text of the page is longer, whatever somebody wrote into a message: the page has a budget.
-LONGEST = 240
+LONGEST = 200
 
 
 class Database:

@@ -15,6 +15,7 @@ from cloudapis_report.chart import (
     Table,
 )
 from cloudapis_report.drawing import names, rows_axis, seconds_axis, values
+from cloudapis_report.naming import labelled
 from cloudapis_report.words import change, count, day, duration
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ _QUERIES = {
         from {{dbt_cloud__jobs}} where not is_deleted and p50_run_seconds_30d is not null
     """,
     "jobs": f"""
-        select job_id, job_name, project_name, p50_run_seconds_30d as p50,
+        select job_id, job_name, project_name, account_name, p50_run_seconds_30d as p50,
             p95_run_seconds_30d as p95, p50_run_seconds_7d as p50_now,
             p50_run_seconds_before as p50_before, p50_change, succeeded_30d
         from {{dbt_cloud__jobs}}
@@ -48,7 +49,8 @@ _QUERIES = {
             from {{dbt_cloud__model_daily}}
             where is_regressed and day > {{today}} - interval '7 days'
         )
-        select node_name, project_name, environment_name, day, p50_seconds, baseline_seconds, ratio
+        select node_name, project_name, environment_name, account_name, day, p50_seconds,
+            baseline_seconds, ratio
         from newest where back = 1
         order by ratio desc, node_name, node_id limit {_MODELS}
     """,
@@ -56,11 +58,15 @@ _QUERIES = {
 
 
 def _show(data: Data) -> Finding | Nothing:
-    jobs = data.rows("jobs")
+    jobs = labelled(data.rows("jobs"), lambda row: row["job_name"], "project_name", "account_name")
     if not jobs:
         return Nothing("No run of dbt Cloud has succeeded in the last 30 days")
-    models = data.rows("models")
-    title, slower = _title(data)
+    models = labelled(
+        data.rows("models"),
+        lambda row: row["node_name"],
+        *("project_name", "environment_name", "account_name"),
+    )
+    title, slower = _title(data.one("counts"), jobs[0])
     parts = [
         Figure(
             lambda width: _spec(jobs, width),
@@ -87,30 +93,28 @@ def _show(data: Data) -> Finding | Nothing:
         )
         first = models[0]
         also.append(
-            f"Of the models, {first['node_name']} got slowest: {duration(first['p50_seconds'])}, "
+            f"Of the models, {first['label']} got slowest: {duration(first['p50_seconds'])}, "
             f"up from {duration(first['baseline_seconds'])}"
         )
     tables = [_table(jobs)] + ([_table_of_models(models)] if models else [])
     return Finding(title, parts, tables, "warn" if slower else "plain", also=also)
 
 
-def _title(data: Data) -> tuple[str, bool]:
-    counts, jobs = data.one("counts"), data.rows("jobs")
-    first = jobs[0]
+def _title(counts: Row, first: Row) -> tuple[str, bool]:
     if counts["slower"]:
         more = counts["slower"] - 1
         others = f"; so do {count(more, 'other job')}" if more > 1 else ""
         others = "; so does 1 other job" if more == 1 else others
         return (
             (
-                f"{first['job_name']} takes {first['p50_change']:.1f} times as long as before: "
+                f"{first['label']} takes {first['p50_change']:.1f} times as long as before: "
                 f"{duration(first['p50_now'])}, up from {duration(first['p50_before'])}{others}"
             ),
             True,
         )
     return (
         (
-            f"No job got slower by half; {first['job_name']} is the slowest, with "
+            f"No job got slower by half; {first['label']} is the slowest, with "
             f"{duration(first['p50'])} at the median"
         ),
         False,
@@ -122,7 +126,7 @@ def _spec(jobs: Sequence[Row], width: int) -> Spec:
     rows = [
         {
             "place": place,
-            "name": row["job_name"],
+            "name": row["label"],
             "p50": max(row["p50"], 1),
             "p95": row["p95"] and max(row["p95"], 1),
             "change": _changed(row),
@@ -182,7 +186,7 @@ def _changed(row: Row) -> str:
 
 
 def _told(row: Row) -> str:
-    told = f"{row['job_name']}: {duration(row['p50'])} at the median"
+    told = f"{row['label']}: {duration(row['p50'])} at the median"
     if row["p95"] is not None:
         told += f", {duration(row['p95'])} at 95{chr(160)}%"
     if row["p50_change"] is not None:
@@ -195,11 +199,11 @@ def _models(models: Sequence[Row], width: int) -> Spec:
     rows = [
         {
             "place": place,
-            "name": row["node_name"],
+            "name": row["label"],
             "now": row["p50_seconds"],
             "before": row["baseline_seconds"],
             "told": f"{duration(row['p50_seconds'])} ▲ {change(row['ratio'])}",
-            "d": f"{row['node_name']}: {duration(row['p50_seconds'])} on {day(row['day'])}, "
+            "d": f"{row['label']}: {duration(row['p50_seconds'])} on {day(row['day'])}, "
             f"{duration(row['baseline_seconds'])} before",
         }
         for place, row in enumerate(models)
@@ -234,6 +238,7 @@ def _table(jobs: Sequence[Row]) -> Table:
         jobs,
         ("Job", "job_name", "text"),
         ("Project", "project_name", "text"),
+        ("Account", "account_name", "text"),
         ("Median, 30 days", "p50", "duration"),
         ("95 %, 30 days", "p95", "duration"),
         ("Median, 7 days", "p50_now", "duration"),
@@ -250,6 +255,7 @@ def _table_of_models(models: Sequence[Row]) -> Table:
         ("Model", "node_name", "text"),
         ("Project", "project_name", "text"),
         ("Environment", "environment_name", "text"),
+        ("Account", "account_name", "text"),
         ("Day", "day", "day"),
         ("Median that day", "p50_seconds", "duration"),
         ("Before", "baseline_seconds", "duration"),

@@ -16,6 +16,7 @@ from cloudapis_report.chart import (
     Table,
 )
 from cloudapis_report.drawing import as_it_is, names, rows_axis, values
+from cloudapis_report.naming import labelled
 from cloudapis_report.weeks import months
 from cloudapis_report.words import count, number, short, verb
 
@@ -41,8 +42,8 @@ _QUERIES = {
             group by account_id, node_id
             having sum(flips) > 0
         )
-        select r.place, t.node_name, t.project_name, t.month, t.flips, t.sure_flips, t.is_flaky,
-            t.executions, t.failed, t.flake_rate,
+        select r.place, t.node_name, t.project_name, t.account_name, t.month,
+            t.flips, t.sure_flips, t.is_flaky, t.executions, t.failed, t.flake_rate,
             extract(epoch from t.last_flip_at) as last_flip
         from ranked r join {{dbt_cloud__test_flakiness}} t
             on t.account_id = r.account_id and t.node_id = r.node_id
@@ -112,7 +113,9 @@ def _spec(tests: Sequence[Row], data: Data, width: int) -> Spec:
         for row in tests
         if row["flips"]
     ]
-    heads = {row["place"]: row["node_name"] for row in tests}
+    things = list({row["place"]: row for row in tests}.values())
+    things = labelled(things, lambda row: row["node_name"], "project_name", "account_name")
+    heads = {row["place"]: row["label"] for row in things}
     x = {
         "field": "month",
         "type": "ordinal",
@@ -155,6 +158,7 @@ def _table(tests: Sequence[Row]) -> Table:
     columns = [
         Column("Test"),
         Column("Project"),
+        Column("Account"),
         Column("Month from", "day"),
         Column("Flips", "number"),
         Column("Of these sure", "number"),
@@ -168,6 +172,7 @@ def _table(tests: Sequence[Row]) -> Table:
         [
             row["node_name"],
             row["project_name"],
+            row["account_name"],
             row["month"],
             row["flips"],
             row["sure_flips"],

@@ -17,6 +17,7 @@ from cloudapis_report.chart import (
     Table,
 )
 from cloudapis_report.drawing import days, names, rows_axis, values
+from cloudapis_report.naming import labelled
 from cloudapis_report.weeks import millis
 from cloudapis_report.words import NBSP, count, number, percent, share, verb
 
@@ -51,6 +52,7 @@ _QUERIES = {
     "sources": f"""
         select {_KEY}, max(source_name) as source_name, max(table_name) as table_name,
             max(project_name) as project_name, max(environment_name) as environment_name,
+            max(account_name) as account_name,
             sum(checks) as checks, sum(passed) as passed, sum(warned) as warned,
             sum(failed) as failed, max(age_hours) as oldest, sum(hours_outside) as outside,
             row_number() over (order by sum(passed) * 1.0 / sum(checks), sum(checks) desc,
@@ -78,7 +80,9 @@ _QUERIES = {
 
 
 def _show(data: Data) -> Finding | Nothing:
-    sources = data.rows("sources")
+    sources = labelled(
+        data.rows("sources"), _name, "project_name", "environment_name", "account_name"
+    )
     if not sources:
         return Nothing(f"The freshness of no source was checked in the last {_DAYS} days")
     total, counts = data.one("total"), data.one("counts")
@@ -94,7 +98,7 @@ def _show(data: Data) -> Finding | Nothing:
     also = []
     if late:
         also.append(
-            f"{_name(worst)} was late most: "
+            f"{worst['label']} was late most: "
             f"{share(worst['passed'], worst['checks'])} of its checks passed"
         )
     checks = data.rows("days")
@@ -137,7 +141,7 @@ def _spec(sources: Sequence[Row], checks: Sequence[Row], data: Data, width: int)
     heads = [
         {
             "place": row["place"],
-            "name": _name(row),
+            "name": row["label"],
             "met": percent(row["passed"] / row["checks"]),
         }
         for row in sources
@@ -180,6 +184,7 @@ def _table(sources: Sequence[Row]) -> Table:
         Column("Source"),
         Column("Project"),
         Column("Environment"),
+        Column("Account"),
         Column("Checks", "number"),
         Column("Passed", "number"),
         Column("Warned", "number"),
@@ -193,6 +198,7 @@ def _table(sources: Sequence[Row]) -> Table:
             _name(row),
             row["project_name"],
             row["environment_name"],
+            row["account_name"],
             row["checks"],
             row["passed"],
             row["warned"],

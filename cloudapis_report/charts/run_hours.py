@@ -16,6 +16,7 @@ from cloudapis_report.chart import (
     Table,
 )
 from cloudapis_report.drawing import colours, names, rows_axis, values
+from cloudapis_report.naming import labelled
 from cloudapis_report.words import NBSP, count, hours, number, percent, share
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ _QUERIES = {
         )
         select case when nth <= {_JOBS} then nth else {_JOBS} + 1 end as place,
             count(*) as jobs, max(job_name) as job_name, max(project_name) as project_name,
+            max(account_name) as account_name,
             sum(runs_30d) as runs, sum(run_hours_30d) as hours, sum(run_cost_30d) as cost, {_SUMS}
         from ranked group by case when nth <= {_JOBS} then nth else {_JOBS} + 1 end order by place
     """,
@@ -73,7 +75,7 @@ def _show(data: Data) -> Finding | Nothing:
     total = data.one("total")
     if not total.get("hours"):
         return Nothing("No run of dbt Cloud has used any time in the last 30 days")
-    jobs = [{**row, "name": _name(row)} for row in data.rows("jobs")]
+    jobs = labelled(data.rows("jobs"), _name, "project_name", "account_name")
     lost = sum(total[part] for part in ("failed", "retried", "cancelled"))
     wasted = lost >= _WASTE * total["hours"]
     most = data.one("most")["jobs"]
@@ -107,7 +109,7 @@ def _spec(jobs: Sequence[Row], total: Row, width: int) -> Spec:
             "hours": row[part],
             "part": part,
             "order": order,
-            "d": f"{row['name']}: {hours(row[part] * 3600)} {_WORDS[part]}",
+            "d": f"{row['label']}: {hours(row[part] * 3600)} {_WORDS[part]}",
         }
         for row in jobs
         for order, part in enumerate(_PARTS)
@@ -116,7 +118,7 @@ def _spec(jobs: Sequence[Row], total: Row, width: int) -> Spec:
     ends = [
         {
             "place": row["place"],
-            "name": row["name"],
+            "name": row["label"],
             "end": row["hours"],
             "told": f"{hours(row['hours'] * 3600)} · {percent(row['hours'] / total['hours'])}",
         }
@@ -149,15 +151,18 @@ def _spec(jobs: Sequence[Row], total: Row, width: int) -> Spec:
 
 
 def _table(jobs: Sequence[Row], total: Row) -> Table:
-    columns = [Column("Job"), Column("Project"), Column("Runs", "number"), Column("Hours", "hours")]
-    columns += [Column("Share", "share")]
+    columns = [Column("Job"), Column("Project"), Column("Account"), Column("Runs", "number")]
+    columns += [Column("Hours", "hours"), Column("Share", "share")]
     columns += [Column(_WORDS[part].capitalize(), "hours") for part in _PARTS]
     priced = total["cost"] is not None
     columns += [Column("Price", "number")] if priced else []
     rows = [
         [
-            row["name"],
-            row["project_name"] if row["place"] <= _JOBS else None,
+            _name(row),
+            *(
+                row[it] if row["place"] <= _JOBS else None
+                for it in ("project_name", "account_name")
+            ),
             row["runs"],
             row["hours"] * 3600,
             row["hours"] / total["hours"],

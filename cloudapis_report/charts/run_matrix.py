@@ -15,6 +15,7 @@ from cloudapis_report.chart import (
     Table,
 )
 from cloudapis_report.database import LONGEST
+from cloudapis_report.naming import labelled
 from cloudapis_report.words import capital, duration, number, short, time
 
 if TYPE_CHECKING:
@@ -40,7 +41,8 @@ _OUTCOMES = {
 
 _JOBS = """
     with placed as (
-        select account_id, job_id, job_name, project_name, health, why, consecutive_failures,
+        select account_id, account_name, job_id, job_name, project_name, health, why,
+            consecutive_failures,
             success_rate_30d, extract(epoch from last_success_at) as last_success, last_run_url,
             row_number() over (order by
                 case health when 'broken' then 0 when 'failing' then 1 when 'late' then 2
@@ -111,11 +113,19 @@ def _show(data: Data) -> Finding | Nothing:
     parts: list[Fragment] = []
     tables: list[Table] = []
     if data.rows("jobs"):
-        rows = _rows(data, "jobs", "runs", _about_job)
+        jobs = labelled(
+            data.rows("jobs"), lambda row: row["job_name"], "project_name", "account_name"
+        )
+        rows = _rows(data, jobs, "runs", _about_job)
         parts.append(_matrix("Job", "The last runs of each job, the worst first", rows))
         tables.append(_table_of_jobs(data.rows("jobs")))
     if data.rows("stacks"):
-        rows = _rows(data, "stacks", "updates", _about_stack)
+        stacks = labelled(
+            data.rows("stacks"),
+            lambda row: f"{row['project_name']}/{row['stack_name']}",
+            "org_name",
+        )
+        rows = _rows(data, stacks, "updates", _about_stack)
         parts.append(_matrix("Stack", "The last updates of each stack, the worst first", rows))
         tables.append(_table_of_stacks(data.rows("stacks")))
     return Finding(_title(ended), parts, tables, "bad" if failed else "good", _note(data))
@@ -143,13 +153,13 @@ def _note(data: Data) -> str:
 
 
 def _rows(
-    data: Data, scopes: str, cells: str, about: Callable[[Row], dict[str, Any]]
+    data: Data, scopes: Sequence[Row], cells: str, about: Callable[[Row], dict[str, Any]]
 ) -> list[dict[str, Any]]:
     by_place = {
         place: list(group) for place, group in groupby(data.rows(cells), lambda row: row["place"])
     }
     rows = []
-    for scope in data.rows(scopes):
+    for scope in scopes:
         shown = [_cell(row, data) for row in by_place.get(scope["place"], [])]
         rows.append({**about(scope), "cells": shown, "empty": _CELLS - len(shown)})
     return rows
@@ -174,14 +184,14 @@ def _about_job(row: Row) -> dict[str, Any]:
     said = row["health"]
     if tone == "bad":
         said = f"{said} \u00b7 {number(row['consecutive_failures'])}\u00d7"
-    return {"name": row["job_name"], "about": said, "tone": tone, "url": _url(row["last_run_url"])}
+    return {"name": row["label"], "about": said, "tone": tone, "url": _url(row["last_run_url"])}
 
 
 def _about_stack(row: Row) -> dict[str, Any]:
     failing = row["consecutive_failures"] or 0
     said = f"failing \u00b7 {number(failing)}\u00d7" if failing else row["staleness"]
     return {
-        "name": f"{row['project_name']}/{row['stack_name']}",
+        "name": row["label"],
         "about": said,
         "tone": "bad" if failing else "plain",
         "url": _url(row["console_url"]),
@@ -205,6 +215,7 @@ def _table_of_jobs(rows: Sequence[Row]) -> Table:
         rows,
         ("Job", "job_name", "text"),
         ("Project", "project_name", "text"),
+        ("Account", "account_name", "text"),
         ("Health", "health", "text"),
         ("Why", "why", "text"),
         ("Failed in a row", "consecutive_failures", "number"),
