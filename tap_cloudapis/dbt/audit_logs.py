@@ -3,8 +3,8 @@
 The API takes days, and gives the newest events first; asked for no days, it gives 90 of them. So
 the log is asked for week by week, the oldest first. Past weeks do not change any more, and in the
 last one new events come on top, which the next sync reads. Whether a window's last day belongs to
-it, and in which time zone the days are, is not known: windows meet in a day, and the first and
-the last begin and end a day further out.
+it, and in which time zone the days are, is not known: windows meet in a day, the first one begins
+a day earlier, and the last one ends two days later, as today may be tomorrow there.
 """
 
 from __future__ import annotations
@@ -231,7 +231,7 @@ class AuditLogs(MarkedStream, AccountList):
     def reads(self, context: Context | None) -> Iterator[Read]:
         """The windows of an account, the oldest first."""
         progress = self._progress(context)
-        begin, last = progress.begin, progress.today + DAY
+        begin, last = progress.begin, progress.today + 2 * DAY
         while begin < last:
             end = min(begin + WEEK, last)
             window = WindowPages(

@@ -66,10 +66,13 @@ class Log:
 
 
 def history(days: int, *, each: int = 1) -> list[dict[str, Any]]:
-    """Events of the last days, some each day, up to a minute ago."""
-    now = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
+    """Events of the last days, some each day, the last of them at the end of today.
+
+    Where a server's days begin earlier, they belong to its tomorrow, whatever the time is now.
+    """
+    end = datetime.combine(today() + timedelta(days=1), datetime.min.time())
     moments = [
-        now - timedelta(days=day, minutes=1 + n) for day in range(days, -1, -1) for n in range(each)
+        end - timedelta(days=day, minutes=1 + n) for day in range(days, -1, -1) for n in range(each)
     ]
     return [event(n, when) for n, when in enumerate(sorted(moments), start=1)]
 
