@@ -6,7 +6,7 @@ import argparse
 import os
 from pathlib import Path
 
-from benchmarks import against, dbt, loads, organization, pulumi, results, targets
+from benchmarks import against, dbt, insight, loads, organization, pulumi, results, targets
 from benchmarks.bench import Bench
 from benchmarks.commits import NoCommitError, installed
 from benchmarks.report import keep
@@ -24,6 +24,7 @@ COMPARISONS = {
     "throttled": dbt.throttled,
     "loads": loads.into_duckdb,
     "load-memory": loads.load_memory,
+    "insight": insight.of_a_large_account,
 }
 AGAINST = {"dbt": against.dbt, "pulumi": against.pulumi, "loads": against.loads}
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
