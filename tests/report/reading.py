@@ -38,7 +38,9 @@ class Article:
     definition: str = ""
     tables: dict[str, Table] = field(default_factory=dict)
     labels: list[str] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
     cells: list[tuple[str, str]] = field(default_factory=list)
+    abouts: list[str] = field(default_factory=list)
     tiles: dict[str, tuple[str, str]] = field(default_factory=dict)
     text: str = ""
 
@@ -140,6 +142,10 @@ class Reading(HTMLParser):
             article.also.append(text)
         elif tag == "p" and kind == "definition":
             article.definition = text
+        elif tag == "text" and self._is_in("svg"):
+            article.texts.append(text)
+        elif tag == "small":
+            article.abouts.append(text)
         elif tag == "p" and kind == "what":
             self._what = text
         elif tag == "p" and kind == "value":
