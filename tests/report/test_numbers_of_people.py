@@ -247,9 +247,8 @@ def test_freshness(made: Written, time: Time) -> None:
             f"{words.share(total(worst, 'passed'), total(worst, 'checks'))} of its checks passed"
         )
     ]
-    (table,) = shown.tables.values()
     shows(
-        table,
+        shown.tables["Sources, the latest first, 30 days"],
         [
             {
                 "Source": _source(group),
