@@ -42,6 +42,7 @@ class Article:
     cells: list[tuple[str, str]] = field(default_factory=list)
     abouts: list[str] = field(default_factory=list)
     tiles: dict[str, tuple[str, str]] = field(default_factory=dict)
+    lines: dict[str, str] = field(default_factory=dict)
     text: str = ""
 
 
@@ -88,6 +89,8 @@ class Reading(HTMLParser):
             self._table = self._article.tables[attributes["aria-label"]] = Table()
         elif self._table and tag == "tr" and self._is_in("tbody"):
             self._table.rows.append([])
+        elif self._article and tag == "path" and "stroke" in attributes and self._is_in("li"):
+            self._article.lines[self._what] = attributes["d"]
         elif self._article and self._is_in("svg") and "aria-label" in attributes:
             self._article.labels.append(attributes["aria-label"])
         elif self._article and tag == "td" and "title" in attributes:
