@@ -61,7 +61,7 @@ _QUERIES = {
             extract(epoch from last_active_at) as last_active
         from {{platform__people}} where has_seat and seat_state in ('idle', 'never')
         order by case seat_state when 'never' then 0 else 1 end, is_admin desc, last_active_at,
-            service, login, person_id
+            service, login, person_id, account_id, org_name
         limit {_PEOPLE}
     """,
     "admins": """

@@ -52,7 +52,7 @@ _QUERIES = {
         select node_name, project_name, environment_name, account_name, day, p50_seconds,
             baseline_seconds, ratio
         from newest where back = 1
-        order by ratio desc, node_name, node_id limit {_MODELS}
+        order by ratio desc, node_name, node_id, account_id, environment_id limit {_MODELS}
     """,
 }
 

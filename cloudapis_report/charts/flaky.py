@@ -37,7 +37,8 @@ _QUERIES = {
     "tests": f"""
         with ranked as (
             select account_id, node_id, row_number() over (
-                order by sum(flips) desc, max(month) desc, max(node_name), node_id) as place
+                order by sum(flips) desc, max(month) desc, max(node_name), node_id,
+                    account_id) as place
             from {{dbt_cloud__test_flakiness}} where {_SINCE}
             group by account_id, node_id
             having sum(flips) > 0

@@ -53,7 +53,8 @@ _QUERIES = {
     "projects": f"""
         with worst as (
             select account_id, project_id, max(project_name) as project_name,
-                row_number() over (order by sum(failed) desc, sum(runs) desc, project_id) as place
+                row_number() over (
+                    order by sum(failed) desc, sum(runs) desc, account_id, project_id) as place
             from {{dbt_cloud__job_daily}}
             where week >= {{week}} - interval '175 days'
             group by account_id, project_id having sum(failed) > 0

@@ -235,14 +235,14 @@ def _results(runs: list[Row]) -> list[Row]:
 
 
 def _freshness() -> list[Row]:
-    def check(looked: str, loaded: str | None, status: str) -> Row:
+    def check(looked: str, loaded: str | None, status: str, table: str = "orders") -> Row:
         return {
             "account_id": 1,
             "run_id": 1,
             "step": at(looked).day,
             "project_id": 100,
             "environment_id": 10,
-            "unique_id": "source.shop.raw.orders",
+            "unique_id": f"source.shop.raw.{table}",
             "status": status,
             "warn_after_count": 6,
             "warn_after_period": "hour",
@@ -257,6 +257,7 @@ def _freshness() -> list[Row]:
         check("21 8:00", "20 20:00", "warn"),  # 12 hours old: 6 too many
         check("22 8:00", "20 20:00", "error"),  # too old since the check before
         check("23 8:00", None, "runtime error"),
+        check("24 8:00", "22 8:00", "error", "late"),  # for how long, no check before tells
     ]
 
 

@@ -182,3 +182,8 @@ def test_slots_are_in_use_at_once(ask: Any) -> None:
     assert ten["avg_running"] == pytest.approx(1.5)
     assert (eleven["max_running"], eleven["saturated_minutes"]) == (2, 10)
     assert (eleven["max_queued"], eleven["waited_seconds"]) == (0, 0)
+    # Of a run that never gets an end, nobody knows how long it has waited.
+    (lost,) = ask(
+        "FROM dbt_cloud__slots_hourly WHERE account_id = 1 AND hour_utc = '2026-10-20 13:00'"
+    )
+    assert (lost["max_queued"], lost["waited_seconds"]) == (0, 0)

@@ -1,81 +1,26 @@
-"""Pages of made-up worlds, each written once by the command itself."""
+"""Pages of made-up worlds, each written once by the command itself, and the page of the demo."""
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from dataclasses import dataclass
-from functools import cached_property
-from pathlib import Path
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import duckdb
 import pytest
 
-from tests.report.reading import Reading
-from tests.report.world import SCHEMA, World, write
+from tests.report.counting import Time
+from tests.report.demo import written_demo
+from tests.report.raw import counted
+from tests.report.world import World
+from tests.report.writing import Written, written
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
-COMMAND = Path(sys.executable).with_name("cloudapis-report")
 #: What somebody may have called a job: it would end elements, attributes, strings and templates.
 HOSTILE = (
     "</td></script><script>alert(1)</script><img src=x onerror=alert(2)>"
     "\"' onmouseover=alert(3) x='{{7*7}}${7*7}{%if%} & datum.x \u202e\u0007\n\\"
 )
-
-
-@dataclass
-class Written:
-    """A page, the models it was made of, and what the command said."""
-
-    database: Path
-    path: Path
-    code: int
-    out: str
-    err: str
-
-    @cached_property
-    def page(self) -> Reading:
-        return Reading.of(self.path)
-
-    @cached_property
-    def models(self) -> Callable[[str], list[dict[str, Any]]]:
-        """All rows of a model, as Python has them."""
-        known: dict[str, list[dict[str, Any]]] = {}
-
-        def rows(name: str) -> list[dict[str, Any]]:
-            if name not in known:
-                with duckdb.connect(str(self.database), read_only=True) as connection:
-                    cursor = connection.execute(f"select * from {SCHEMA}.{name}")
-                    names = [column[0] for column in cursor.description or ()]
-                    known[name] = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-            return known[name]
-
-        return rows
-
-
-def report(*arguments: object, folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run the command in a folder."""
-    return subprocess.run(
-        [COMMAND, *map(str, arguments)],
-        cwd=folder,
-        env={**os.environ, **variables},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-
-
-def written(folder: Path, world: World | None, drop: Iterable[str] = ()) -> Written:
-    """Write the page of a world."""
-    database = write(folder / "models.duckdb", world, drop)
-    path = folder / "page" / "report.html"
-    done = report(database, "--output", path, folder=folder)
-    return Written(database, path, done.returncode, done.stdout, done.stderr)
 
 
 def _fixture(name: str, world: World | None, drop: Iterable[str] = ()) -> Any:
@@ -95,3 +40,27 @@ elsewhere = _fixture(
 hostile = _fixture("hostile", World(jobs=40, stacks=40, mark=HOSTILE))
 empty = _fixture("empty", None)
 one_run = _fixture("one_run", World(jobs=1, runs=1, stacks=0))
+
+#: When the page of the demo is written, and where it is read: days and hours are not those of UTC.
+_NOW, _ZONE = "2026-07-01T08:00:00Z", "Europe/Berlin"
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Written:
+    """The page of the demo: what its models should say is counted from the loader's tables."""
+    page = written_demo(tmp_path_factory.mktemp("raw"), _NOW, _ZONE)
+    assert page.code == 0, page.err
+    return replace(page, counted=counted(page.database, _NOW, _ZONE))
+
+
+@pytest.fixture(params=["usual", "elsewhere", "demo"])
+def made(request: pytest.FixtureRequest) -> Written:
+    """A page, with the rows that all its numbers have to follow from."""
+    found: Written = request.getfixturevalue(request.param)
+    return found
+
+
+@pytest.fixture
+def time(made: Written) -> Time:
+    """The time of that page."""
+    return Time(made)

@@ -38,8 +38,11 @@ class Article:
     definition: str = ""
     tables: dict[str, Table] = field(default_factory=dict)
     labels: list[str] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
     cells: list[tuple[str, str]] = field(default_factory=list)
+    abouts: list[str] = field(default_factory=list)
     tiles: dict[str, tuple[str, str]] = field(default_factory=dict)
+    lines: dict[str, str] = field(default_factory=dict)
     text: str = ""
 
 
@@ -86,6 +89,8 @@ class Reading(HTMLParser):
             self._table = self._article.tables[attributes["aria-label"]] = Table()
         elif self._table and tag == "tr" and self._is_in("tbody"):
             self._table.rows.append([])
+        elif self._article and tag == "path" and "stroke" in attributes and self._is_in("li"):
+            self._article.lines[self._what] = attributes["d"]
         elif self._article and self._is_in("svg") and "aria-label" in attributes:
             self._article.labels.append(attributes["aria-label"])
         elif self._article and tag == "td" and "title" in attributes:
@@ -140,6 +145,10 @@ class Reading(HTMLParser):
             article.also.append(text)
         elif tag == "p" and kind == "definition":
             article.definition = text
+        elif tag == "text" and self._is_in("svg"):
+            article.texts.append(text)
+        elif tag == "small":
+            article.abouts.append(text)
         elif tag == "p" and kind == "what":
             self._what = text
         elif tag == "p" and kind == "value":

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser
 
-    from tests.report.conftest import Written
+    from tests.report.writing import Written
 
 pytestmark = [pytest.mark.slow, needs_browser]
 

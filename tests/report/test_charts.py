@@ -23,9 +23,9 @@ from cloudapis_report.drawing import CONFIG
 from tests.loader import postgres
 from tests.loader.postgres import needs_postgres
 from tests.report.conftest import HOSTILE
-from tests.report.conftest import report as run_report
 from tests.report.models import MODELS
 from tests.report.world import SCHEMA, World, write
+from tests.report.writing import report as run_report
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

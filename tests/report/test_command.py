@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 import duckdb
 import pytest
 
-from tests.report.conftest import report, written
 from tests.report.models import MODELS
 from tests.report.reading import Reading
 from tests.report.world import SCHEMA, World, write
+from tests.report.writing import report, written
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.report.conftest import Written
+    from tests.report.writing import Written
 
 TESTS = {
     "test.cloudapis.unique_dbt_cloud__runs_run_id.0a1b2c3d4e": ("fail", "Got 3 results"),

@@ -10,8 +10,8 @@ import pytest
 from tests.report.demo import written_demo
 
 if TYPE_CHECKING:
-    from tests.report.conftest import Written
     from tests.report.reading import Article, Table
+    from tests.report.writing import Written
 
 pytestmark = pytest.mark.slow
 

@@ -12,13 +12,13 @@ import duckdb
 import pytest
 
 from cloudapis_report.charts import CHARTS
-from tests.report.conftest import report, written
 from tests.report.world import SCHEMA, World
+from tests.report.writing import report, written
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.report.conftest import Written
+    from tests.report.writing import Written
 
 pytestmark = pytest.mark.slow
 
