@@ -30,10 +30,14 @@ def page_of_the_demo(
     return made
 
 
+def of(table: Table) -> list[dict[str, str]]:
+    """The rows of a table, by heading."""
+    return [dict(zip(table.headings, row, strict=True)) for row in table.rows]
+
+
 def rows_of(table: Table, heading: str, value: str) -> list[dict[str, str]]:
     """The rows of a table that have a value in a column."""
-    rows = [dict(zip(table.headings, row, strict=True)) for row in table.rows]
-    return [row for row in rows if row[heading] == value]
+    return [row for row in of(table) if row[heading] == value]
 
 
 def found(pattern: str, article: Article) -> tuple[float, ...]:
@@ -48,9 +52,9 @@ def test_a_job_got_slower(page: Written) -> None:
     article = page.page.articles["durations"]
     (times,) = found(f"{SLOWER}.* takes ([0-9.]+) times as long as before: .*", article)
     assert 1.7 <= times <= 1.9
-    first = article.tables["Jobs: what got slower, then what is slowest"].rows[0]
-    assert first[:2] == [SLOWER, "Analytics 4"]
-    lately, before = float(first[4]), float(first[5])
+    first = of(article.tables["Jobs: what got slower, then what is slowest"])[0]
+    assert (first["Job"], first["Project"]) == (SLOWER, "Analytics 4")
+    lately, before = float(first["Median, 7 days"]), float(first["The 28 before"])
     assert 18 * 60 < lately < 23 * 60
     assert 10 * 60 < before < 13 * 60
 
@@ -62,8 +66,9 @@ def test_a_job_is_broken(page: Written) -> None:
     )
     assert 3 * DAY < float(row["Open for"]) < 5 * DAY
     assert float(row["Failed attempts"]) >= 3
-    worst = articles["run-matrix"].tables["Jobs, the worst first"].rows[0]
-    assert worst[:3] == ["Daily build #8", "Finance / Reporting 3", "broken"]
+    worst = of(articles["run-matrix"].tables["Jobs, the worst first"])[0]
+    assert (worst["Job"], worst["Health"]) == ("Daily build #8", "broken")
+    assert worst["Project"] == "Finance / Reporting 3"
 
 
 def test_a_job_was_broken_and_recovered(page: Written) -> None:
@@ -102,10 +107,8 @@ def test_a_test_is_flaky(page: Written) -> None:
         )
         assert flaky == 1
         assert 2 <= times <= 11
-    rows = article.tables["Tests that flipped, by month"]
-    assert {row[0] for row in rows.rows if row[rows.headings.index("Flaky")] == "yes"} == {
-        "not_null_orders_0_id"
-    }
+    rows = of(article.tables["Tests that flipped, by month"])
+    assert {row["Test"] for row in rows if row["Flaky"] == "yes"} == {"not_null_orders_0_id"}
 
 
 def test_a_source_is_stale(page: Written) -> None:
@@ -135,8 +138,7 @@ def test_seats_are_idle(page: Written) -> None:
         r"([0-9]+) of ([0-9]+) seats in use are idle or were never used \([0-9.]+ %\)", article
     )
     assert 0.3 < unused / used < 0.7
-    table = article.tables["Seats by kind"]
-    rows = [dict(zip(table.headings, row, strict=True)) for row in table.rows]
+    rows = of(article.tables["Seats by kind"])
     dbt = [row for row in rows if row["Service"] == "dbt Cloud" and row["Active"]]
     assert 15 <= sum(int(row["Idle"]) for row in dbt) <= 35
     assert 20 <= sum(int(row["Never active"]) for row in dbt) <= 45

@@ -135,6 +135,7 @@ def test_the_last_runs(made: Written, time: Time) -> None:
             {
                 "Job": row["job_name"],
                 "Project": row["project_name"],
+                "Account": row["account_name"],
                 "Health": row["health"],
                 "Why": row["why"],
                 "Failed in a row": row["consecutive_failures"],

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cloudapis_report import words
+from cloudapis_report.naming import labelled
 from cloudapis_report.weeks import of_week
 from tests.report.counting import (
     by,
@@ -164,27 +165,28 @@ def test_durations(made: Written, time: Time) -> None:
         )
     )
     slower = [row for row in jobs if _is_slower(row)]
+    jobs = labelled(jobs[:15], lambda row: row["job_name"], "project_name", "account_name")
     first = jobs[0]
     if slower:
         more = len(slower) - 1
         others = f"; so do {more} other jobs" if more > 1 else "; so does 1 other job" * more
         assert shown.title == read(
-            f"{first['job_name']} takes {first['p50_change']:.1f} times as long as before: "
+            f"{first['label']} takes {first['p50_change']:.1f} times as long as before: "
             f"{words.duration(first['p50_run_seconds_7d'])}, up from "
             f"{words.duration(first['p50_run_seconds_before'])}{others}"
         )
     else:
         assert shown.title == read(
-            f"No job got slower by half; {first['job_name']} is the slowest, with "
+            f"No job got slower by half; {first['label']} is the slowest, with "
             f"{words.duration(first['p50_run_seconds_30d'])} at the median"
         )
-    jobs = jobs[:15]
     shows(
         shown.tables["Jobs: what got slower, then what is slowest"],
         [
             {
                 "Job": row["job_name"],
                 "Project": row["project_name"],
+                "Account": row["account_name"],
                 "Median, 30 days": row["p50_run_seconds_30d"],
                 "95 %, 30 days": row["p95_run_seconds_30d"],
                 "Median, 7 days": row["p50_run_seconds_7d"],
@@ -195,7 +197,11 @@ def test_durations(made: Written, time: Time) -> None:
             for row in jobs
         ],
     )
-    models = _slower_models(made.models("dbt_cloud__model_daily"), time)
+    models = labelled(
+        _slower_models(made.models("dbt_cloud__model_daily"), time),
+        lambda row: row["node_name"],
+        *("project_name", "environment_name", "account_name"),
+    )
     shows(
         shown.tables["Models that got slower"],
         [
@@ -203,6 +209,7 @@ def test_durations(made: Written, time: Time) -> None:
                 "Model": row["node_name"],
                 "Project": row["project_name"],
                 "Environment": row["environment_name"],
+                "Account": row["account_name"],
                 "Day": row["day"],
                 "Median that day": row["p50_seconds"],
                 "Before": row["baseline_seconds"],
@@ -214,7 +221,7 @@ def test_durations(made: Written, time: Time) -> None:
     worst = models[0]
     assert shown.also == [
         plain(
-            f"Of the models, {worst['node_name']} got slowest: "
+            f"Of the models, {worst['label']} got slowest: "
             f"{words.duration(worst['p50_seconds'])}, up from "
             f"{words.duration(worst['baseline_seconds'])}"
         )
@@ -224,7 +231,7 @@ def test_durations(made: Written, time: Time) -> None:
         read(_told_of(row)) for row in jobs for _ in range(3 if row["p95_run_seconds_30d"] else 1)
     ]
     labels += 2 * [
-        f"{row['node_name']}: {words.duration(row['p50_seconds'])} on {words.day(row['day'])}, "
+        f"{row['label']}: {words.duration(row['p50_seconds'])} on {words.day(row['day'])}, "
         f"{words.duration(row['baseline_seconds'])} before"
         for row in models
     ]
@@ -241,7 +248,7 @@ def _is_slower(job: Row) -> bool:
 
 
 def _told_of(job: Row) -> str:
-    told = f"{job['job_name']}: {words.duration(job['p50_run_seconds_30d'])} at the median"
+    told = f"{job['label']}: {words.duration(job['p50_run_seconds_30d'])} at the median"
     if job["p95_run_seconds_30d"] is not None:
         told += f", {words.duration(job['p95_run_seconds_30d'])} at 95 %"
     if job["p50_change"] is not None:
@@ -277,14 +284,20 @@ def test_run_hours(made: Written) -> None:
         f"runs in 30 days; {words.share(lost, hours)} of it came to nothing"
     )
     more = len(jobs) - 15
-    groups = [(row["job_name"] or "a job without a name", [row]) for row in jobs[:15]]
+    first = labelled(
+        jobs[:15],
+        lambda row: row["job_name"] or "a job without a name",
+        *("project_name", "account_name"),
+    )
+    groups = [(row["label"], [row]) for row in first]
     groups += [(words.count(more, "other job"), jobs[15:])] if more > 0 else []
     shows(
         shown.tables["Run hours by job, 30 days"],
         [
             {
-                "Job": name,
+                "Job": rows[0]["job_name"] or "a job without a name" if at < 15 else name,
                 "Project": rows[0]["project_name"] if at < 15 else None,
+                "Account": rows[0]["account_name"] if at < 15 else None,
                 "Runs": total(rows, "runs_30d"),
                 "Hours": total(rows, "run_hours_30d") * 3600,
                 "Share": total(rows, "run_hours_30d") / hours,

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 _BUILT = ("model", "seed", "snapshot")
 _TESTED = ("test", "unit_test")
 _FAILED = ("fail", "error", "runtime error")
-_NAMES = ("account_id", "project_id", "project_name", "environment_id", "environment_name")
+_NAMES = (
+    *("account_id", "account_name", "project_id", "project_name"),
+    *("environment_id", "environment_name"),
+)
 _LIMIT = {"minute": 60, "hour": 3600, "day": 86_400}
 #: What the checks of a day came to: the worst of these.
 _WORST = ("runtime error", "error", "warn", "pass")
@@ -27,8 +30,10 @@ _WORST = ("runtime error", "error", "warn", "pass")
 
 def _results(raw: Raw, table: str, more: str) -> list[Row]:
     return raw.rows(f"""
-        select n.*, p.name as project_name, e.name as environment_name, {more}
+        select n.*, a.name as account_name, p.name as project_name,
+            e.name as environment_name, {more}
         from {table} n
+        left join dbt_accounts a on a.id = n.account_id
         left join dbt_projects p on p.account_id = n.account_id and p.id = n.project_id
         left join dbt_environments e on e.account_id = n.account_id and e.id = n.environment_id
         left join dbt_runs r on r.account_id = n.account_id and r.id = n.run_id
@@ -98,7 +103,7 @@ def test_flakiness(raw: Raw) -> list[Row]:
         failed = sum(row["status"] in _FAILED for row in group)
         rows.append(
             {
-                **{name: group[0][name] for name in _NAMES[:3]},
+                **{name: group[0][name] for name in _NAMES[:4]},
                 "node_id": group[0]["unique_id"],
                 "node_name": _name(group[0]["unique_id"]),
                 "month": group[0]["month"],
