@@ -9,6 +9,7 @@ from pathlib import Path
 from benchmarks import (
     against,
     dbt,
+    insight,
     loads,
     organization,
     pipelines,
@@ -36,6 +37,7 @@ COMPARISONS = {
     "loads": loads.into_duckdb,
     "load-memory": loads.load_memory,
     "meltano": through_meltano.into_duckdb,
+    "insight": insight.of_a_large_account,
 }
 AGAINST = {"dbt": against.dbt, "pulumi": against.pulumi, "loads": against.loads}
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"

@@ -58,6 +58,16 @@ def tell(
     }
 
 
+def rows_of(world: World, stream: str) -> Iterable[Row]:
+    """Return the rows of a stream as :func:`tell` has them, one after the other.
+
+    Raises:
+        ValueError: The name is unknown.
+    """
+    (name,) = known([stream])
+    return _STREAMS[name].rows(world)
+
+
 def known(streams: Iterable[str]) -> list[str]:
     """Return the names of streams as they are.
 

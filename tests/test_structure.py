@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
 ROOT = Path(tap_cloudapis.__file__).parent.parent
-PACKAGES = ("tap_cloudapis", "target_dlt", "cloudapis_simulator")
+PACKAGES = ("tap_cloudapis", "target_dlt", "cloudapis_simulator", "cloudapis_report")
 #: The packages within which no module may lead back to itself.
 WITHOUT_CIRCLES = PACKAGES
 

@@ -13,6 +13,7 @@ from cloudapis_simulator.items import ACCOUNTS, Item
 from cloudapis_simulator.table import TOTAL, Offsets, Table, Whole
 from cloudapis_simulator.values import SECRET, Time, Untold, created, updated
 from cloudapis_simulator.world import findings, first_ids
+from cloudapis_simulator.world.dbt import SEATS
 from cloudapis_simulator.world.people import address_of, name_of, names_of
 from cloudapis_simulator.world.things import ACTIVE, Thing
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 SETS = ("account_admin", "developer", "job_viewer", "stakeholder", "git_admin", "analyst")
 LICENSE_TYPES = ("developer", "read_only", "it", "analyst")
+"""Kinds of licence that people have."""
 _RIGHTS = ("projects_read", "runs_read", "billing_read", "jobs_write", "members_read")
 _GROUPS = ("Everyone", "Analysts", "Größe & Co", "Owners", "فريق البيانات", 'The "ops"', "Bots")
 _CATEGORIES: tuple[list[str], ...] = (["all"], ["production", "staging"], ["development"], [])
@@ -108,6 +110,10 @@ def _licences(user: Item) -> Iterator[Thing]:
     yield Thing(_licence_id(account, person), person.number, person.created_at, None, bits)
 
 
+def _kind_of(licence: Item | Thing) -> str:
+    return pick(LICENSE_TYPES, licence.bits, 4)
+
+
 def _licences_elsewhere(user: Item) -> Iterator[Item]:
     world = user.world
     for number in world.people.accounts_of(user.thing):
@@ -123,7 +129,7 @@ def _all_licences(user: Item) -> dict[str, Any]:
     return {
         str(licence.account.id): {
             "id": licence.id,
-            "license_type": pick(LICENSE_TYPES, licence.bits, 4),
+            "license_type": _kind_of(licence),
         }
         for licence in (*mine, *_licences_elsewhere(user))
     }
@@ -214,7 +220,7 @@ USER_LICENSES = Table(
         "id": lambda it: it.id,
         "account_id": lambda it: it.account.id,
         "user_id": lambda it: it.parent.id,
-        "license_type": lambda it: pick(LICENSE_TYPES, it.bits, 4),
+        "license_type": _kind_of,
         "state": lambda it: it.state,
         "groups": Untold([]),
         # Some releases do not tell.
@@ -269,6 +275,22 @@ USER_PERMISSIONS = Table(
 )
 
 
+def _is_limited(seats: Item) -> bool:
+    return seats.number % 2 == 0
+
+
+def _bought(seats: Item) -> int:
+    return tuple(SEATS.values())[seats.number]
+
+
+def _in_use(seats: Item) -> int:
+    """Return how many people of the account have a licence of a kind."""
+    kind = tuple(SEATS)[seats.number]
+    account = Item(seats.world, seats.account)
+    licences = (licence for user in USERS.items(account) for licence in _licences(user))
+    return sum(_kind_of(licence) == kind for licence in licences)
+
+
 def _seats(_account: Item, rows: list[dict[str, Any]]) -> dict[str, Any]:
     """Return a map by type of licence, where the document has a list."""
     return {row.pop("license_type"): row for row in (dict(row) for row in rows)}
@@ -278,17 +300,17 @@ LICENSES = Table(
     stream="dbt_licenses",
     path="/api/v2/accounts/{account}/licenses/",
     under=ACCOUNTS,
-    many=len(LICENSE_TYPES) + 1,
+    many=len(SEATS),
     paging=Whole(shape=_seats),
     key=("account_id", "license_type"),
     fields={
-        "license_type": lambda it: (*LICENSE_TYPES, "explorer")[it.number],
-        "limited": lambda it: it.number % 2 == 0,
-        "over_limit": lambda it: it.number == 1,
-        "total": lambda it: 20 + it.number,
-        "in_use": lambda it: 7 + 2 * it.number,
-        "available": lambda it: 13 - it.number,
-        "assigned": lambda it: 7 + 2 * it.number,
+        "license_type": lambda it: tuple(SEATS)[it.number],
+        "limited": _is_limited,
+        "over_limit": lambda it: _is_limited(it) and _in_use(it) > _bought(it),
+        "total": _bought,
+        "in_use": _in_use,
+        "available": lambda it: max(_bought(it) - _in_use(it), 0),
+        "assigned": _in_use,
         "enterprise_plan": True,
     },
 )

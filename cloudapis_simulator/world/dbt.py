@@ -24,6 +24,8 @@ Row = dict[str, Any]
 _FIRST_LARGE_ID = 70_403_103_000_000
 _LARGE_ID_STEP = 1_000_000_000
 _MOST_PROJECTS = 40
+SEATS = {"developer": 40, "read_only": 50, "it": 30, "analyst": 0, "explorer": 5}
+"""So many seats an account has bought of each kind."""
 _DELETED_OF_SEVEN = 3
 _SYSTEM_OF_NINE = 5
 _JOB_TYPES = ("scheduled", "ci", "other", "merge")
@@ -158,11 +160,7 @@ class Account:
             "lock_reason": None,
             "lock_cause": None,
             "unlock_if_subscription_renewed": False,
-            "read_only_seats": 50,
-            "developer_seats": 20,
-            "it_seats": 0,
-            "explorer_seats": 5,
-            "analyst_seats": 0,
+            **{f"{kind}_seats": bought for kind, bought in SEATS.items()},
             "id": self.id,
             "name": self.name,
             "state": ACTIVE,

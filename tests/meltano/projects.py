@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from tests.loopback_only import sitecustomize as loopback_only
+from tests.models import dbt
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 MELTANO = str(BIN / "meltano")
 HUB = ROOT / "hub"
-OURS = ("tap-cloudapis", "tap-cloudapis-demo", "target-duckdb")
+OURS = ("tap-cloudapis", "tap-cloudapis-demo", "target-duckdb", "cloudapis-report")
 #: Starts a plugin, whose process id is noted; Meltano takes PYTHONPATH from it.
 START = """\
 #!/bin/sh
@@ -43,10 +44,14 @@ class Project:
                 if plugin["name"] in OURS:
                     del plugin["pip_url"]
                     plugin["executable"] = self._start_of(BIN / plugin["executable"])
+                elif plugin["name"] == "cloudapis-models":
+                    del plugin["pip_url"]
+                    plugin["executable"] = self._start_of(dbt.program())
                 elif "executable" in plugin:
                     program = f"$VIRTUAL_ENV/bin/{plugin['executable']}"
                     plugin["executable"] = self._start_of(Path(program))
         (folder / "meltano.yml").write_text(yaml.safe_dump(document), "utf-8")
+        (folder / "transform").symlink_to(dbt.PROJECT)
 
     def _start_of(self, program: Path) -> str:
         script = self.folder / program.name

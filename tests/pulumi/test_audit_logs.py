@@ -165,7 +165,8 @@ class TestOlderServers:
         acme.sync(LOGS)
         assert len(acme.outcome.records(LOGS)) == len(events)
         acme.sync(LOGS)
-        assert acme.paths() == [V2, V1, V1], "one page reaches the mark, the next is on its way"
+        # One page reaches the mark; until it is looked at, another is on its way, or two.
+        assert acme.paths() in ([V2, V1, V1], [V2, V1, V1, V1])
 
     def test_a_token_that_is_not_taken_begins_anew_where_it_led(self) -> None:
         events = [event(hours * HOUR) for hours in range(0, 40 * 24, 12)]

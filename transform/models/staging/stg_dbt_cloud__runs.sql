@@ -1,0 +1,53 @@
+-- Made by scripts/transform.py from the catalog and scripts/staging.py.
+with loaded as (
+    {{ cloudapis.stream('dbt_runs', [
+        ['account_id', 'account_id', 'integer'],
+        ['run_id', 'id', 'integer'],
+        ['dbt_host', 'dbt_host', 'text'],
+        ['project_id', 'project_id', 'integer'],
+        ['environment_id', 'environment_id', 'integer'],
+        ['job_id', 'job_definition_id', 'integer'],
+        ['retrying_run_id', 'retrying_run_id', 'integer'],
+        ['status', 'status', 'integer'],
+        ['status_message', 'status_message', 'text'],
+        ['dbt_version', 'dbt_version', 'text'],
+        ['git_branch', 'git_branch', 'text'],
+        ['git_sha', 'git_sha', 'text'],
+        ['run_duration_seconds', 'run_duration_seconds', 'integer'],
+        ['run_url', 'run_url', 'text'],
+        ['created_at', 'created_at', 'time'],
+        ['updated_at', 'updated_at', 'time'],
+        ['should_start_at', 'should_start_at', 'time'],
+        ['dequeued_at', 'dequeued_at', 'time'],
+        ['started_at', 'started_at', 'time'],
+        ['finished_at', 'finished_at', 'time'],
+        ['json_of_trigger', 'trigger', 'json'],
+        ['json_of_audit', 'audit', 'json'],
+    ]) }}
+)
+
+select
+    account_id,
+    run_id,
+    dbt_host,
+    project_id,
+    environment_id,
+    job_id,
+    retrying_run_id,
+    status,
+    status_message,
+    dbt_version,
+    git_branch,
+    git_sha,
+    run_duration_seconds,
+    run_url,
+    created_at,
+    updated_at,
+    should_start_at,
+    dequeued_at,
+    started_at,
+    finished_at,
+    {{ cloudapis.json_text('json_of_trigger', ['cause']) }} as trigger_cause,
+    {{ cloudapis.json_text('json_of_trigger', ['cause_category']) }} as trigger_kind,
+    {{ cloudapis.json_text('json_of_audit', ['trigger', 'actor', 'id']) }} as triggered_by_id
+from loaded
