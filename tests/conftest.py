@@ -7,6 +7,7 @@ any that it starts.
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,9 @@ for _name in list(os.environ):
     if _name.startswith(("CLOUDAPIS_", "MELTANO_", "TAP_", "TARGET_")):
         del os.environ[_name]
 os.environ["CLOUDAPIS_DOTENV"] = "off"
+# The tests and the many processes that they start would compile all modules anew each time.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 _FOLDER = TemporaryDirectory(prefix="tests-")
 _NOTES = Path(_FOLDER.name, "refused")
