@@ -16,7 +16,7 @@ import hypothesis
 import pytest
 
 from tests.loopback_only import sitecustomize as loopback_only
-from tests.simulator_process import END_OF_HISTORY, Simulator
+from tests.simulator_process import END_OF_HISTORY, Simulator, StandingSimulator
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -105,7 +105,7 @@ def refused() -> Iterator[Callable[[], list[str]]]:
 
 @pytest.fixture(scope="session")
 def _still() -> Iterator[Simulator]:
-    with Simulator(now=END_OF_HISTORY, **SMALL) as simulator:
+    with StandingSimulator(now=END_OF_HISTORY, **SMALL) as simulator:
         yield simulator
 
 
@@ -119,7 +119,7 @@ def still(_still: Simulator) -> Iterator[Simulator]:
 
 @pytest.fixture(scope="session")
 def _tiny() -> Iterator[Simulator]:
-    with Simulator(now=END_OF_HISTORY, **TINY) as simulator:
+    with StandingSimulator(now=END_OF_HISTORY, **TINY) as simulator:
         yield simulator
 
 
