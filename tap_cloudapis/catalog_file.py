@@ -11,7 +11,7 @@ from singer_sdk.singerlib import Catalog
 from tap_cloudapis.core.errors import TapError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from singer_sdk.streams import Stream
 
@@ -25,9 +25,24 @@ def catalog_of(streams: Iterable[Stream]) -> Catalog:
     """The catalog of some streams, without those that only lead to others."""
     return Catalog(
         (stream.tap_stream_id, stream._singer_catalog_entry)  # noqa: SLF001 - the SDK's seam
-        for stream in streams
-        if getattr(stream, "in_catalog", True)
+        for stream in _in_catalog(streams)
     )
+
+
+def _in_catalog(streams: Iterable[Stream]) -> Iterator[Stream]:
+    return (stream for stream in streams if getattr(stream, "in_catalog", True))
+
+
+def _own(stream: Stream) -> Entry:
+    """What an entry that says nothing means; the SDK's own way to it costs ten times as much."""
+    return {
+        "tap_stream_id": stream.tap_stream_id,
+        "stream": stream.name,
+        "schema": stream.schema,
+        "key_properties": list(stream.primary_keys or ()),
+        "replication_key": stream.replication_key,
+        "replication_method": stream.replication_method,
+    }
 
 
 def read_catalog(catalog: dict[str, Any], streams: Iterable[Stream]) -> Catalog:
@@ -44,7 +59,7 @@ def read_catalog(catalog: dict[str, Any], streams: Iterable[Stream]) -> Catalog:
         TapError: When it is none, or asks for what cannot be done.
     """
     own: Mapping[str, Entry]
-    own = {entry["tap_stream_id"]: entry for entry in catalog_of(streams).to_dict()["streams"]}
+    own = {stream.tap_stream_id: _own(stream) for stream in _in_catalog(streams)}
     given = catalog.get("streams")
     if not isinstance(given, list):
         raise _refusal("it has no list of streams")

@@ -87,10 +87,13 @@ class CommandLineTap(Tap):
             self._input_catalog = read_catalog(self._given_catalog, self.discover_streams())
         maps = self.config.get("stream_maps")
         check_sources(maps or {}, self.streams)
+        if not maps:
+            super(Tap, self).setup_mapper()  # each stream is registered when it is read
+            return
         try:
             super().setup_mapper()
         except Exception as exc:
-            if not maps or isinstance(exc, ConfigValidationError):
+            if isinstance(exc, ConfigValidationError):
                 raise
             raise fault(self.config, self.catalog, self.logger, exc) from None
         tell_failures(self.mapper)

@@ -7,6 +7,7 @@ any that it starts.
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ import hypothesis
 import pytest
 
 from tests.loopback_only import sitecustomize as loopback_only
-from tests.simulator_process import END_OF_HISTORY, Simulator
+from tests.simulator_process import END_OF_HISTORY, Simulator, StandingSimulator
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -24,6 +25,9 @@ for _name in list(os.environ):
     if _name.startswith(("CLOUDAPIS_", "MELTANO_", "TAP_", "TARGET_")):
         del os.environ[_name]
 os.environ["CLOUDAPIS_DOTENV"] = "off"
+# The tests and the many processes that they start would compile all modules anew each time.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 _FOLDER = TemporaryDirectory(prefix="tests-")
 _NOTES = Path(_FOLDER.name, "refused")
@@ -101,7 +105,7 @@ def refused() -> Iterator[Callable[[], list[str]]]:
 
 @pytest.fixture(scope="session")
 def _still() -> Iterator[Simulator]:
-    with Simulator(now=END_OF_HISTORY, **SMALL) as simulator:
+    with StandingSimulator(now=END_OF_HISTORY, **SMALL) as simulator:
         yield simulator
 
 
@@ -115,7 +119,7 @@ def still(_still: Simulator) -> Iterator[Simulator]:
 
 @pytest.fixture(scope="session")
 def _tiny() -> Iterator[Simulator]:
-    with Simulator(now=END_OF_HISTORY, **TINY) as simulator:
+    with StandingSimulator(now=END_OF_HISTORY, **TINY) as simulator:
         yield simulator
 
 

@@ -150,6 +150,29 @@ class Simulator:
         return answer
 
 
+class StandingSimulator(Simulator):
+    """One whose clock nobody moves: what is true it is asked once.
+
+    How it answers does not change what is true. Readers must not change the rows.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._told: dict[str, dict[str, Any]] = {}
+
+    def truths(self, *streams: str, counts: bool = False) -> dict[str, dict[str, Any]]:
+        """Return what is true of some streams, by name."""
+        if counts or not streams:
+            return super().truths(*streams, counts=counts)
+        if unknown := [stream for stream in streams if stream not in self._told]:
+            self._told.update(super().truths(*unknown))
+        return {stream: self._told[stream] for stream in streams}
+
+    def _door(self, method: str, path: str, body: Any = None) -> dict[str, Any]:
+        assert method == "GET" or path not in {"clock", "stacks"}, "the world stands still"
+        return super()._door(method, path, body)
+
+
 def _arguments(options: dict[str, Any]) -> list[str]:
     arguments: list[str] = []
     for name, value in options.items():

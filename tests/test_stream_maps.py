@@ -66,16 +66,16 @@ EXPRESSIONS = [
 @pytest.mark.parametrize("column", ["x", "__filter__"])
 @pytest.mark.parametrize("expression", EXPRESSIONS)
 def test_an_expression_that_fails_ends_its_stream_alone(
-    expression: str, column: str, still: Simulator
+    expression: str, column: str, tiny: Simulator
 ) -> None:
     maps = {"dbt_jobs": {column: expression}}
-    outcome = sync(settings(still, stream_maps=maps))
+    outcome = sync(settings(tiny, stream_maps=maps))
     assert outcome.code == 1
     (line,) = outcome.logged("ERROR")
     assert f"dbt_jobs: stream_maps.dbt_jobs.{column}: {expression!r} fails" in line
     assert outcome.records("dbt_jobs") == []
     for stream in ("dbt_runs", "dbt_accounts", "pulumi_stack_updates"):
-        assert len(outcome.latest(stream)) == len(still.rows(stream))
+        assert len(outcome.latest(stream)) == len(tiny.rows(stream))
 
 
 def test_a_mark_does_not_pass_a_record_whose_map_fails(still: Simulator) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 from singer_sdk import metrics
 from singer_sdk.helpers._util import utc_now
 from singer_sdk.mapper import SameRecordTransform
-from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE
+from singer_sdk.singerlib.catalog import REPLICATION_FULL_TABLE, Catalog
 from singer_sdk.streams import Stream
 
 from tap_cloudapis.core.bookmarks import Bookmark
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from singer_sdk import Tap
     from singer_sdk.helpers.types import Context
+    from singer_sdk.mapper import StreamMap
 
     from tap_cloudapis.core.paging import Row
     from tap_cloudapis.core.ports import StreamTap
@@ -87,6 +88,14 @@ class EmittingStream(DescribedStream):
         return _SilentTimer(metrics.Metric.SYNC_DURATION)
 
     # Records
+
+    @property
+    def stream_maps(self) -> list[StreamMap]:
+        """The SDK's; where the user has none, the mapper is told of a stream at its first use."""
+        if self.name not in self._tap.mapper.stream_maps:
+            entry = self._tap.catalog[self.tap_stream_id]
+            self._tap.mapper.register_raw_streams_from_catalog(Catalog({self.name: entry}))
+        return super().stream_maps
 
     @cached_property
     def _fast(self) -> bool:

@@ -17,6 +17,8 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import msgspec
+
 from cloudapis_simulator import truth
 from tap_cloudapis.command_line import run_command
 from tap_cloudapis.core.ledger import LedgerParent, LedgerStream
@@ -267,7 +269,7 @@ def _catalog_text(tap_class: type[TapCloudAPIs]) -> str:
 
 def discover(tap_class: type[TapCloudAPIs] = TapCloudAPIs) -> Record:
     """The catalog of a tap without settings; the caller may change it."""
-    catalog: Record = json.loads(_catalog_text(tap_class))
+    catalog: Record = msgspec.json.decode(_catalog_text(tap_class))
     return catalog
 
 

@@ -116,26 +116,26 @@ def test_a_forbidden_stream_fails_if_it_must(stream: str, tiny: Simulator) -> No
 
 
 @pytest.mark.parametrize("service", ["dbt", "pulumi"])
-def test_a_wrong_token_ends_its_service_only(service: str, still: Simulator) -> None:
-    outcome = sync(settings(still, **{f"{service}_token": FAKE}))
+def test_a_wrong_token_ends_its_service_only(service: str, tiny: Simulator) -> None:
+    outcome = sync(settings(tiny, **{f"{service}_token": FAKE}))
     assert_plain(outcome)
     assert outcome.code == 1
     errors = outcome.logged("ERROR")
     assert len(errors) == 1
     assert all(word in errors[0] for word in (f"{service}_token", f"{service}_url", "127.0.0.1"))
-    assert_true(outcome.latest, still, [n for n in NAMES if not n.startswith(service)])
+    assert_true(outcome.latest, tiny, [n for n in NAMES if not n.startswith(service)])
     assert not any(outcome.records(name) for name in NAMES if name.startswith(service))
-    assert sum(r["service"] == service for r in still.requests()) == 1
+    assert sum(r["service"] == service for r in tiny.requests()) == 1
 
 
 @pytest.mark.parametrize("service", ["dbt", "pulumi"])
-def test_nobody_there(service: str, still: Simulator) -> None:
-    outcome = sync(settings(still, **{f"{service}_url": "http://127.0.0.1:9"}))
+def test_nobody_there(service: str, tiny: Simulator) -> None:
+    outcome = sync(settings(tiny, **{f"{service}_url": "http://127.0.0.1:9"}))
     assert_plain(outcome)
     assert outcome.code == 1
     assert len(outcome.logged("ERROR")) == 1
     assert outcome.logged("ERROR", f"{service}_url", "refused")
-    assert_true(outcome.latest, still, [n for n in NAMES if not n.startswith(service)])
+    assert_true(outcome.latest, tiny, [n for n in NAMES if not n.startswith(service)])
 
 
 def test_a_name_that_cannot_be_resolved() -> None:
@@ -175,23 +175,23 @@ def test_an_organization_that_is_named_and_not_there(still: Simulator) -> None:
     ],
 )
 def test_a_list_that_fails_for_ever_does_not_stop_the_others(
-    path: str, stream: str, still: Simulator, monkeypatch: pytest.MonkeyPatch
+    path: str, stream: str, tiny: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tap_cloudapis.core.connection.MAX_TRIES", 3)
-    still.faults([{"path": path, "status": 500, "times": 500}])
-    outcome = sync(settings(still))
+    tiny.faults([{"path": path, "status": 500, "times": 500}])
+    outcome = sync(settings(tiny))
     assert_plain(outcome)
     assert outcome.code == 1
     assert outcome.logged("ERROR", f"{stream}: ", "500")
     whole = set(NAMES) - WITHOUT[stream] - PARTLY.get(stream, set())
-    assert_true(outcome.latest, still, whole)
-    again_settings = settings(still)
-    still.clear_faults()
+    assert_true(outcome.latest, tiny, whole)
+    again_settings = settings(tiny)
+    tiny.clear_faults()
     again = sync(again_settings, state=outcome.state)
     assert again.code == 0
     assert_true(
         lambda name: {**outcome.latest(name), **again.latest(name)},
-        still,
+        tiny,
         ["dbt_runs", "pulumi_stack_updates"],
     )
 

@@ -232,9 +232,9 @@ WORLD: dict[str, Any] = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("after", [1, 100, 400])
-def test_pulumi_dies_while_its_stacks_are_read(after: int, still: Simulator) -> None:
+def test_pulumi_dies_while_its_stacks_are_read(after: int, tiny: Simulator) -> None:
     with Simulator(**WORLD) as mortal:
-        config = settings(still) | settings(mortal, "pulumi")
+        config = settings(tiny) | settings(mortal, "pulumi")
 
         def kill(tap: TapCloudAPIs) -> None:
             stream = tap.streams["pulumi_stack_updates"]
@@ -252,9 +252,9 @@ def test_pulumi_dies_while_its_stacks_are_read(after: int, still: Simulator) -> 
     assert cut.code == 1
     assert 1 <= len(cut.logged("ERROR")) <= 15, cut.log
     assert cut.logged("in a row failed, so the rest of Pulumi Cloud is not read")
-    assert_true(cut.latest, still, DBT)
+    assert_true(cut.latest, tiny, DBT)
     with Simulator(**WORLD) as again:
-        config = settings(still) | settings(again, "pulumi")
+        config = settings(tiny) | settings(again, "pulumi")
         resumed = sync(config, state=cut.state)
         assert resumed.code == 0, resumed.logged("ERROR")
         messages = [*cut.messages, *resumed.messages]

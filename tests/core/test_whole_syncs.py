@@ -211,16 +211,16 @@ def test_answers_that_fail_now_and_then(still: Simulator) -> None:
 
 @pytest.mark.parametrize("status", [408, 500, 502, 504, "cut", "empty", "garbage"])
 @pytest.mark.usefixtures("impatient")
-def test_a_spoiled_answer_is_asked_for_again(status: int | str, still: Simulator) -> None:
-    still.faults(
+def test_a_spoiled_answer_is_asked_for_again(status: int | str, tiny: Simulator) -> None:
+    tiny.faults(
         [
             {"path": path, "status": status, "times": 2, "after": 1}
             for path in ("/runs/", "/updates", "/user/stacks", "/jobs/", "/metadata", "/members")
         ]
     )
-    outcome = sync(settings(still))
-    assert_whole(outcome, still)
-    assert sum(r["fault"] == status for r in still.requests()) >= 10
+    outcome = sync(settings(tiny))
+    assert_whole(outcome, tiny)
+    assert sum(r["fault"] == status for r in tiny.requests()) >= 10
 
 
 def _without_times(outcome: Outcome) -> list[Any]:

@@ -28,6 +28,8 @@ Tables = dict[str, Table]
 
 FIRST = "2026-07-02T00:00:00Z"
 LATER = "2026-07-02T09:00:00Z"
+#: How large the demo's world is here.
+SIZES = ("--dbt-runs", "120", "--pulumi-stacks", "20", "--pulumi-updates", "6")
 ENDED = {10, 20, 30}  # success, error, cancelled
 INCREMENTAL = ("dbt_runs", "pulumi_stack_updates")
 
@@ -87,15 +89,23 @@ class Demo:
     true: tuple[Tables, Tables]
 
 
-@pytest.fixture(scope="module", name="demo")
-def demo_run_twice(tmp_path_factory: pytest.TempPathFactory) -> Demo:
-    folder = tmp_path_factory.mktemp("demo")
+def test_the_demo_run_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One test: as several, in several processes, each of these would run the demo again."""
+    demo = run_demo_twice(tmp_path)
+    assert_the_first_run_loads_all_that_is_true(demo)
+    assert_the_demo_is_deaf_to_the_settings_of_others_and_says_so(demo)
+    assert_the_second_run_brings_what_is_new_and_changed_and_loses_nothing(demo)
+    assert_the_second_run_ends_what_the_first_one_saw_open(demo)
+    assert_the_tables_are_a_dataset_of_dlt(demo, monkeypatch)
+
+
+def run_demo_twice(folder: Path) -> Demo:
     project, database = Project(folder), folder / "output/demo.duckdb"
     (folder / ".env").write_text(DOTENV, "utf-8")
     before = (folder / "meltano.yml").read_text("utf-8")
     printed, loaded, true = [], [], []
     for now in (FIRST, LATER):
-        options = f"--now {now}"
+        options = " ".join(("--now", now, *SIZES))
         printed.append(project.meltano("run", "demo", CLOUDAPIS_SIMULATOR_OPTIONS=options))
         streams = truth(now)
         true.append({name: by_key(entry["rows"], entry["key"]) for name, entry in streams.items()})
@@ -106,7 +116,7 @@ def demo_run_twice(tmp_path_factory: pytest.TempPathFactory) -> Demo:
 
 def truth(now: str) -> dict[str, Any]:
     chosen = [word for name in BY_DEFAULT for word in ("--stream", name)]
-    command = [str(BIN / "cloudapis-simulator"), "truth", "--now", now, *chosen]
+    command = [str(BIN / "cloudapis-simulator"), "truth", "--now", now, *SIZES, *chosen]
     streams: dict[str, Any] = json.loads(subprocess.check_output(command))["streams"]
     return streams
 
@@ -142,12 +152,12 @@ def plain(value: object, kind: str) -> object:
     return json.loads(value) if kind == "JSON" and isinstance(value, str) else value
 
 
-def test_the_first_run_loads_all_that_is_true(demo: Demo) -> None:
+def assert_the_first_run_loads_all_that_is_true(demo: Demo) -> None:
     for name, rows in demo.true[0].items():
         assert demo.loaded[0][name] == rows, name
 
 
-def test_the_demo_is_deaf_to_the_settings_of_others_and_says_so(demo: Demo) -> None:
+def assert_the_demo_is_deaf_to_the_settings_of_others_and_says_so(demo: Demo) -> None:
     names = (
         "dbt_account_ids, dbt_job_ids, dbt_project_ids, dbt_token, dbt_url, pulumi_organizations, "
         "pulumi_token, pulumi_url, start_date"
@@ -166,7 +176,7 @@ def columns_of(database: Path) -> list[tuple[Any, ...]]:
         return connection.sql("SELECT DISTINCT column_name FROM duckdb_columns()").fetchall()
 
 
-def test_the_second_run_brings_what_is_new_and_changed_and_loses_nothing(demo: Demo) -> None:
+def assert_the_second_run_brings_what_is_new_and_changed_and_loses_nothing(demo: Demo) -> None:
     for name, rows in demo.true[1].items():
         loaded, before = demo.loaded[1][name], demo.true[0][name]
         if getattr(KINDS[name], "in_slots", False):
@@ -179,7 +189,7 @@ def test_the_second_run_brings_what_is_new_and_changed_and_loses_nothing(demo: D
         assert demo.loaded[1][name].keys() > demo.loaded[0][name].keys()
 
 
-def test_the_second_run_ends_what_the_first_one_saw_open(demo: Demo) -> None:
+def assert_the_second_run_ends_what_the_first_one_saw_open(demo: Demo) -> None:
     runs, updates = ([tables[name] for tables in demo.loaded] for name in INCREMENTAL)
     opened = {key for key, run in runs[0].items() if run["status"] not in ENDED}
     assert {key for key in opened if runs[1][key]["status"] in ENDED}
@@ -187,7 +197,7 @@ def test_the_second_run_ends_what_the_first_one_saw_open(demo: Demo) -> None:
     assert {key for key in opened if updates[1][key]["end_time"]}
 
 
-def test_the_tables_are_a_dataset_of_dlt(demo: Demo, monkeypatch: pytest.MonkeyPatch) -> None:
+def assert_the_tables_are_a_dataset_of_dlt(demo: Demo, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RUNTIME__DLTHUB_TELEMETRY", "false")
     pipeline = dlt.attach(
         pipeline_name="demo",
