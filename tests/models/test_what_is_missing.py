@@ -8,7 +8,7 @@ import duckdb
 import pytest
 
 from tests.models.dbt import Place
-from tests.models.tables import rows_of, write
+from tests.models.tables import at, rows_of, write
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -92,3 +92,13 @@ def test_a_mistake_is_told_in_one_line(
     with duckdb.connect(database, read_only=True) as connection:
         made = connection.sql("SELECT table_name FROM duckdb_tables()").fetchall()
     assert made == [("dbt_runs",)]
+
+
+def test_rows_that_are_marked_as_deleted_are_left_out(tmp_path: Path) -> None:
+    database = tmp_path / "deleted.duckdb"
+    stack = {"org_name": "o", "project_name": "p", "stack_name": "s", "stack_id": "i"}
+    gone = {**stack, "stack_name": "gone", "stack_id": "j", "_sdc_deleted_at": at("1 8:00")}
+    write(database, {"pulumi_stacks": [stack, gone]})
+    Place.duckdb(database).must("run", "--select", "stg_pulumi_cloud__stacks")
+    found = rows_of(database, "SELECT stack_id FROM stg_pulumi_cloud__stacks")
+    assert found == [{"stack_id": "i"}]
