@@ -52,7 +52,7 @@ _QUERIES = {
         from {platform__seats}
     """,
     "seats": f"""
-        select service, owner_name, seat, bought, used, active, idle, never
+        select service, owner_name, seat, bought, coalesce(used, 0) as used, active, idle, never
         from {{platform__seats}} where used > 0 or bought > 0
         order by coalesce(idle + never, 0) desc, used desc, service, owner_name, seat limit {_SEATS}
     """,

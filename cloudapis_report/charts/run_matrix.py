@@ -167,7 +167,7 @@ def _rows(
 
 def _cell(row: Row, data: Data) -> dict[str, str]:
     kind, sign, word = _OUTCOMES.get(row["outcome"], ("o", "○", str(row["outcome"])))
-    told = [time(row["at"], data.clock.place)]
+    told = ["not begun" if row["at"] is None else time(row["at"], data.clock.place)]
     after = f" after {duration(row['seconds'])}" if row["seconds"] is not None else ""
     told.append(f"{row.get('kind') or ''} {word}{after}".strip())
     told += [row["sha"][:7]] if row["sha"] else []

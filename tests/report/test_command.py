@@ -143,6 +143,27 @@ def test_models_in_several_schemas(tmp_path: Path) -> None:
     assert report(path, "--schema", SCHEMA, folder=tmp_path).returncode == 0
 
 
+def test_a_file_that_is_called_like_the_schema(tmp_path: Path) -> None:
+    path = write(tmp_path / f"{SCHEMA}.duckdb", World(jobs=2, runs=3, stacks=2))
+    done = report(path, folder=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_what_is_odd_in_rows_still_makes_a_page(tmp_path: Path) -> None:
+    """An update that never began, a seat that nobody counts, a stack with less than nothing."""
+    path = write(tmp_path / "odd.duckdb", World(jobs=2, runs=3, stacks=30, updates=5))
+    with duckdb.connect(str(path)) as connection:
+        connection.execute(
+            f"use {SCHEMA}; "
+            "update pulumi_cloud__updates set started_at = null where version % 2 = 0; "
+            "update platform__seats set used = null, bought = 5; "
+            "update pulumi_cloud__stacks set resource_count = -5 where staleness = 'stale'"
+        )
+    done = report(path, folder=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "not begun" in (tmp_path / "output" / "report.html").read_text("utf-8")
+
+
 def test_models_that_were_not_built_whole(tmp_path: Path) -> None:
     path = write(tmp_path / "a.duckdb", None)
     with duckdb.connect(str(path)) as connection:
