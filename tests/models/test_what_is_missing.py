@@ -8,6 +8,7 @@ import duckdb
 import pytest
 
 from tests.models.dbt import Place
+from tests.models.known import update
 from tests.models.tables import at, rows_of, write
 
 if TYPE_CHECKING:
@@ -102,3 +103,33 @@ def test_rows_that_are_marked_as_deleted_are_left_out(tmp_path: Path) -> None:
     Place.duckdb(database).must("run", "--select", "stg_pulumi_cloud__stacks")
     found = rows_of(database, "SELECT stack_id FROM stg_pulumi_cloud__stacks")
     assert found == [{"stack_id": "i"}]
+
+
+def test_what_is_written_into_json_ends_no_build(tmp_path: Path) -> None:
+    """Nor does the case in which `production` is written matter."""
+    database = tmp_path / "odd.duckdb"
+    rows = [
+        update("Prod", "1 8:00", environment={"git.dirty": "", "git.head": "x"}),
+        update("Prod", "2 8:00", resource_changes={"create": "many", "update": 2}),
+        update("Prod", "3 8:00", resource_changes=["create"], environment={"git.dirty": "True"}),
+    ]
+    write(database, {"pulumi_stack_updates": rows})
+    Place.duckdb(database).must("run", "--select", "+pulumi_cloud__updates", production="^PROD$")
+    asked = "is_production, is_dirty, created, updated FROM pulumi_cloud__updates ORDER BY version"
+    found = rows_of(database, f"SELECT {asked}")
+    assert [tuple(row.values()) for row in found] == [
+        (True, False, 1, 0),
+        (True, False, 0, 2),
+        (True, True, None, None),
+    ]
+
+
+def test_models_that_were_not_made_are_written_down(tmp_path: Path) -> None:
+    database = tmp_path / "skipped.duckdb"
+    write(database, {"dbt_runs": [RUN, RUN]})
+    place = Place.duckdb(database)
+    chosen = ("--select", "stg_dbt_cloud__runs", "dbt_cloud__runs")
+    place.must("run", "--select", "+dbt_cloud__runs")
+    assert place.dbt("build", *chosen, "--indirect-selection", "cautious").code == 1
+    found = rows_of(database, "SELECT test, status FROM platform__tests WHERE test = model")
+    assert found == [{"test": "dbt_cloud__runs", "status": "skipped"}]
