@@ -129,7 +129,6 @@ def test_models_that_were_not_made_are_written_down(tmp_path: Path) -> None:
     write(database, {"dbt_runs": [RUN, RUN]})
     place = Place.duckdb(database)
     chosen = ("--select", "stg_dbt_cloud__runs", "dbt_cloud__runs")
-    place.must("run", "--select", "+dbt_cloud__runs")
     assert place.dbt("build", *chosen, "--indirect-selection", "cautious").code == 1
     found = rows_of(database, "SELECT test, status FROM platform__tests WHERE test = model")
     assert found == [{"test": "dbt_cloud__runs", "status": "skipped"}]

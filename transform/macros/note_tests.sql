@@ -3,7 +3,7 @@ platform__tests: for whoever shows what the models say, and must not keep quiet 
 that was not made is still there as an older build has made it. A build without tests leaves the
 table alone. -#}
 {%- macro note_tests(results) -%}
-    {%- set own = results | selectattr('node.package_name', 'equalto', 'cloudapis') -%}
+    {%- set own = results | selectattr('node.package_name', 'equalto', 'cloudapis') | list -%}
     {%- set tests = own | selectattr('node.resource_type', 'equalto', 'test') | list -%}
     {%- set not_made = own | selectattr('node.resource_type', 'equalto', 'model')
         | selectattr('status', 'in', ['error', 'skipped']) | list -%}
