@@ -72,10 +72,12 @@ _QUERIES = {
     "never": _examples(
         "job_name",
         "dbt_cloud__jobs",
-        "not is_deleted and last_outcome is not null and last_success_at is null",
+        "is_deleted is not true and last_outcome is not null and last_success_at is null",
     ),
     "paused": _examples(
-        "job_name", "dbt_cloud__jobs", "not is_deleted and health = 'paused' and has_schedule"
+        "job_name",
+        "dbt_cloud__jobs",
+        "is_deleted is not true and health = 'paused' and has_schedule",
     ),
     "single": _examples(
         "project_name || '/' || stack_name",

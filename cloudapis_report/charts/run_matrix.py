@@ -50,7 +50,7 @@ _JOBS = """
                     else 6 end,
                 consecutive_failures desc, coalesce(failed_30d, 0) desc, job_name, job_id) as place
         from {dbt_cloud__jobs}
-        where not is_deleted and health <> 'never run'
+        where is_deleted is not true and health <> 'never run'
     )
 """
 _STACKS = """
@@ -68,7 +68,7 @@ _STACKS = """
 _QUERIES = {
     "job_ends": """
         select count(*) as scopes, count(*) filter (where last_outcome = 'error') as failed
-        from {dbt_cloud__jobs} where not is_deleted and last_outcome is not null
+        from {dbt_cloud__jobs} where is_deleted is not true and last_outcome is not null
     """,
     "stack_ends": """
         select count(*) as scopes, count(*) filter (where consecutive_failures > 0) as failed

@@ -189,11 +189,15 @@ def test_what_is_odd_in_rows_still_makes_a_page(tmp_path: Path) -> None:
             f"use {SCHEMA}; "
             "update pulumi_cloud__updates set started_at = null where version % 2 = 0; "
             "update platform__seats set used = null, bought = 5; "
-            "update pulumi_cloud__stacks set resource_count = -5 where staleness = 'stale'"
+            "update pulumi_cloud__stacks set resource_count = -5 where staleness = 'stale'; "
+            "update dbt_cloud__jobs set is_deleted = null"
         )
     done = report(path, folder=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
-    assert "not begun" in (tmp_path / "output" / "report.html").read_text("utf-8")
+    page = (tmp_path / "output" / "report.html").read_text("utf-8")
+    assert "not begun" in page
+    # Jobs that are in no list are jobs.
+    assert "of 2 jobs" in page
 
 
 def test_models_that_were_not_built_whole(tmp_path: Path) -> None:
