@@ -8,7 +8,7 @@ import duckdb
 import pytest
 
 from tests.models.dbt import Place
-from tests.models.known import update
+from tests.models.known import ERROR, NOW, run, update
 from tests.models.tables import at, rows_of, write
 
 if TYPE_CHECKING:
@@ -132,3 +132,29 @@ def test_models_that_were_not_made_are_written_down(tmp_path: Path) -> None:
     assert place.dbt("build", *chosen, "--indirect-selection", "cautious").code == 1
     found = rows_of(database, "SELECT test, status FROM platform__tests WHERE test = model")
     assert found == [{"test": "dbt_cloud__runs", "status": "skipped"}]
+
+
+def test_what_was_deleted_while_it_failed_fails_no_longer(tmp_path: Path) -> None:
+    database = tmp_path / "gone.duckdb"
+    job = {"account_id": 1, "id": 5, "project_id": 100, "environment_id": 10}
+    production = {"account_id": 1, "id": 10, "deployment_type": "production"}
+    runs = [run(job, "1 8:00", 60, ERROR, git_sha="a") for job in (5, 6)]
+    updates = [update("prod-gone", "1 8:00", "failed"), update("prod-there", "1 8:00", "failed")]
+    write(
+        database,
+        {
+            "dbt_jobs": [{**job, "state": 2}, {**job, "id": 6, "state": 1}],
+            "dbt_environments": [production],
+            "dbt_runs": runs,
+            "pulumi_stack_updates": updates,
+            "pulumi_stacks": [{"org_name": "acme", "stack_id": "id-prod-there"}],
+        },
+    )
+    Place.duckdb(database).must("run", "--select", "+platform__incidents", as_of=NOW)
+    asked = "scope_id, is_open, open_seconds IS NULL FROM platform__incidents ORDER BY scope_id"
+    assert [tuple(row.values()) for row in rows_of(database, f"SELECT {asked}")] == [
+        ("1/job/5", False, True),
+        ("1/job/6", True, False),
+        ("id-prod-gone", False, True),
+        ("id-prod-there", True, False),
+    ]
