@@ -13,13 +13,16 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-#: The dbt package writes what its tests said into a table beside the models.
+#: The dbt package writes what its tests said into a table beside the models, and which models it
+#: did not make. What the tests of an older build said is not true of this one.
 QUERY = """
-    select test, model, status, failures from {platform__tests}
-    order by status, test, model
+    select t.test, t.model, t.status, t.failures
+    from {platform__tests} t join {platform__as_of} a on t.tested_at >= a.as_of
+    order by t.status, t.test, t.model
 """
 _FAILED = frozenset({"fail", "error", "runtime error"})
 _LONGEST_MESSAGE = 300
+_NOT_MADE = "was not made: its figures are missing, or those of an older build"
 
 
 @dataclass(frozen=True)
@@ -68,9 +71,9 @@ def read(path: Path) -> Checks:
         results = json.loads(path.read_bytes())["results"]
         tests = [each for each in results if _kind(each) in ("test", "unit_test")]
         failed = [
-            Failed(_name(each), short(clean(str(each.get("message") or "")), _LONGEST_MESSAGE))
+            Failed(_name(each), _message(each))
             for each in results
-            if each["status"] in _FAILED
+            if each["status"] in _FAILED or _is_old(_kind(each), each["status"])
         ]
         statuses = [each["status"] for each in tests]
     except OSError as exc:
@@ -95,15 +98,36 @@ def of_rows(rows: Sequence[dict[str, Any]]) -> Checks | None:
     if not rows:
         return None
     statuses = [row["status"] for row in rows]
-    failed = [Failed(row["test"], _found(row)) for row in rows if row["status"] in _FAILED]
+    failed = [
+        Failed(row["test"], _found(row))
+        for row in rows
+        if row["status"] in _FAILED or _is_old(_kind_of(row), row["status"])
+    ]
     return Checks(statuses.count("pass"), statuses.count("warn"), failed)
 
 
+def _is_old(kind: str, status: str) -> bool:
+    """Tell whether a model was left as it was: its tests were not run then, and need no word."""
+    return kind == "model" and status == "skipped"
+
+
+def _kind_of(row: dict[str, Any]) -> str:
+    return "model" if row["test"] == row["model"] else "test"
+
+
 def _found(row: dict[str, Any]) -> str:
+    if _kind_of(row) == "model":
+        return _NOT_MADE
     if row["status"] != "fail" or row["failures"] is None:
         return f"of {row['model']} could not be run" if row["model"] else "could not be run"
     rows = count(row["failures"], "row")
     return f"found {rows} in {row['model']}" if row["model"] else f"found {rows}"
+
+
+def _message(result: dict[str, Any]) -> str:
+    if _is_old(_kind(result), result["status"]):
+        return _NOT_MADE
+    return short(clean(str(result.get("message") or "")), _LONGEST_MESSAGE)
 
 
 def _kind(result: dict[str, Any]) -> str:

@@ -73,12 +73,15 @@ class Database:
         """
         wanted = ", ".join(f"'{name}'" for name in names)
         found = self.rows(
-            "select table_schema as s, table_name as t from information_schema.tables "  # noqa: S608
+            "select table_catalog as c, table_schema as s, table_name as t "  # noqa: S608
+            "from information_schema.tables "
             f"where lower(table_name) in ({wanted}) order by table_schema, table_name"
         )
+        # To DuckDB, a schema that has the name of the file is ambiguous without the latter.
+        parts = "cst" if self.dialect == "duckdb" else "st"
         tables: dict[str, dict[str, str]] = {}
         for row in found:
-            quoted = ".".join(f'"{row[part]}"' for part in "st")
+            quoted = ".".join(f'"{row[part]}"' for part in parts)
             tables.setdefault(row["s"], {})[row["t"].lower()] = quoted
         return tables
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 QUERIES = {
     "jobs": """
         select account_name as owner, count(*) as jobs from {dbt_cloud__jobs}
-        where not is_deleted group by account_name order by count(*) desc, account_name
+        where is_deleted is not true group by account_name order by count(*) desc, account_name
     """,
     "runs": """
         select count(*) as runs, min(requested_date) as since from {dbt_cloud__runs}

@@ -97,7 +97,7 @@ def _(connection, mo, polars, tables):
         dict(
             connection.execute(
                 "select job_name || ' (' || job_id || ')', job_id from dbt_cloud__jobs "
-                "where not is_deleted order by run_hours_30d desc nulls last"
+                "where is_deleted is not true order by run_hours_30d desc nulls last"
             ).fetchall()
         )
         if "dbt_cloud__jobs" in tables

@@ -116,7 +116,7 @@ def _expression(field: Field) -> str:
         return f"{{{{ {text} }}}} as {field.name}"
     if field.kind == "time":
         return f"{{{{ cloudapis.utc({text}, 'text') }}}} as {field.name}"
-    return f"cast({{{{ {text} }}}} as {{{{ cloudapis.type_of('{field.kind}') }}}}) as {field.name}"
+    return f"{{{{ cloudapis.{field.kind}_of_text({text}) }}}} as {field.name}"
 
 
 def kind_of(field: Field, entry: Entry) -> str:

@@ -52,7 +52,7 @@ _QUERIES = {
         from {platform__seats}
     """,
     "seats": f"""
-        select service, owner_name, seat, bought, used, active, idle, never
+        select service, owner_name, seat, bought, coalesce(used, 0) as used, active, idle, never
         from {{platform__seats}} where used > 0 or bought > 0
         order by coalesce(idle + never, 0) desc, used desc, service, owner_name, seat limit {_SEATS}
     """,
@@ -72,10 +72,12 @@ _QUERIES = {
     "never": _examples(
         "job_name",
         "dbt_cloud__jobs",
-        "not is_deleted and last_outcome is not null and last_success_at is null",
+        "is_deleted is not true and last_outcome is not null and last_success_at is null",
     ),
     "paused": _examples(
-        "job_name", "dbt_cloud__jobs", "not is_deleted and health = 'paused' and has_schedule"
+        "job_name",
+        "dbt_cloud__jobs",
+        "is_deleted is not true and health = 'paused' and has_schedule",
     ),
     "single": _examples(
         "project_name || '/' || stack_name",

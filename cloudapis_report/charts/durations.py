@@ -30,14 +30,14 @@ _SLOWER = 1.5
 _QUERIES = {
     "counts": f"""
         select count(*) as jobs, count(*) filter (where p50_change >= {_SLOWER}) as slower
-        from {{dbt_cloud__jobs}} where not is_deleted and p50_run_seconds_30d is not null
+        from {{dbt_cloud__jobs}} where is_deleted is not true and p50_run_seconds_30d is not null
     """,
     "jobs": f"""
         select job_id, job_name, project_name, account_name, p50_run_seconds_30d as p50,
             p95_run_seconds_30d as p95, p50_run_seconds_7d as p50_now,
             p50_run_seconds_before as p50_before, p50_change, succeeded_30d
         from {{dbt_cloud__jobs}}
-        where not is_deleted and p50_run_seconds_30d is not null
+        where is_deleted is not true and p50_run_seconds_30d is not null
         order by case when p50_change >= {_SLOWER} then p50_change else 0 end desc,
             p50_run_seconds_30d desc, job_name, job_id
         limit {_JOBS}

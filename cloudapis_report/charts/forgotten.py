@@ -143,7 +143,7 @@ def _spec(bins: Sequence[Row], largest: Sequence[Row], stale_days: int, width: i
     points = [
         {
             "age": max(row["age_days"], 0.1),
-            "size": (row["resource_count"] or 0) + 1,
+            "size": max(row["resource_count"] or 0, 0) + 1,
             "name": short(_name(row), 28 if width == NARROW else 44),
             "d": f"{_name(row)}: {count(row['resource_count'] or 0, 'resource')}, "
             f"{number(row['age_days'])} days old, last by {row['last_actor'] or 'nobody known'}",

@@ -34,7 +34,7 @@ _QUERIES = {
         select count(*) as jobs,
             count(*) filter (where health in ('broken', 'failing')) as failing,
             max(consecutive_failures) filter (where health in ('broken', 'failing')) as streak
-        from {dbt_cloud__jobs} where not is_deleted
+        from {dbt_cloud__jobs} where is_deleted is not true
     """,
     "stacks": """
         select count(*) as stacks,

@@ -50,7 +50,7 @@ _JOBS = """
                     else 6 end,
                 consecutive_failures desc, coalesce(failed_30d, 0) desc, job_name, job_id) as place
         from {dbt_cloud__jobs}
-        where not is_deleted and health <> 'never run'
+        where is_deleted is not true and health <> 'never run'
     )
 """
 _STACKS = """
@@ -68,7 +68,7 @@ _STACKS = """
 _QUERIES = {
     "job_ends": """
         select count(*) as scopes, count(*) filter (where last_outcome = 'error') as failed
-        from {dbt_cloud__jobs} where not is_deleted and last_outcome is not null
+        from {dbt_cloud__jobs} where is_deleted is not true and last_outcome is not null
     """,
     "stack_ends": """
         select count(*) as scopes, count(*) filter (where consecutive_failures > 0) as failed
@@ -167,7 +167,7 @@ def _rows(
 
 def _cell(row: Row, data: Data) -> dict[str, str]:
     kind, sign, word = _OUTCOMES.get(row["outcome"], ("o", "○", str(row["outcome"])))
-    told = [time(row["at"], data.clock.place)]
+    told = ["not begun" if row["at"] is None else time(row["at"], data.clock.place)]
     after = f" after {duration(row['seconds'])}" if row["seconds"] is not None else ""
     told.append(f"{row.get('kind') or ''} {word}{after}".strip())
     told += [row["sha"][:7]] if row["sha"] else []

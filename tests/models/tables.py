@@ -36,6 +36,7 @@ _KINDS: dict[type, str] = {
     datetime: "TIMESTAMP WITH TIME ZONE",
     date: "DATE",
     dict: "JSON",
+    list: "JSON",
 }
 
 
@@ -66,7 +67,7 @@ def _kind(column: str, rows: Sequence[Row]) -> str:
 
 
 def _plain(value: Any) -> Any:
-    return json.dumps(value) if isinstance(value, dict) else value
+    return json.dumps(value) if isinstance(value, (dict, list)) else value
 
 
 def rows_of(database: Path, query: str) -> list[Row]:

@@ -8,7 +8,8 @@ import duckdb
 import pytest
 
 from tests.models.dbt import Place
-from tests.models.tables import rows_of, write
+from tests.models.known import ERROR, NOW, run, update
+from tests.models.tables import at, rows_of, write
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -92,3 +93,68 @@ def test_a_mistake_is_told_in_one_line(
     with duckdb.connect(database, read_only=True) as connection:
         made = connection.sql("SELECT table_name FROM duckdb_tables()").fetchall()
     assert made == [("dbt_runs",)]
+
+
+def test_rows_that_are_marked_as_deleted_are_left_out(tmp_path: Path) -> None:
+    database = tmp_path / "deleted.duckdb"
+    stack = {"org_name": "o", "project_name": "p", "stack_name": "s", "stack_id": "i"}
+    gone = {**stack, "stack_name": "gone", "stack_id": "j", "_sdc_deleted_at": at("1 8:00")}
+    write(database, {"pulumi_stacks": [stack, gone]})
+    Place.duckdb(database).must("run", "--select", "stg_pulumi_cloud__stacks")
+    found = rows_of(database, "SELECT stack_id FROM stg_pulumi_cloud__stacks")
+    assert found == [{"stack_id": "i"}]
+
+
+def test_what_is_written_into_json_ends_no_build(tmp_path: Path) -> None:
+    """Nor does the case in which `production` is written matter."""
+    database = tmp_path / "odd.duckdb"
+    rows = [
+        update("Prod", "1 8:00", environment={"git.dirty": "", "git.head": "x"}),
+        update("Prod", "2 8:00", resource_changes={"create": "many", "update": 2}),
+        update("Prod", "3 8:00", resource_changes=["create"], environment={"git.dirty": "True"}),
+    ]
+    write(database, {"pulumi_stack_updates": rows})
+    Place.duckdb(database).must("run", "--select", "+pulumi_cloud__updates", production="^PROD$")
+    asked = "is_production, is_dirty, created, updated FROM pulumi_cloud__updates ORDER BY version"
+    found = rows_of(database, f"SELECT {asked}")
+    assert [tuple(row.values()) for row in found] == [
+        (True, False, 1, 0),
+        (True, False, 0, 2),
+        (True, True, None, None),
+    ]
+
+
+def test_models_that_were_not_made_are_written_down(tmp_path: Path) -> None:
+    database = tmp_path / "skipped.duckdb"
+    write(database, {"dbt_runs": [RUN, RUN]})
+    place = Place.duckdb(database)
+    chosen = ("--select", "stg_dbt_cloud__runs", "dbt_cloud__runs")
+    assert place.dbt("build", *chosen, "--indirect-selection", "cautious").code == 1
+    found = rows_of(database, "SELECT test, status FROM platform__tests WHERE test = model")
+    assert found == [{"test": "dbt_cloud__runs", "status": "skipped"}]
+
+
+def test_what_was_deleted_while_it_failed_fails_no_longer(tmp_path: Path) -> None:
+    database = tmp_path / "gone.duckdb"
+    job = {"account_id": 1, "id": 5, "project_id": 100, "environment_id": 10}
+    production = {"account_id": 1, "id": 10, "deployment_type": "production"}
+    runs = [run(job, "1 8:00", 60, ERROR, git_sha="a") for job in (5, 6)]
+    updates = [update("prod-gone", "1 8:00", "failed"), update("prod-there", "1 8:00", "failed")]
+    write(
+        database,
+        {
+            "dbt_jobs": [{**job, "state": 2}, {**job, "id": 6, "state": 1}],
+            "dbt_environments": [production],
+            "dbt_runs": runs,
+            "pulumi_stack_updates": updates,
+            "pulumi_stacks": [{"org_name": "acme", "stack_id": "id-prod-there"}],
+        },
+    )
+    Place.duckdb(database).must("run", "--select", "+platform__incidents", as_of=NOW)
+    asked = "scope_id, is_open, open_seconds IS NULL FROM platform__incidents ORDER BY scope_id"
+    assert [tuple(row.values()) for row in rows_of(database, f"SELECT {asked}")] == [
+        ("1/job/5", False, True),
+        ("1/job/6", True, False),
+        ("id-prod-gone", False, True),
+        ("id-prod-there", True, False),
+    ]

@@ -76,9 +76,9 @@ def test_the_tests_of_the_models_are_beside_them(tmp_path: Path) -> None:
     with duckdb.connect(str(made.database)) as connection:
         connection.execute(
             f"insert into {SCHEMA}.platform__tests values "
-            "('unique_run_id', 'dbt_cloud__runs', 'fail', 4, now()::timestamp), "
-            "('not_null_<b>', 'dbt_cloud__jobs', 'error', null, now()::timestamp), "
-            "('relationships', 'dbt_cloud__jobs', 'pass', 0, now()::timestamp)"
+            "('unique_run_id', 'dbt_cloud__runs', 'fail', 4, '2026-08-21 07:10:00'), "
+            "('not_null_<b>', 'dbt_cloud__jobs', 'error', null, '2026-08-21 07:10:00'), "
+            "('relationships', 'dbt_cloud__jobs', 'pass', 0, '2026-08-21 07:10:00')"
         )
     done = report(made.database, folder=tmp_path)
     assert done.returncode == 1
@@ -86,6 +86,38 @@ def test_the_tests_of_the_models_are_beside_them(tmp_path: Path) -> None:
     page = Reading.of(tmp_path / "output" / "report.html")
     assert "unique_run_id found 4 rows in dbt_cloud__runs" in page.text
     assert "not_null_<b> of dbt_cloud__jobs could not be run" in page.text
+
+
+def test_a_model_that_was_left_as_it_was_is_told(small: Written, tmp_path: Path) -> None:
+    """A test that fails has dbt skip what stands on it; the table is then of an older build."""
+    told = "dbt_cloud__jobs was not made: its figures are missing, or those of an older build"
+    skipped = {"model.cloudapis.dbt_cloud__jobs": ("skipped", None), **TESTS}
+    path = results(tmp_path / "r.json", skipped)
+    assert report(small.database, "--dbt-results", path, folder=tmp_path).returncode == 1
+    assert told in Reading.of(tmp_path / "output" / "report.html").text
+    made = written(tmp_path, World(jobs=2, runs=3, stacks=1))
+    with duckdb.connect(str(made.database)) as connection:
+        connection.execute(
+            f"insert into {SCHEMA}.platform__tests values "
+            "('dbt_cloud__jobs', 'dbt_cloud__jobs', 'skipped', null, '2026-08-21 07:10:00'), "
+            "('unique_job_id', 'dbt_cloud__jobs', 'skipped', null, '2026-08-21 07:10:00'), "
+            "('unique_run_id', 'dbt_cloud__runs', 'pass', 0, '2026-08-21 07:10:00')"
+        )
+    assert report(made.database, folder=tmp_path).returncode == 1
+    page = Reading.of(tmp_path / "output" / "report.html")
+    assert told in page.text
+    assert "unique_job_id" not in page.text
+
+
+def test_what_an_older_build_was_tested_for_is_not_told(tmp_path: Path) -> None:
+    made = written(tmp_path, World(jobs=2, runs=3, stacks=1))
+    with duckdb.connect(str(made.database)) as connection:
+        connection.execute(
+            f"insert into {SCHEMA}.platform__tests values "
+            "('unique_run_id', 'dbt_cloud__runs', 'pass', 0, '2026-08-20 07:10:00')"
+        )
+    assert report(made.database, folder=tmp_path).returncode == 0
+    assert "of the data passed" not in Reading.of(tmp_path / "output" / "report.html").text
 
 
 def test_a_title_is_taken_as_it_is(small: Written, tmp_path: Path) -> None:
@@ -141,6 +173,31 @@ def test_models_in_several_schemas(tmp_path: Path) -> None:
     line = failing(tmp_path, path)
     assert "has models in the schemas insight, other: choose one with --schema" in line
     assert report(path, "--schema", SCHEMA, folder=tmp_path).returncode == 0
+
+
+def test_a_file_that_is_called_like_the_schema(tmp_path: Path) -> None:
+    path = write(tmp_path / f"{SCHEMA}.duckdb", World(jobs=2, runs=3, stacks=2))
+    done = report(path, folder=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_what_is_odd_in_rows_still_makes_a_page(tmp_path: Path) -> None:
+    """An update that never began, a seat that nobody counts, a stack with less than nothing."""
+    path = write(tmp_path / "odd.duckdb", World(jobs=2, runs=3, stacks=30, updates=5))
+    with duckdb.connect(str(path)) as connection:
+        connection.execute(
+            f"use {SCHEMA}; "
+            "update pulumi_cloud__updates set started_at = null where version % 2 = 0; "
+            "update platform__seats set used = null, bought = 5; "
+            "update pulumi_cloud__stacks set resource_count = -5 where staleness = 'stale'; "
+            "update dbt_cloud__jobs set is_deleted = null"
+        )
+    done = report(path, folder=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    page = (tmp_path / "output" / "report.html").read_text("utf-8")
+    assert "not begun" in page
+    # Jobs that are in no list are jobs.
+    assert "of 2 jobs" in page
 
 
 def test_models_that_were_not_built_whole(tmp_path: Path) -> None:

@@ -3,7 +3,9 @@ called there, and its type.
 
 The table, or a column of it, may not be there: a stream that was never selected has no table, and
 one that has never sent a column has no such column. What is there is looked up when a model is
-compiled to be run, and the rest is empty. -#}
+compiled to be run, and the rest is empty.
+
+Rows that the loader has marked as deleted are gone from the service, and are left out. -#}
 {%- macro stream(name, columns) -%}
     {%- set relation = cloudapis.relation_of(name) -%}
     {%- set found = {} -%}
@@ -22,6 +24,9 @@ compiled to be run, and the rest is empty. -#}
     where 1 = 0
     {%- else -%}
     from {{ relation }}
+    {%- if '_sdc_deleted_at' in found %}
+    where {{ adapter.quote(found['_sdc_deleted_at'].name) }} is null
+    {%- endif -%}
     {%- endif -%}
 {%- endmacro -%}
 

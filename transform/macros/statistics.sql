@@ -37,7 +37,7 @@
     {%- if not choice -%}
         false
     {%- elif choice is string -%}
-        {{ cloudapis.matches('lower(' ~ names[0] ~ ')', choice) }}
+        {{ cloudapis.matches(names[0], choice) }}
     {%- else -%}
         (
             {%- for name in names -%}
@@ -51,25 +51,25 @@
     {%- endif -%}
 {%- endmacro -%}
 
-{#- Whether a text has what a regular expression describes. -#}
+{#- Whether a text has what a regular expression describes, in whatever case. -#}
 {%- macro matches(expression, pattern) -%}
     {%- set literal = "'" ~ pattern.replace("'", "''") ~ "'" -%}
     {{ return(adapter.dispatch('matches', 'cloudapis')(expression, literal)) }}
 {%- endmacro -%}
 {%- macro default__matches(expression, literal) -%}
-    coalesce(regexp_like({{ expression }}, {{ literal }}), false)
+    coalesce(regexp_like({{ expression }}, concat('(?i)', {{ literal }})), false)
 {%- endmacro -%}
 {%- macro duckdb__matches(expression, literal) -%}
-    coalesce(regexp_matches({{ expression }}, {{ literal }}), false)
+    coalesce(regexp_matches({{ expression }}, {{ literal }}, 'i'), false)
 {%- endmacro -%}
 {%- macro postgres__matches(expression, literal) -%}
-    coalesce({{ expression }} ~ {{ literal }}, false)
+    coalesce({{ expression }} ~* {{ literal }}, false)
 {%- endmacro -%}
 {%- macro bigquery__matches(expression, literal) -%}
-    coalesce(regexp_contains({{ expression }}, r{{ literal }}), false)
+    coalesce(regexp_contains({{ expression }}, concat('(?i)', r{{ literal }})), false)
 {%- endmacro -%}
 {%- macro snowflake__matches(expression, literal) -%}
-    coalesce(regexp_instr({{ expression }}, {{ literal }}) > 0, false)
+    coalesce(regexp_instr({{ expression }}, {{ literal }}, 1, 1, 0, 'i') > 0, false)
 {%- endmacro -%}
 
 {#- Words for people: how often a job has failed, a number, a day. -#}

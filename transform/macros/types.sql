@@ -61,3 +61,22 @@
 {%- macro databricks__json_text(expression, path) -%}
     get_json_object({{ expression }}, "$['{{ path | join("']['") }}']")
 {%- endmacro -%}
+
+{#- What a text from within JSON says, as a number or a yes or no; null where it is neither: people and
+programs write what they like into such a value, and one of them must not end the build. -#}
+{%- macro integer_of_text(expression) -%}
+    {{ return(adapter.dispatch('integer_of_text', 'cloudapis')(expression)) }}
+{%- endmacro -%}
+{%- macro default__integer_of_text(expression) -%}
+    try_cast({{ expression }} as {{ dbt.type_bigint() }})
+{%- endmacro -%}
+{%- macro postgres__integer_of_text(expression) -%}
+    case when {{ expression }} ~ '^-?[0-9]{1,18}$' then cast({{ expression }} as bigint) end
+{%- endmacro -%}
+{%- macro bigquery__integer_of_text(expression) -%}
+    safe_cast({{ expression }} as {{ dbt.type_bigint() }})
+{%- endmacro -%}
+
+{%- macro boolean_of_text(expression) -%}
+    case lower({{ expression }}) when 'true' then true when 'false' then false end
+{%- endmacro -%}

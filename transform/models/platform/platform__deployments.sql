@@ -73,9 +73,9 @@ pulumi_updates as (
         u.org_name || '/' || u.project_name || '/' || u.stack_name as scope_name,
         case
             when u.is_production then 'PRODUCTION'
-            when {{ cloudapis.matches('lower(u.stack_name)', '^(staging|stage|stg|uat|preprod)([-_.].*)?$') }}
+            when {{ cloudapis.matches('u.stack_name', '^(staging|stage|stg|uat|preprod)([-_.].*)?$') }}
                 then 'STAGING'
-            when {{ cloudapis.matches('lower(u.stack_name)', '^(test|testing|qa|ci|pr|preview)([-_.].*)?$') }}
+            when {{ cloudapis.matches('u.stack_name', '^(test|testing|qa|ci|pr|preview)([-_.].*)?$') }}
                 then 'TESTING'
             else 'OTHER'
         end as environment,

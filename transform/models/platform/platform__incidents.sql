@@ -1,5 +1,6 @@
 {#- Both services in one form; then gaps and islands: the successes before an attempt number the
-streak that it is in, so a streak ends with the success that follows it. -#}
+streak that it is in, so a streak ends with the success that follows it. What was deleted while it
+failed fails no longer, and has not recovered: its last streak is not open. -#}
 with attempts as (
     select
         'dbt_cloud' as service,
@@ -21,7 +22,8 @@ with attempts as (
         is_retry,
         status_message as message,
         run_url as url,
-        trigger_cause as who
+        trigger_cause as who,
+        is_job_deleted as is_gone
     from {{ ref('dbt_cloud__runs') }}
     where
         outcome in ('success', 'error')
@@ -47,8 +49,20 @@ with attempts as (
         false as is_retry,
         message,
         console_url as url,
-        actor_login as who
-    from {{ ref('pulumi_cloud__updates') }}
+        actor_login as who,
+        (
+            not exists (
+                select 1
+                from {{ ref('stg_pulumi_cloud__stacks') }} as stack
+                where stack.stack_id = u.stack_id
+            )
+            and exists (
+                select 1
+                from {{ ref('stg_pulumi_cloud__stacks') }} as stack
+                where stack.org_name = u.org_name
+            )
+        ) as is_gone
+    from {{ ref('pulumi_cloud__updates') }} as u
     where
         outcome in ('success', 'error')
         and is_production
@@ -93,6 +107,7 @@ streaks as (
         min(case when outcome = 'error' then finished_at end) as started_at,
         max(case when outcome = 'error' then finished_at end) as last_failed_at,
         min(case when outcome = 'success' then finished_at end) as recovered_at,
+        max(case when is_gone then 1 else 0 end) = 1 as is_gone,
         {{ cloudapis.count_if("outcome = 'error'") }} as failed_attempts
     from placed
     group by service, scope_id, streak
@@ -112,10 +127,10 @@ select
     started_at,
     last_failed_at,
     recovered_at,
-    recovered_at is null as is_open,
+    recovered_at is null and not is_gone as is_open,
     {{ cloudapis.seconds_between('started_at', 'recovered_at') }} as recovery_seconds,
     case
-        when recovered_at is null
+        when recovered_at is null and not is_gone
             then {{ cloudapis.seconds_between('started_at', cloudapis.as_of()) }}
     end as open_seconds,
     failed_attempts,

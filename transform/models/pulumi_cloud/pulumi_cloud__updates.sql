@@ -71,7 +71,7 @@ named as (
         ) }} as is_production,
         (
             deployed.update_id is not null
-            or {{ cloudapis.matches('lower(counted.ci_system)', 'pulumi') }}
+            or {{ cloudapis.matches('counted.ci_system', 'pulumi') }}
         ) as is_deployed,
         nullif(counted.ci_system, '') is not null as is_from_ci
     from counted

@@ -33,6 +33,6 @@ select
     schedule_in_words,
     created_at,
     next_run,
-    cast({{ cloudapis.json_text('json_of_triggers', ['schedule']) }} as {{ cloudapis.type_of('boolean') }}) as has_schedule,
+    {{ cloudapis.boolean_of_text(cloudapis.json_text('json_of_triggers', ['schedule'])) }} as has_schedule,
     {{ cloudapis.json_text('json_of_schedule', ['cron']) }} as cron
 from loaded
