@@ -95,6 +95,15 @@ def test_a_mistake_is_told_in_one_line(
     assert made == [("dbt_runs",)]
 
 
+def test_a_table_that_is_flattened_is_refused(tmp_path: Path) -> None:
+    database = tmp_path / "flat.duckdb"
+    write(database, {"dbt_runs": [{**RUN, "trigger__cause": "Kicked off from the API"}]})
+    ended = Place.duckdb(database).dbt("run", "--select", "stg_dbt_cloud__runs")
+    assert ended.code != 0
+    phrase = "The table dbt_runs is flattened: it has trigger__cause in place of trigger; load it"
+    assert lines_of(ended.printed, phrase), ended.printed
+
+
 def test_rows_that_are_marked_as_deleted_are_left_out(tmp_path: Path) -> None:
     database = tmp_path / "deleted.duckdb"
     stack = {"org_name": "o", "project_name": "p", "stack_name": "s", "stack_id": "i"}

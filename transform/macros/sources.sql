@@ -13,6 +13,7 @@ Rows that the loader has marked as deleted are gone from the service, and are le
         {%- for column in adapter.get_columns_in_relation(relation) -%}
             {%- do found.update({column.name | lower: column}) -%}
         {%- endfor -%}
+        {%- do cloudapis.must_be_whole(name, columns, found) -%}
     {%- endif -%}
     select
     {%- for name, column, kind in columns %}
@@ -28,6 +29,18 @@ Rows that the loader has marked as deleted are gone from the service, and are le
     where {{ adapter.quote(found['_sdc_deleted_at'].name) }} is null
     {%- endif -%}
     {%- endif -%}
+{%- endmacro -%}
+
+{#- Columns of JSON must not have been taken apart: what is in them would be nothing, unnoticed. -#}
+{%- macro must_be_whole(name, columns, found) -%}
+    {%- for _, column, kind in columns if kind == 'json' and column not in found -%}
+        {%- for flat in found if flat.startswith(column ~ '__') -%}
+            {{ exceptions.raise_compiler_error(
+                "The table " ~ name ~ " is flattened: it has " ~ flat ~ " in place of " ~ column
+                ~ "; load it without flattening_enabled"
+            ) }}
+        {%- endfor -%}
+    {%- endfor -%}
 {%- endmacro -%}
 
 {#- The table of a stream; none where there is none, or where it is to be taken as empty. -#}
