@@ -95,7 +95,7 @@ def run(arguments: Sequence[str]) -> int:
     given = parser()
     args = given.parse_args(arguments)
     if (args.database is None) == (args.destination is None):
-        given.error("give a DuckDB file, or --destination")
+        given.error("give a DuckDB file, or --destination and no file")
     try:
         results = checks.read(args.dbt_results) if args.dbt_results else None
         opened = duckdb_file(args.database) if args.database else destination(args.destination)

@@ -135,6 +135,8 @@ def destination(name: str) -> Iterator[Database]:
             client.open_connection()
         except Exception as exc:
             why = _without_secrets(_first_line(exc))
+            if "additional dependencies" in why:
+                why = f"its packages are not installed: pip install 'dlt[{name}]' beside this"
             raise ReportError(
                 f"dlt cannot open {name!r}: {why}; credentials are looked for in "
                 f"DESTINATION__{name.upper()}__CREDENTIALS and in .dlt/secrets.toml"

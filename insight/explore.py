@@ -39,13 +39,24 @@ def _(Path, duckdb, mo, sys):
             "or name the file behind `-- --database`."
         ),
     )
+
+    def asked(sql, parameters=None, schema=None):
+        """The names of the columns of an answer, and its rows.
+
+        The file is open for the query only: as long as it is, nobody can load into it.
+        """
+        with duckdb.connect(str(database), read_only=True) as connection:
+            connection.execute("set TimeZone = 'UTC'")
+            if schema is not None:
+                connection.execute(f'use "{schema}"')
+            cursor = connection.execute(sql, parameters or [])
+            return [column[0] for column in cursor.description], cursor.fetchall()
+
     try:
-        connection = duckdb.connect(str(database), read_only=True)
-        connection.execute("set TimeZone = 'UTC'")
-        schemas = connection.execute(
+        _, schemas = asked(
             "select table_schema from information_schema.tables "
             "where table_name = 'platform__as_of' order by 1"
-        ).fetchall()
+        )
     except duckdb.Error as exc:
         schemas = []
         print(f"{database}: {exc}".splitlines()[0], file=sys.stderr)
@@ -54,51 +65,46 @@ def _(Path, duckdb, mo, sys):
         mo.md(f"{database} has no models, or another program writes it: run `dbt build` first."),
     )
     schema = schemas[0][0]
-    connection.execute(f'use "{schema}"')
-    return connection, database, schema
+    return asked, database, schema
 
 
 @app.cell
-def _(connection, database, mo, schema):
-    as_of, zone = connection.execute(
-        "select local_as_of, report_time_zone from platform__as_of"
-    ).fetchone()
-    tables = [
-        name
-        for (name,) in connection.execute(
-            "select table_name from information_schema.tables where table_schema = $1 "
-            "and table_name not like 'stg\\_%' escape '\\' order by 1",
-            [schema],
-        ).fetchall()
-    ]
+def _(asked, database, mo, schema):
+    _, ((as_of, zone),) = asked(
+        "select local_as_of, report_time_zone from platform__as_of", schema=schema
+    )
+    _, names = asked(
+        "select table_name from information_schema.tables where table_schema = $1 "
+        "and table_name not like 'stg\\_%' escape '\\' order by 1",
+        [schema],
+    )
+    tables = [name for (name,) in names]
     mo.md(
         f"""
         # Explore dbt Cloud and Pulumi Cloud
 
         {len(tables)} models in `{database}`, schema `{schema}`, as of {as_of:%d %b %Y, %H:%M} \
-({zone}). Nothing here writes: the file is open for reading only.
+({zone}). Nothing here writes; the file is open while a question is answered, and for reading only.
         """
     )
     return (tables,)
 
 
 @app.cell
-def _(connection, mo, polars, tables):
+def _(asked, mo, polars, schema, tables):
     def rows(sql, parameters=None):
         """The rows of a query, as a table that can be sorted, searched and downloaded."""
-        cursor = connection.execute(sql, parameters or [])
-        names = [column[0] for column in cursor.description]
+        names, found = asked(sql, parameters, schema)
         # Row by row, as every release of DuckDB can.
-        return polars.DataFrame(
-            cursor.fetchall(), schema=names, orient="row", infer_schema_length=None
-        )
+        return polars.DataFrame(found, schema=names, orient="row", infer_schema_length=None)
 
     jobs = (
         dict(
-            connection.execute(
+            asked(
                 "select job_name || ' (' || job_id || ')', job_id from dbt_cloud__jobs "
-                "where is_deleted is not true order by run_hours_30d desc nulls last"
-            ).fetchall()
+                "where is_deleted is not true order by run_hours_30d desc nulls last",
+                schema=schema,
+            )[1]
         )
         if "dbt_cloud__jobs" in tables
         else {}
