@@ -110,7 +110,7 @@ def test_files_hold_what_lines_hold_before_each_state(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("tap_cloudapis.dbt.runs._now", lambda: tiny.advance(0))
+    monkeypatch.setattr("tap_cloudapis.dbt.runs._now", lambda: tiny.now)
     catalog = catalog_of(STREAMS, dbt_runs=["git_sha", "trigger"], pulumi_stacks=["url"])
     given: dict[str, Any] = {"catalog": catalog, "prepare": every_state}
     lines = sync(settings(tiny, **more), **given)

@@ -185,7 +185,7 @@ def test_statuses_narrow_what_is_emitted(statuses: list[str], expected: list[int
     account = Account({PATH: runs})
     outcome = account.sync(STREAM, dbt_run_statuses=statuses)
     assert ids(outcome) == expected
-    assert outcome.says("INFO", STREAM, f" {len(expected)} rows")
+    assert outcome.says("INFO", STREAM, f" {len(expected)} row")
     without = Account({PATH: runs})
     whole = without.sync(STREAM)
     assert account.asked == without.asked, "asked for all the same"

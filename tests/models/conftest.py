@@ -35,7 +35,7 @@ WORLD = {
 VARIABLES = {"as_of": NOW, "report_time_zone": "America/St_Johns"}
 
 
-@pytest.fixture(scope="package", name="ask")
+@pytest.fixture(scope="session", name="ask")
 def ask_the_models(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], list[Row]]:
     """The models of a small world, read in Berlin, by queries."""
     database: Path = tmp_path_factory.mktemp("known") / "known.duckdb"
@@ -47,7 +47,7 @@ def ask_the_models(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], 
     return partial(rows_of, database)
 
 
-@pytest.fixture(scope="package", name="messages")
+@pytest.fixture(scope="session", name="messages")
 def read_by_the_tap() -> bytes:
     """What the tap says of everything in a simulated world."""
     with Simulator(**WORLD) as simulator:
@@ -64,7 +64,7 @@ def load(messages: bytes, target: str, config: Path, where: dict[str, Any]) -> N
     assert done.returncode == 0, done.stderr.decode()
 
 
-@pytest.fixture(scope="package", name="database")
+@pytest.fixture(scope="session", name="database")
 def built_in_duckdb(messages: bytes, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A file with the tables of that world, and the models of them."""
     database: Path = tmp_path_factory.mktemp("duckdb") / "loaded.duckdb"

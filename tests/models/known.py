@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import timedelta
+from functools import cache
 from itertools import count
 from typing import Any
 
@@ -261,6 +262,7 @@ def _freshness() -> list[Row]:
     ]
 
 
+@cache  # with other numbers of runs, what refers to them would refer to nothing
 def tables() -> dict[str, list[Row]]:
     """The rows of each stream."""
     runs, updates = _runs(), _updates()

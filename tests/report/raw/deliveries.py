@@ -9,7 +9,7 @@ from tests.report.counting import by
 from tests.report.raw.tables import monday, seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from tests.report.counting import Row
     from tests.report.raw.tables import Raw
@@ -61,7 +61,8 @@ def incidents(raw: Raw) -> list[Row]:
         and update["kind"] in ("update", "destroy", "refresh")
     ]
     found = []
-    for group in by([*runs, *updates], "service", "scope_id").values():
+    gone = _gone(raw)
+    for (_, scope_id), group in by([*runs, *updates], "service", "scope_id").items():
         failed: list[Row] = []
         for row in sorted(group, key=lambda row: row["order"]):
             if row["outcome"] == "error":
@@ -70,11 +71,30 @@ def incidents(raw: Raw) -> list[Row]:
                 found.append(_incident(failed, row, raw))
                 failed = []
         if failed:
-            found.append(_incident(failed, None, raw))
+            found.append(_incident(failed, None, raw, is_gone=gone(group[0], scope_id)))
     return found
 
 
-def _incident(failed: Sequence[Row], success: Row | None, raw: Raw) -> Row:
+def _gone(raw: Raw) -> Callable[[Row, str], bool]:
+    """Tells whether what an attempt was of has been deleted since."""
+    jobs = {
+        (row["account_id"], row["job_id"]) for row in raw("dbt_cloud__jobs") if row["is_deleted"]
+    }
+    there: dict[str, set[str]] = {}
+    for row in raw.rows("select org_name, stack_id from pulumi_stacks"):
+        there.setdefault(row["org_name"], set()).add(row["stack_id"])
+
+    def gone(row: Row, scope_id: str) -> bool:
+        if row["service"] == "dbt_cloud":
+            return (row["account_id"], row["job_id"]) in jobs
+        return scope_id not in there.get(row["org_name"], {scope_id})
+
+    return gone
+
+
+def _incident(
+    failed: Sequence[Row], success: Row | None, raw: Raw, *, is_gone: bool = False
+) -> Row:
     first = failed[0]
     begin, end = first["ended_at"], success["ended_at"] if success else None
     return {
@@ -83,9 +103,9 @@ def _incident(failed: Sequence[Row], success: Row | None, raw: Raw) -> Row:
         "incident_id": f"{first['service']}:{first['scope_id']}:{first['attempt_id']}",
         "started_at": begin,
         "recovered_at": end,
-        "is_open": success is None,
+        "is_open": success is None and not is_gone,
         "recovery_seconds": seconds(begin, end),
-        "open_seconds": None if success else raw.ago(begin),
+        "open_seconds": None if success or is_gone else raw.ago(begin),
         "failed_attempts": len(failed),
         "recovered_by": _recovered_by(failed, success),
         "first_message": first["message"],

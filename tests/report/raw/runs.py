@@ -114,7 +114,9 @@ def jobs(raw: Raw) -> list[Row]:
     there = {(row["account_id"], row["job_id"]) for row in rows}
     rows += [
         {
-            **dict.fromkeys(("job_name", "job_type", "is_deleted")),
+            **dict.fromkeys(("job_name", "job_type")),
+            # Its account lists others, so it is gone; or lists none, so nobody knows.
+            "is_deleted": True if key[0] in {job["account_id"] for job in listed} else None,
             **{name: group[-1][name] for name in ("project_id", "environment_id")},
             "account_id": key[0],
             "job_id": key[1],

@@ -19,7 +19,7 @@ jobs as (
         job.run_failure_count
     from {{ ref('stg_dbt_cloud__jobs') }} as job
     union all
-    -- Jobs that are in no list, but have run.
+    -- Jobs that are in no list, but have run: deleted ones, if their account has a list at all.
     select
         run.account_id,
         run.job_id,
@@ -28,7 +28,13 @@ jobs as (
         max(run.environment_id) as environment_id,
         cast(null as {{ dbt.type_string() }}) as job_name,
         cast(null as {{ dbt.type_string() }}) as job_type,
-        cast(null as boolean) as is_deleted,
+        case
+            when exists (
+                select 1
+                from {{ ref('stg_dbt_cloud__jobs') }} as listed
+                where listed.account_id = run.account_id
+            ) then true
+        end as is_deleted,
         false as is_deactivated,
         false as has_schedule,
         cast(null as {{ dbt.type_string() }}) as schedule,

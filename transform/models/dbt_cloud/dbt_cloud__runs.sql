@@ -15,7 +15,14 @@ loaded as (
         ) as is_production,
         job.job_name,
         job.job_type,
-        coalesce(job.state = 2, false) as is_job_deleted,
+        case
+            when job.job_id is not null then coalesce(job.state = 2, false)
+            else run.job_id is not null and exists (
+                select 1
+                from {{ ref('stg_dbt_cloud__jobs') }} as listed
+                where listed.account_id = run.account_id
+            )
+        end as is_job_deleted,
         lower(run.trigger_kind) as kind,
         case
             when run.status = 10 then 'success'
