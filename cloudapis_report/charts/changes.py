@@ -34,13 +34,32 @@ _QUERIES = {
         select week, sum(updates) as updates, {_SUMS} from {{pulumi_cloud__stack_daily}}
         where week >= {{week}} - interval '175 days' group by week order by week
     """,
-    # Each row has by how many the resources of its stack grew, so sums are what there was then.
+    # What stacks had when history begins, and by how much they grew since, is what there was. A
+    # stack that is gone counts up to its last week; the last sum is what the stacks have now.
     "growth": """
-        with grown as (
-            select week, sum(resource_delta) as grown from {pulumi_cloud__stack_daily}
-            group by week
+        with known as (
+            select stack_id, max(week) as last_week,
+                sum(resource_delta) + sum(resources_before) as last_count,
+                max(case when resource_count is not null then 1 else 0 end) as is_sized
+            from {pulumi_cloud__stack_daily} group by stack_id
+        ), begun as (
+            select min(week) as week from {pulumi_cloud__stack_daily}
+        ), grown as (
+            select week, resource_delta as grown from {pulumi_cloud__stack_daily}
+            union all
+            select begun.week, resources_before from {pulumi_cloud__stack_daily}, begun
+            union all
+            select case when k.is_sized = 1 then {week} else begun.week end,
+                coalesce(s.resource_count, 0) - coalesce(k.last_count, 0)
+            from {pulumi_cloud__stacks} s left join known k on k.stack_id = s.stack_id, begun
+            union all
+            select least(cast(k.last_week + interval '7 days' as date), {week}), -k.last_count
+            from known k left join {pulumi_cloud__stacks} s on s.stack_id = k.stack_id
+            where s.stack_id is null
+        ), summed as (
+            select week, sum(grown) as grown from grown where week is not null group by week
         ), added as (
-            select week, sum(grown) over (order by week) as resources from grown
+            select week, sum(grown) over (order by week) as resources from summed
         )
         select week, resources from added
         where week >= {week} - interval '175 days' or week = (
@@ -316,8 +335,8 @@ CHANGES = Chart(
     definition=(
         "Resources that the updates of all stacks created, updated, replaced or deleted, as "
         "Pulumi counted them. Resources there are: the last count of each stack up to the end of "
-        "the week, added up. A stack differs from its code if its newest check for drift, in the "
-        "last 7 days, found something."
+        "the week, added up; before its first known update, what it had then. A stack differs from "
+        "its code if its newest check for drift, in the last 7 days, found something."
     ),
     queries=_QUERIES,
     show=_show,

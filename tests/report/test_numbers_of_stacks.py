@@ -35,7 +35,10 @@ def test_changes(made: Written, time: Time) -> None:
     mondays = [time.week, *time.weeks(25)]
     recent = [row for row in daily if row["week"] >= mondays[-1]]
     weeks = by(recent, "week")
-    there = {week: _resources(daily, week) for week in mondays}
+    stacks = made.models("pulumi_cloud__stacks")
+    there = {week: _resources(daily, stacks, week) for week in mondays}
+    # Now there is what the stacks have.
+    there[mondays[0]] = total(stacks, "resource_count")
     assert shown.title == _title(recent, there[mondays[0]], there[mondays[-1]])
     shows(
         shown.tables["Changed resources by week"],
@@ -92,14 +95,23 @@ def _title(recent: Sequence[Row], now: int | None, then: int | None) -> str:
     )
 
 
-def _resources(daily: Sequence[Row], week: date) -> int | None:
-    """The newest count of each stack up to the end of a week; none before the first update."""
-    so_far = [row for row in daily if row["week"] <= week]
-    counts = {}
-    for row in sorted(so_far, key=lambda row: row["day"]):
-        if row["resource_count"] is not None:
-            counts[row["stack_id"]] = row["resource_count"]
-    return sum(counts.values()) if so_far else None
+def _resources(daily: Sequence[Row], stacks: Sequence[Row], week: date) -> int | None:
+    """The newest count of each stack up to the end of a week; none before the first update.
+
+    Before its own first update a stack has what it had then, and one without any what it has now.
+    """
+    if week < min(row["week"] for row in daily):
+        return None
+    counts = {row["stack_id"]: row["resource_count"] or 0 for row in stacks}
+    for stack_id, rows in by(daily, "stack_id").items():
+        sized = [row for row in rows if row["resource_count"] is not None]
+        sized.sort(key=lambda row: row["day"])
+        so_far = [row["resource_count"] for row in sized if row["week"] <= week]
+        if stack_id not in counts and week > max(row["week"] for row in rows):
+            continue  # it is gone
+        if sized:
+            counts[stack_id] = so_far[-1] if so_far else sized[0]["resources_before"]
+    return sum(counts.values())
 
 
 def test_drift(made: Written) -> None:
