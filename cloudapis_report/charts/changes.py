@@ -35,12 +35,14 @@ _QUERIES = {
         where week >= {{week}} - interval '175 days' group by week order by week
     """,
     # What stacks had when history begins, and by how much they grew since, is what there was. A
-    # stack that is gone counts up to its last week; the last sum is what the stacks have now.
+    # stack that is gone counts up to its last week. The last sum is what the stacks have now: where
+    # that is not what the last update told, all that was told before is off by as much.
     "growth": """
         with known as (
             select stack_id, max(week) as last_week,
                 sum(resource_delta) + sum(resources_before) as last_count,
-                max(case when resource_count is not null then 1 else 0 end) as is_sized
+                sum(resources_before) as count_before,
+                min(case when resource_count is not null then week end) as sized_week
             from {pulumi_cloud__stack_daily} group by stack_id
         ), begun as (
             select min(week) as week from {pulumi_cloud__stack_daily}
@@ -49,7 +51,9 @@ _QUERIES = {
             union all
             select begun.week, resources_before from {pulumi_cloud__stack_daily}, begun
             union all
-            select case when k.is_sized = 1 then {week} else begun.week end,
+            select case when k.sized_week is null then begun.week
+                    when s.staleness = 'destroyed' then k.last_week
+                    when k.count_before > 0 then begun.week else k.sized_week end,
                 coalesce(s.resource_count, 0) - coalesce(k.last_count, 0)
             from {pulumi_cloud__stacks} s left join known k on k.stack_id = s.stack_id, begun
             union all
@@ -334,8 +338,9 @@ CHANGES = Chart(
     question="How much does infrastructure change, and how large is it?",
     definition=(
         "Resources that the updates of all stacks created, updated, replaced or deleted, as "
-        "Pulumi counted them. Resources there are: the last count of each stack up to the end of "
-        "the week, added up; before its first known update, what it had then. A stack differs from "
+        "Pulumi counted them. Resources there are: what all stacks have now, less by how much "
+        "they have grown since the end of the week; before its first known update a stack has "
+        "what it had then. A stack differs from "
         "its code if its newest check for drift, in the last 7 days, found something."
     ),
     queries=_QUERIES,
