@@ -31,7 +31,7 @@ def test_now(made: Written, time: Time) -> None:
     shown = made.page.articles["now"]
     incidents = [row for row in made.models("platform__incidents") if row["is_open"]]
     incidents.sort(key=lambda row: (-row["open_seconds"], row["incident_id"]))
-    jobs = [row for row in made.models("dbt_cloud__jobs") if row["is_deleted"] is False]
+    jobs = [row for row in made.models("dbt_cloud__jobs") if row["is_deleted"] is not True]
     stacks = [row for row in made.models("pulumi_cloud__stacks") if row["staleness"] != "destroyed"]
     runs = made.models("dbt_cloud__runs")
     longest = incidents[0]
@@ -109,7 +109,7 @@ def test_now(made: Written, time: Time) -> None:
 
 def test_facts(made: Written, time: Time) -> None:
     runs, updates = made.models("dbt_cloud__runs"), made.models("pulumi_cloud__updates")
-    jobs = [row for row in made.models("dbt_cloud__jobs") if row["is_deleted"] is False]
+    jobs = [row for row in made.models("dbt_cloud__jobs") if row["is_deleted"] is not True]
     stacks = made.models("pulumi_cloud__stacks")
     since = min(*(row["requested_date"] for row in runs), *(row["started_date"] for row in updates))
     assert made.page.facts.split(" · ") == [
@@ -131,7 +131,7 @@ def _owners(rows: Iterable[Row], field: str) -> str:
 
 def test_the_last_runs(made: Written, time: Time) -> None:
     shown = made.page.articles["run-matrix"]
-    jobs = [row for row in made.models("dbt_cloud__jobs") if row["is_deleted"] is False]
+    jobs = [row for row in made.models("dbt_cloud__jobs") if row["is_deleted"] is not True]
     ended = [row for row in jobs if row["health"] not in ("paused", "never run")]
     all_stacks = made.models("pulumi_cloud__stacks")
     there = [row for row in all_stacks if row["last_update"]]
@@ -199,7 +199,14 @@ def test_the_last_runs(made: Written, time: Time) -> None:
 
 def _worst_job(row: Row) -> tuple[object, ...]:
     bad = row["consecutive_failures"], row["failed_30d"] or 0
-    return RANKS.get(row["health"], 6), -bad[0], -bad[1], row["job_name"], row["job_id"]
+    return (
+        RANKS.get(row["health"], 6),
+        -bad[0],
+        -bad[1],
+        not row["job_name"],
+        row["job_name"] or "",
+        row["job_id"],
+    )
 
 
 def _worst_stack(row: Row) -> tuple[object, ...]:
