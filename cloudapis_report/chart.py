@@ -162,6 +162,8 @@ class Chart:
         definition: How its figures are defined, in sentences.
         queries: Its SQL by name.
         show: Makes the finding of the rows.
+        needs: The streams without which there is nothing to show, and which are not selected by
+            default.
     """
 
     key: str
@@ -170,6 +172,7 @@ class Chart:
     definition: str
     queries: Mapping[str, str]
     show: Callable[[Data], Finding | Nothing]
+    needs: tuple[str, ...] = ()
 
     @property
     def models(self) -> frozenset[str]:

@@ -110,8 +110,15 @@ def findings(source: Source, charts: Sequence[Chart] = CHARTS) -> list[Finding |
             names = listed(sorted(chart.models), len(chart.models))
             answers.append(Nothing(f"The models lack {names}"))
         else:
-            answers.append(chart.show(data))
+            answers.append(_advised(chart, chart.show(data)))
     return answers
+
+
+def _advised(chart: Chart, answer: Finding | Nothing) -> Finding | Nothing:
+    """Say what to select, where that may be why there is nothing to show."""
+    if isinstance(answer, Nothing) and chart.needs:
+        return Nothing(f"{answer.why}: select {listed(chart.needs, len(chart.needs))}")
+    return answer
 
 
 def tested(source: Source) -> Checks | None:

@@ -261,4 +261,5 @@ ACCESS = Chart(
     ),
     queries=_QUERIES,
     show=_show,
+    needs=("dbt_users", "dbt_user_licenses", "dbt_user_groups"),
 )

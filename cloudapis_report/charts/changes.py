@@ -34,13 +34,36 @@ _QUERIES = {
         select week, sum(updates) as updates, {_SUMS} from {{pulumi_cloud__stack_daily}}
         where week >= {{week}} - interval '175 days' group by week order by week
     """,
-    # Each row has by how many the resources of its stack grew, so sums are what there was then.
+    # What stacks had when history begins, and by how much they grew since, is what there was. A
+    # stack that is gone counts up to its last week. The last sum is what the stacks have now: where
+    # that is not what the last update told, all that was told before is off by as much.
     "growth": """
-        with grown as (
-            select week, sum(resource_delta) as grown from {pulumi_cloud__stack_daily}
-            group by week
+        with known as (
+            select stack_id, max(week) as last_week,
+                sum(resource_delta) + sum(resources_before) as last_count,
+                sum(resources_before) as count_before,
+                min(case when resource_count is not null then week end) as sized_week
+            from {pulumi_cloud__stack_daily} group by stack_id
+        ), begun as (
+            select min(week) as week from {pulumi_cloud__stack_daily}
+        ), grown as (
+            select week, resource_delta as grown from {pulumi_cloud__stack_daily}
+            union all
+            select begun.week, resources_before from {pulumi_cloud__stack_daily}, begun
+            union all
+            select case when k.sized_week is null then begun.week
+                    when s.staleness = 'destroyed' then k.last_week
+                    when k.count_before > 0 then begun.week else k.sized_week end,
+                coalesce(s.resource_count, 0) - coalesce(k.last_count, 0)
+            from {pulumi_cloud__stacks} s left join known k on k.stack_id = s.stack_id, begun
+            union all
+            select least(cast(k.last_week + interval '7 days' as date), {week}), -k.last_count
+            from known k left join {pulumi_cloud__stacks} s on s.stack_id = k.stack_id
+            where s.stack_id is null
+        ), summed as (
+            select week, sum(grown) as grown from grown where week is not null group by week
         ), added as (
-            select week, sum(grown) over (order by week) as resources from grown
+            select week, sum(grown) over (order by week) as resources from summed
         )
         select week, resources from added
         where week >= {week} - interval '175 days' or week = (
@@ -315,9 +338,10 @@ CHANGES = Chart(
     question="How much does infrastructure change, and how large is it?",
     definition=(
         "Resources that the updates of all stacks created, updated, replaced or deleted, as "
-        "Pulumi counted them. Resources there are: the last count of each stack up to the end of "
-        "the week, added up. A stack differs from its code if its newest check for drift, in the "
-        "last 7 days, found something."
+        "Pulumi counted them. Resources there are: what all stacks have now, less by how much "
+        "they have grown since the end of the week; before its first known update a stack has "
+        "what it had then. A stack differs from "
+        "its code if its newest check for drift, in the last 7 days, found something."
     ),
     queries=_QUERIES,
     show=_show,

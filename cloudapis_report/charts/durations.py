@@ -27,6 +27,8 @@ _JOBS, _MODELS = 15, 12
 #: What takes so many times as long as before is slower.
 _SLOWER = 1.5
 
+_NO_RESULTS = "No result of a model is known: select dbt_run_results to see which got slower."
+
 _QUERIES = {
     "counts": f"""
         select count(*) as jobs, count(*) filter (where p50_change >= {_SLOWER}) as slower
@@ -54,6 +56,7 @@ _QUERIES = {
         from newest where back = 1
         order by ratio desc, node_name, node_id, account_id, environment_id limit {_MODELS}
     """,
+    "results": "select count(*) as results from {dbt_cloud__model_daily}",
 }
 
 
@@ -97,14 +100,14 @@ def _show(data: Data) -> Finding | Nothing:
             f"up from {duration(first['baseline_seconds'])}"
         )
     tables = [_table(jobs)] + ([_table_of_models(models)] if models else [])
-    return Finding(title, parts, tables, "warn" if slower else "plain", also=also)
+    note = "" if data.one("results").get("results") else _NO_RESULTS
+    return Finding(title, parts, tables, "warn" if slower else "plain", note, also)
 
 
 def _title(counts: Row, first: Row) -> tuple[str, bool]:
     if counts["slower"]:
         more = counts["slower"] - 1
-        others = f"; so do {count(more, 'other job')}" if more > 1 else ""
-        others = "; so does 1 other job" if more == 1 else others
+        others = f"; {count(more, 'other job')} got slower, too" if more else ""
         return (
             (
                 f"{first['label']} takes {first['p50_change']:.1f} times as long as before: "

@@ -199,4 +199,5 @@ FLAKY = Chart(
     ),
     queries=_QUERIES,
     show=_show,
+    needs=("dbt_run_results",),
 )

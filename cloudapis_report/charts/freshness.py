@@ -222,4 +222,5 @@ FRESHNESS = Chart(
     ),
     queries=_QUERIES,
     show=_show,
+    needs=("dbt_source_freshness",),
 )

@@ -32,12 +32,14 @@ _QUERIES = {
     """,
     "jobs": """
         select count(*) as jobs,
+            count(*) filter (where health not in ('paused', 'never run')) as used,
             count(*) filter (where health in ('broken', 'failing')) as failing,
             max(consecutive_failures) filter (where health in ('broken', 'failing')) as streak
         from {dbt_cloud__jobs} where is_deleted is not true
     """,
     "stacks": """
         select count(*) as stacks,
+            count(*) filter (where staleness <> 'never updated') as used,
             count(*) filter (where consecutive_failures > 0) as failing,
             max(consecutive_failures) as streak
         from {pulumi_cloud__stacks} where staleness <> 'destroyed'
@@ -46,6 +48,8 @@ _QUERIES = {
         select count(*) as runs,
             count(*) filter (where state in ('starting', 'running')) as running,
             count(*) filter (where state = 'queued') as queued,
+            extract(epoch from {now} - min(coalesce(started_at, requested_at)) filter (
+                where state in ('starting', 'running'))) as longest,
             count(*) filter (where outcome = 'success'
                 and finished_at > {now} - interval '7 days') as succeeded,
             count(*) filter (where outcome = 'error'
@@ -58,7 +62,11 @@ _QUERIES = {
                 and finished_at <= {now} - interval '7 days') as failed_before
         from {dbt_cloud__runs}
     """,
-    "updates": "select count(*) as updates from {pulumi_cloud__updates}",
+    "updates": """
+        select count(*) as updates, count(*) filter (where outcome = 'open') as running,
+            extract(epoch from {now} - min(started_at) filter (where outcome = 'open')) as longest
+        from {pulumi_cloud__updates}
+    """,
     "run_weeks": """
         select week, sum(runs) as runs, sum(succeeded) as succeeded, sum(failed) as failed
         from {dbt_cloud__job_daily}
@@ -140,26 +148,30 @@ def _tiles(data: Data) -> Sequence[Tile]:
             spark(data, "incident_weeks", lambda row: row.get("incidents", 0), "New incidents"),
         )
     ]
-    if jobs.get("jobs"):
+    if jobs.get("used"):
         tiles.append(
             Tile(
                 "Failing jobs",
                 number(jobs["failing"]),
-                f"of {count(jobs['jobs'], 'job')}" + _streak(jobs),
+                f"of {count(jobs['used'], 'job')} that {verb(jobs['used'], 'has', 'have')} run"
+                + _streak(jobs),
                 "bad" if jobs["failing"] else "good",
                 spark(data, "run_weeks", lambda row: row.get("failed", 0), "Failed runs"),
             )
         )
-    if stacks.get("stacks"):
+    if stacks.get("used"):
         tiles.append(
             Tile(
                 "Failing stacks",
                 number(stacks["failing"]),
-                f"of {count(stacks['stacks'], 'stack')}" + _streak(stacks),
+                f"of {count(stacks['used'], 'stack')} that "
+                f"{verb(stacks['used'], 'was', 'were')} updated{_streak(stacks)}",
                 "bad" if stacks["failing"] else "good",
                 spark(data, "update_weeks", lambda row: row.get("failed", 0), "Failed updates"),
             )
         )
+    if runs.get("runs") or data.one("updates").get("updates"):
+        tiles.append(_running(data))
     if runs.get("runs"):
         now, before = _rate(runs), _rate(runs, "_before")
         worse = now is not None and before is not None and now < before - _WORSE
@@ -168,22 +180,15 @@ def _tiles(data: Data) -> Sequence[Tile]:
             if before is None
             else (f"{percent(before)} in the 28 days before")
         )
-        tiles += [
-            Tile(
-                "Running now",
-                number(runs["running"]),
-                f"{count(runs['queued'], 'run')} in the queue",
-                "plain",
-                spark(data, "run_weeks", lambda row: row.get("runs", 0), "Runs"),
-            ),
+        tiles.append(
             Tile(
                 "Success, 7 days",
                 "none" if now is None else percent(now),
                 told,
                 "warn" if worse else "plain",
                 spark(data, "run_weeks", _rate, "Success rate"),
-            ),
-        ]
+            )
+        )
     longest = data.rows("incidents")[:1]
     tiles.append(
         Tile(
@@ -195,6 +200,29 @@ def _tiles(data: Data) -> Sequence[Tile]:
         )
     )
     return tiles
+
+
+def _running(data: Data) -> Tile:
+    """Tell of what has begun and is not over, and how long the oldest of it has been so."""
+    runs, updates = data.one("runs"), data.one("updates")
+    both = [
+        (row["running"], what, row["longest"])
+        for row, there, what in ((runs, "runs", "run"), (updates, "updates", "update"))
+        if row.get(there)
+    ]
+    many = sum(running for running, *_ in both)
+    told = " and ".join(count(running, what) for running, what, _ in both)
+    if lasted := [longest for *_, longest in both if longest is not None]:
+        told += f", {'one ' if many > 1 else ''}for {duration(max(0, *lasted))}"
+    if runs.get("runs"):
+        told += f"; {count(runs['queued'], 'run')} in the queue"
+    return Tile(
+        "Running now",
+        number(many),
+        told,
+        "plain",
+        spark(data, "run_weeks", lambda row: row.get("runs", 0), "Runs"),
+    )
 
 
 def _streak(row: Row) -> str:
@@ -221,7 +249,8 @@ NOW = Chart(
     definition=(
         "An incident is a streak of failed runs of a production job, or of failed updates of a "
         "production stack, up to the success that ends it. A job or stack is failing if what "
-        "ended last has failed. Success rate: succeeded of those that succeeded or failed; "
+        "succeeded or failed last has failed; runs of CI, paused jobs and destroyed stacks aside. "
+        "Success rate: succeeded of those that succeeded or failed; "
         "cancelled and open runs are in neither."
     ),
     queries=_QUERIES,

@@ -67,12 +67,13 @@ _STACKS = """
 """
 _QUERIES = {
     "job_ends": """
-        select count(*) as scopes, count(*) filter (where last_outcome = 'error') as failed
-        from {dbt_cloud__jobs} where is_deleted is not true and last_outcome is not null
+        select count(*) as scopes, count(*) filter (where consecutive_failures > 0) as failed
+        from {dbt_cloud__jobs}
+        where is_deleted is not true and health not in ('paused', 'never run')
     """,
     "stack_ends": """
         select count(*) as scopes, count(*) filter (where consecutive_failures > 0) as failed
-        from {pulumi_cloud__stacks} where last_update is not null and staleness <> 'destroyed'
+        from {pulumi_cloud__stacks} where staleness not in ('destroyed', 'never updated')
     """,
     "jobs": _JOBS + f"select * from placed where place <= {_ROWS} order by place",
     "runs": _JOBS
@@ -244,7 +245,9 @@ RUN_MATRIX = Chart(
     definition=(
         "A cell is a run or an update, the newest on the right; hover for when, how long, which "
         "commit and the message. Beside a name is how often in a row it has failed. The worst come "
-        "first: those that fail, then those with most failures (jobs in 30 days, stacks in 90)."
+        "first: those that fail, then those with most failures (jobs in 30 days, stacks in 90). "
+        "The title counts jobs that have run and are not paused, stacks that were updated and are "
+        "not destroyed, and of each the last that succeeded or failed, CI aside."
     ),
     queries=_QUERIES,
     show=_show,

@@ -59,6 +59,11 @@ def test_what_becomes_of_stacks(ask: Any) -> None:
     assert stack(ask, "prod")["p50_seconds_90d"] == 60
     grown = ask("FROM pulumi_cloud__stack_daily WHERE stack_id = 'id-prod' ORDER BY day")
     assert [row["resource_delta"] for row in grown] == [3, 0, 1]
+    assert [row["resources_before"] for row in grown] == [0, 0, 0]
+    # What is known begins later: the first update has made one of the three.
+    later = ask("FROM pulumi_cloud__stack_daily WHERE stack_id = 'id-dev' ORDER BY day")
+    assert [row["resources_before"] for row in later] == [2, 0, 0, 0, 0]
+    assert [row["resource_delta"] for row in later] == [1, 0, 0, 0, 0]
     assert [(row["updates"], row["failed"]) for row in grown] == [(3, 1), (1, 0), (1, 0)]
 
 

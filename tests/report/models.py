@@ -114,7 +114,7 @@ MODELS = {
         f"{_STACK}, is_production boolean, day date, week date, updates integer, "
         "succeeded integer, failed integer, created bigint, updated bigint, deleted bigint, "
         "replaced bigint, same bigint, changed bigint, seconds double, "
-        "resource_count bigint, resource_delta bigint"
+        "resource_count bigint, resource_delta bigint, resources_before bigint"
     ),
     "platform__people": (
         f"service text, {_OWNER}, person_id text, login text, name text, role text, "

@@ -169,7 +169,7 @@ def test_durations(made: Written, time: Time) -> None:
     first = jobs[0]
     if slower:
         more = len(slower) - 1
-        others = f"; so do {more} other jobs" if more > 1 else "; so does 1 other job" * more
+        others = f"; {words.count(more, 'other job')} got slower, too" if more else ""
         assert shown.title == read(
             f"{first['label']} takes {first['p50_change']:.1f} times as long as before: "
             f"{words.duration(first['p50_run_seconds_7d'])}, up from "

@@ -35,7 +35,9 @@ def test_changes(made: Written, time: Time) -> None:
     mondays = [time.week, *time.weeks(25)]
     recent = [row for row in daily if row["week"] >= mondays[-1]]
     weeks = by(recent, "week")
-    there = {week: _resources(daily, week) for week in mondays}
+    stacks = made.models("pulumi_cloud__stacks")
+    there = {week: _resources(daily, stacks, week) for week in mondays}
+    assert there[mondays[0]] == total(stacks, "resource_count")
     assert shown.title == _title(recent, there[mondays[0]], there[mondays[-1]])
     shows(
         shown.tables["Changed resources by week"],
@@ -92,14 +94,31 @@ def _title(recent: Sequence[Row], now: int | None, then: int | None) -> str:
     )
 
 
-def _resources(daily: Sequence[Row], week: date) -> int | None:
-    """The newest count of each stack up to the end of a week; none before the first update."""
-    so_far = [row for row in daily if row["week"] <= week]
-    counts = {}
-    for row in sorted(so_far, key=lambda row: row["day"]):
-        if row["resource_count"] is not None:
-            counts[row["stack_id"]] = row["resource_count"]
-    return sum(counts.values()) if so_far else None
+def _resources(daily: Sequence[Row], stacks: Sequence[Row], week: date) -> int | None:
+    """The newest count of each stack up to the end of a week; none before the first update.
+
+    Before its own first update a stack has what it had then, and one without any what it has now.
+    If its last update tells another count than the stack does, all of its counts are off by that.
+    """
+    if week < min(row["week"] for row in daily):
+        return None
+    counts = {row["stack_id"]: row["resource_count"] or 0 for row in stacks}
+    destroyed = {row["stack_id"] for row in stacks if row["staleness"] == "destroyed"}
+    for stack_id, rows in by(daily, "stack_id").items():
+        sized = [row for row in rows if row["resource_count"] is not None]
+        sized.sort(key=lambda row: row["day"])
+        so_far = [row["resource_count"] for row in sized if row["week"] <= week]
+        last_week, is_there = max(row["week"] for row in rows), stack_id in counts
+        if not sized or (not is_there and week > last_week):
+            continue  # it tells nothing, or is gone
+        if stack_id in destroyed and week >= last_week:
+            continue
+        before = sized[0]["resources_before"]
+        off = counts.get(stack_id, 0) - sized[-1]["resource_count"]
+        off = off if is_there and stack_id not in destroyed else 0
+        told = so_far[-1] if so_far else before
+        counts[stack_id] = told + (off if so_far or before else 0)
+    return sum(counts.values())
 
 
 def test_drift(made: Written) -> None:

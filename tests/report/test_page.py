@@ -118,6 +118,13 @@ def test_a_page_without_rows_says_what_is_missing(empty: Written) -> None:
     assert not page.articles
     assert list(page.missing) == [chart.key for chart in CHARTS[1:]]
     assert page.name == "dbt Cloud and Pulumi Cloud"
+    # What may be missing as nobody has selected it is said.
+    assert (
+        page.missing["flaky-tests"] == "No result of a dbt test is known: select dbt_run_results."
+    )
+    assert page.missing["freshness"].endswith(": select dbt_source_freshness.")
+    people = "select dbt_users, dbt_user_licenses and dbt_user_groups."
+    assert page.missing["access"].endswith(people)
 
 
 def test_one_run_is_worth_a_page(one_run: Written) -> None:
@@ -127,6 +134,12 @@ def test_one_run_is_worth_a_page(one_run: Written) -> None:
     assert page.articles["run-matrix"].title == "The last run of the only job did not fail"
     assert len(page.articles["run-matrix"].cells) == 1
     assert page.missing["forgotten"] == "No stack of Pulumi Cloud has ever been updated."
+
+
+def test_a_page_without_results_of_nodes_says_what_to_select(tmp_path: Path) -> None:
+    made = written(tmp_path, World(jobs=6, stacks=0), drop=["dbt_cloud__model_daily"])
+    told = "No result of a model is known: select dbt_run_results to see which got slower."
+    assert made.page.articles["durations"].definition.endswith(told)
 
 
 def test_the_same_models_make_the_same_page(usual: Written, tmp_path: Path) -> None:

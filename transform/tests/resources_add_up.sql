@@ -1,4 +1,4 @@
--- The changes of a stack's size are its size.
+-- What a stack had before its history begins, and how its size changed since, are its size.
 select
     daily.stack_id,
     daily.grown,
@@ -6,7 +6,7 @@ select
 from (
     select
         stack_id,
-        sum(resource_delta) as grown,
+        sum(resource_delta) + sum(resources_before) as grown,
         max(case when resource_count is not null then day end) as last_day
     from {{ ref('pulumi_cloud__stack_daily') }}
     group by stack_id

@@ -117,8 +117,10 @@ def stack_daily(raw: Raw) -> list[Row]:
     """Updates of a stack by the day on which they ended."""
     named = {row["stack_id"]: row for row in raw("pulumi_cloud__stacks")}
     ended = [row for row in raw("pulumi_cloud__updates") if row["outcome"] != "open"]
+    known = by(raw("pulumi_cloud__updates"), "stack_id")
+    begun: set[str] = set()
     rows = []
-    for (stack_id, day), group in by(ended, "stack_id", "finished_date").items():
+    for (stack_id, day), group in sorted(by(ended, "stack_id", "finished_date").items()):
         newest = max(group, key=lambda row: row["version"])
         names = named.get(stack_id, newest)
         counts = [
@@ -126,6 +128,11 @@ def stack_daily(raw: Raw) -> list[Row]:
             for row in sorted(group, key=lambda row: row["version"])
             if row["resource_count"] is not None
         ]
+        before = 0
+        if counts and stack_id not in begun:
+            begun.add(stack_id)
+            if min(row["version"] for row in known[stack_id]) > 1:
+                before = max(0, counts[-1] - total(group, "created") + total(group, "deleted"))
         rows.append(
             {
                 **{name: names[name] for name in _NAMES},
@@ -135,6 +142,7 @@ def stack_daily(raw: Raw) -> list[Row]:
                 "failed": sum(row["outcome"] == "error" for row in group),
                 **{kind: total(group, kind) for kind in (*_KINDS, "changed")},
                 "resource_count": counts[-1] if counts else None,
+                "resources_before": before,
             }
         )
     return rows

@@ -54,7 +54,9 @@ with days as (
         arg_max(resource_count, finished_at) as resource_count
     from pulumi_cloud__updates where finished_at is not null group by all
 )
-select *, resource_count - coalesce(lag(resource_count) over (partition by stack_id order by day), 0) as resource_delta from days;
+select *, case when lag(day) over of_stack is null and hash(stack_id) % 2 = 0 then greatest(resource_count - created + deleted, 0) else 0 end as resources_before,
+    resource_count - coalesce(lag(resource_count) over of_stack, resources_before) as resource_delta
+from days window of_stack as (partition by stack_id order by day);
 
 insert into pulumi_cloud__drift by name
 select org_name, project_name, stack_name, stack_id, is_production, n % 7 = 1 as is_drifted,

@@ -1,4 +1,10 @@
-with ended as (
+with begun as (
+    select stack_id, min(version) as first_version
+    from {{ ref('pulumi_cloud__updates') }}
+    group by stack_id
+),
+
+ended as (
     select
         *,
         row_number() over (
@@ -44,16 +50,32 @@ sized as (
             and last_of_day.place_in_day = counted.place_of_count
 ),
 
--- Days that tell no size leave it as it was.
+-- Days that tell no size leave it as it was. Where the first updates are not known, what a stack had
+-- before is what it has after the first day that is, less what that day has added.
+before as (
+    select
+        sized.stack_id,
+        sized.day,
+        sized.resource_count,
+        lag(sized.resource_count) over (partition by sized.stack_id order by sized.day)
+            as previous_count,
+        case
+            when begun.first_version <= 1 then 0
+            else greatest(sized.resource_count - sized.created + sized.deleted, 0)
+        end as count_at_first
+    from sized
+    inner join begun
+        on begun.stack_id = sized.stack_id
+    where sized.resource_count is not null
+),
+
 grown as (
     select
         stack_id,
         day,
-        resource_count - coalesce(
-            lag(resource_count) over (partition by stack_id order by day), 0
-        ) as resource_delta
-    from sized
-    where resource_count is not null
+        resource_count - coalesce(previous_count, count_at_first) as resource_delta,
+        case when previous_count is null then count_at_first else 0 end as resources_before
+    from before
 )
 
 select
@@ -75,7 +97,8 @@ select
     sized.changed,
     sized.seconds,
     sized.resource_count,
-    coalesce(grown.resource_delta, 0) as resource_delta
+    coalesce(grown.resource_delta, 0) as resource_delta,
+    coalesce(grown.resources_before, 0) as resources_before
 from sized
 left join grown
     on
