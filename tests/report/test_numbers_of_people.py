@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -26,15 +27,19 @@ STATUSES = {"pass": "in time", "warn": "late: warned", "error": "too late: faile
 def test_access(made: Written) -> None:
     shown = made.page.articles["access"]
     seats, people = made.models("platform__seats"), made.models("platform__people")
-    used = total(seats, "used")
     unused = total(seats, "idle") + total(seats, "never")
+    known = unused + total(seats, "active")
+    unknown = _unknown(seats)
+    seen = "whose use is known" if unknown else "in use"
     assert shown.title == plain(
-        f"{unused} of {used} seats in use are idle or were never used ({words.share(unused, used)})"
+        f"{unused} of {known} seats {seen} are idle or were never used "
+        f"({words.share(unused, known)})"
     )
     loose = _loose(made)
     assert shown.also == [
+        *unknown,
         *_admins(people),
-        *(f"{words.number(len(names))} {what}" for what, names in loose.items()),
+        *(words.count(len(names), _one(what), what) for what, names in loose.items()),
     ]
     if loose:
         shows(
@@ -116,6 +121,26 @@ def _admins(people: Sequence[Row]) -> list[str]:
     return told
 
 
+def _unknown(seats: Sequence[Row]) -> list[str]:
+    """What is said of seats that are in use, and nobody is known who has them."""
+    told = []
+    for service, rows in sorted(by(seats, "service").items()):
+        held = [sum(row[state] or 0 for state in STATES) for row in rows]
+        unknown = sum(max(row["used"] - known, 0) for row, known in zip(rows, held, strict=True))
+        if unknown:
+            assert sum(held)
+            told.append(f"Of {unknown} seats in {SERVICES[service]} it is not known who used them")
+    return told
+
+
+def _one(what: str) -> str:
+    thing, rest = re.split(r"(?= (?:that|who) )", what, maxsplit=1)
+    for several, one in (("are", "is"), ("have", "has"), ("were", "was"), ("hold", "holds")):
+        rest = re.sub(rf"\b{several}\b", one, rest)
+    rest = rest.replace("that run ", "that runs ")
+    return ("person" if thing == "people" else thing[:-1]) + rest
+
+
 def _loose(made: Written) -> dict[str, list[str]]:
     """What lies about: whatever there is any of, by name."""
     jobs = [row for row in made.models("dbt_cloud__jobs") if row["is_deleted"] is False]
@@ -133,11 +158,11 @@ def _loose(made: Written) -> dict[str, list[str]]:
             for row in made.models("pulumi_cloud__stacks")
             if row["is_production"] and row["staleness"] != "destroyed" and row["actors_365d"] == 1
         ],
-        "people who are active and no members": [
+        "people who were active in 90 days and hold a seat, but may no longer sign in": {
             row["login"]
             for row in made.models("platform__people")
             if not row["is_member"] and row["seat_state"] == "active"
-        ],
+        },
     }
     return {what: sorted(names) for what, names in found.items() if names}
 
