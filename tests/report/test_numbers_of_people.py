@@ -262,35 +262,60 @@ def test_freshness(made: Written, time: Time) -> None:
         if row["day"] > time.today - timedelta(days=30)
     ]
     sources = sorted(by(rows, "account_id", "environment_id", "node_id").values(), key=_latest)
-    late = [group for group in sources if total(group, "passed") < total(group, "checks")]
-    assert shown.title == plain(
-        f"{len(late)} of {len(sources)} sources were late in 30 days; "
-        f"{words.share(total(rows, 'passed'), total(rows, 'checks'))} of checks passed"
-    )
-    worst = sources[0]
-    label = labelled(
+    late = [group for group in sources if _late(group)]
+    now = [group for group in sources if _late_now(group)]
+    shown_sources = labelled(
         [{**group[0], "source": _source(group)} for group in sources[:25]],
         lambda row: row["source"],
         *("project_name", "environment_name", "account_name"),
-    )[0]["label"]
+    )
+    title = f"{len(late)} of {len(sources)} {'was' if len(late) == 1 else 'were'} late in 30 days"
+    if now:
+        all_failed = all(_late_now(group) == "too late" for group in now)
+        named = ":" if len(now) == 1 else "; the oldest:"
+        title = (
+            f"{words.count(len(now), 'source')} {'is' if len(now) == 1 else 'are'} "
+            f"{'too late' if all_failed else 'late'} now{named} "
+            f"{shown_sources[0]['label']}, {words.hours(_newest(now[0])['age_hours'] * 3600)} old "
+            f"when last checked; {title}"
+        )
+    else:
+        title = f"No source is late now; {title}"
+    assert shown.title == plain(title)
+    often = [_late(group) / total(group, "checks") for group in sources[:25]]
+    worst = often.index(max(often))
+    unsure = [unknown for group in sources if (unknown := _not_made(group))]
+    made_not = [f"{words.count(sum(unsure), 'check')} of {words.count(len(unsure), 'source')}"]
+    made_not = [f"{each} could not be made" for each in made_not if unsure]
+    most = (
+        f"{shown_sources[worst]['label']} was late most often: {_late(sources[worst])} of its "
+        f"{words.count(total(sources[worst], 'checks'), 'check')} warned or failed"
+    )
     assert shown.also == [
         plain(
-            f"{label} was late most: "
-            f"{words.share(total(worst, 'passed'), total(worst, 'checks'))} of its checks passed"
-        )
+            f"{words.share(total(rows, 'passed'), total(rows, 'checks'))} of checks in 30 days "
+            "passed"
+        ),
+        most,
+        *made_not,
     ]
     shows(
-        shown.tables["Sources, the latest first, 30 days"],
+        shown.tables["Sources in 30 days: first those late now, then those late most often"],
         [
             {
                 "Source": _source(group),
                 "Project": group[0]["project_name"],
                 "Environment": group[0]["environment_name"],
                 "Account": group[0]["account_name"],
+                "Now": "not known"
+                if _newest(group)["age_hours"] is None
+                else _late_now(group) or "in time",
+                "Hours old when last checked": _newest(group)["age_hours"],
                 "Checks": total(group, "checks"),
                 "Passed": total(group, "passed"),
                 "Warned": total(group, "warned"),
                 "Failed": total(group, "failed"),
+                "Not made": _not_made(group),
                 "In time": total(group, "passed") / total(group, "checks"),
                 "Oldest data, hours": max(
                     (row["age_hours"] for row in group if row["age_hours"] is not None),
@@ -314,8 +339,31 @@ def test_freshness(made: Written, time: Time) -> None:
     shares = [words.share(total(it, "passed"), total(it, "checks")) for it in sources[:25]]
     stand(shown, shares)
     more = len(sources) - 25
-    note = f" {words.count(more, 'other source')} came in time as often or more."
-    assert shown.definition.endswith(f"of all checks in 30 days.{note if more > 0 else ''}")
+    note = f" {words.count(more, 'other source')} {'is' if more == 1 else 'are'} not shown."
+    assert shown.definition.endswith(f"and is not late.{note if more > 0 else ''}")
+
+
+def _newest(group: Sequence[Row]) -> Row:
+    return max(group, key=lambda row: row["day"])
+
+
+def _late(group: Sequence[Row]) -> int:
+    return int(total(group, "warned") + total(group, "failed"))
+
+
+def _not_made(group: Sequence[Row]) -> int:
+    return int(total(group, "checks") - total(group, "passed") - _late(group))
+
+
+def _late_now(group: Sequence[Row]) -> str:
+    """How late the newest check found a source; nothing if it did not."""
+    newest = _newest(group)
+    if newest["age_hours"] is None:
+        return ""
+    for limit, word in (("error_after_hours", "too late"), ("warn_after_hours", "late")):
+        if newest[limit] is not None and newest["age_hours"] >= newest[limit]:
+            return word
+    return ""
 
 
 def _outside(group: Sequence[Row]) -> float | None:
@@ -327,7 +375,8 @@ def _latest(group: Sequence[Row]) -> tuple[object, ...]:
     first = group[0]
     checks = total(group, "checks")
     return (
-        *(total(group, "passed") / checks, -checks),
+        -_newest(group)["age_hours"] if _late_now(group) else 1,
+        *(-_late(group) / checks, total(group, "passed") / checks, -checks),
         *(first[name] for name in ("source_name", "table_name", "account_id")),
         *(first[name] for name in ("environment_id", "node_id")),
     )
