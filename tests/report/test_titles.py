@@ -91,3 +91,41 @@ def test_somebody_who_may_not_sign_in_is_told_once(changed: Changed) -> None:
     assert f"1 person {told}" in access.also
     table = access.tables["What lies about"]
     assert table.rows[-1][1:] == ["1", "zoe"]
+
+
+def test_one_thing_is_named_once(changed: Changed) -> None:
+    """One stack is forgotten; one source was late and is not now, and one was never checked."""
+    changed.sql("""
+        update pulumi_cloud__stacks set staleness = 'fresh' where stack_id <> (
+            select min(stack_id) from pulumi_cloud__stacks where staleness = 'stale')
+    """)
+    changed.sql("""
+        update dbt_cloud__source_freshness set age_hours = 2, status = 'pass', passed = checks,
+            warned = 0, failed = 0
+    """)
+    node = "node_id = (select min(node_id) from dbt_cloud__source_freshness)"
+    other = "node_id = (select max(node_id) from dbt_cloud__source_freshness)"
+    changed.sql(f"""
+        update dbt_cloud__source_freshness set age_hours = null, status = 'runtime error',
+            passed = 0 where {node}
+    """)
+    changed.sql(f"""
+        update dbt_cloud__source_freshness set status = 'warn', passed = checks - 1, warned = 1
+        where {other} and day = (select min(day) from dbt_cloud__source_freshness where {other}
+            and day > (select today from platform__as_of) - 30)
+    """)
+    ((sources,),) = changed.sql("select count(distinct node_id) from dbt_cloud__source_freshness")
+    ((name, resources, days),) = changed.sql("""
+        select project_name || '/' || stack_name, resource_count, floor(age_days)::int
+        from pulumi_cloud__stacks where staleness = 'stale'
+    """)
+    articles = changed.articles()
+    assert articles["forgotten"].title == (
+        f"1 stack, {name}, has not been updated for {days} days and holds {resources} resources"
+    )
+    fresh = articles["freshness"]
+    assert fresh.title == f"No source is late now; 1 of {sources} was late in 30 days"
+    assert fresh.also[2].endswith(" checks of 1 source could not be made")
+    (table,) = fresh.tables.values()
+    assert table.column("Warned")[:2] == ["1", "0"]
+    assert table.column("Now")[:2] == ["in time", "not known"]
