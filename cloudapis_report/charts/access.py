@@ -16,7 +16,7 @@ from cloudapis_report.chart import (
     Table,
 )
 from cloudapis_report.drawing import colours, names, rows_axis, values
-from cloudapis_report.words import count, number, share, short
+from cloudapis_report.words import count, number, share, short, verb
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,26 +30,47 @@ _STATES = {"active": "main", "idle": "warn", "never": "bad"}
 _WORDS = {"active": "active", "idle": "idle for 90 days", "never": "never active"}
 _SIGNS = {"active": "✓", "idle": "▲", "never": "✕"}
 _SERVICES = {"dbt_cloud": "dbt Cloud", "pulumi_cloud": "Pulumi Cloud"}
-#: What lies about: the words, and whose names are examples of it.
+#: What tells who uses the seats of a service.
+_STREAMS = {
+    "dbt_cloud": "dbt_users, dbt_user_licenses and dbt_user_groups",
+    "pulumi_cloud": "pulumi_organization_members",
+}
+#: What lies about: the words for one of it, and for several.
 _LOOSE = {
-    "never": "jobs that run and have never succeeded",
-    "paused": "jobs that are paused and still have a schedule",
-    "single": "production stacks that one person alone updates",
-    "outside": "people who are active and no members",
+    "never": ("job that runs and has never succeeded", "jobs that run and have never succeeded"),
+    "paused": (
+        "job that is paused and still has a schedule",
+        "jobs that are paused and still have a schedule",
+    ),
+    "single": (
+        "production stack that one person alone updates",
+        "production stacks that one person alone updates",
+    ),
+    "outside": (
+        "person who was active in 90 days and holds a seat, but may no longer sign in",
+        "people who were active in 90 days and hold a seat, but may no longer sign in",
+    ),
 }
 
 
-def _examples(names: str, source: str, where: str) -> str:
+def _examples(names: str, source: str, where: str, group: str = "") -> str:
     return (
         f"select {names} as name, count(*) over () as things from {{{source}}} "
-        f"where {where} order by {names} limit {_EXAMPLES}"
+        f"where {where} {group} order by {names} limit {_EXAMPLES}"
     )
 
 
 _QUERIES = {
-    "total": """
-        select sum(used) as used, sum(active) as active, sum(idle) as idle, sum(never) as never
-        from {platform__seats}
+    # Services count seats of which they do not tell who has them, or which nobody asked for.
+    "services": """
+        with seats as (
+            select service, coalesce(used, 0) as used, coalesce(idle + never, 0) as unused,
+                coalesce(active + idle + never, 0) as known
+            from {platform__seats}
+        )
+        select service, sum(known) as known, sum(unused) as unused,
+            sum(greatest(used - known, 0)) as unknown
+        from seats group by service order by service
     """,
     "seats": f"""
         select service, owner_name, seat, bought, coalesce(used, 0) as used, active, idle, never
@@ -84,28 +105,28 @@ _QUERIES = {
         "pulumi_cloud__stacks",
         "is_production and staleness <> 'destroyed' and actors_365d = 1",
     ),
-    "outside": _examples("login", "platform__people", "not is_member and seat_state = 'active'"),
+    # One login may be in several accounts.
+    "outside": _examples(
+        "login",
+        "platform__people",
+        "not is_member and seat_state = 'active'",
+        "group by login",
+    ),
 }
 
 
 def _show(data: Data) -> Finding | Nothing:
-    total, seats = data.one("total"), data.rows("seats")
+    services, seats = data.rows("services"), data.rows("seats")
     loose = [(words, data.rows(key)) for key, words in _LOOSE.items() if data.rows(key)]
-    used = total.get("used") or 0
-    if not used and not loose:
+    known, unused, unknown = (
+        sum(row[field] for row in services) for field in ("known", "unused", "unknown")
+    )
+    if not known and not unknown and not loose:
         return Nothing("No seat and no person is known")
-    unused = (total["idle"] or 0) + (total["never"] or 0) if used else 0
-    if used:
-        title = (
-            f"{number(unused)} of {count(used, 'seat')} in use are idle or were never used "
-            f"({share(unused, used)})"
-            if unused
-            else f"No seat is idle, of {count(used, 'seat')} in use"
-        )
-    else:
-        first = loose[0]
-        title = f"{number(first[1][0]['things'])} {first[0]}"
-    also = [_admins(row) for row in data.rows("admins") if row["admins"]]
+    told = [_told(*each) for each in loose]
+    title = _title(known, unused, unknown) if known or unknown else told[0]
+    also = [_unknown(row) for row in services if row["unknown"]]
+    also += [_admins(row) for row in data.rows("admins") if row["admins"]]
     parts, tables = [], []
     if seats:
         parts.append(
@@ -127,11 +148,31 @@ def _show(data: Data) -> Finding | Nothing:
         tables.append(_table_of_people(data.rows("people")))
     if loose:
         tables.append(_table_of_loose(loose))
-        also += [
-            f"{number(rows[0]['things'])} {words}" for words, rows in loose if words not in title
-        ]
-    worth = bool(used) and unused >= _MANY * used
+        also += [each for each in told if each != title]
+    worth = bool(known) and unused >= _MANY * known
     return Finding(title, parts, tables, "warn" if worth or loose else "good", also=also)
+
+
+def _title(known: int, unused: int, unknown: int) -> str:
+    if not known:
+        return f"It is not known who uses the {count(unknown, 'seat')} in use"
+    seats = f"{count(known, 'seat')} {'whose use is known' if unknown else 'in use'}"
+    if not unused:
+        return f"No seat is idle, of {seats}"
+    are, were = verb(unused, "is", "are"), verb(unused, "was", "were")
+    return f"{number(unused)} of {seats} {are} idle or {were} never used ({share(unused, known)})"
+
+
+def _unknown(row: Row) -> str:
+    service = _SERVICES.get(row["service"], row["service"])
+    them = "them" if row["unknown"] > 1 else "it"
+    told = f"Of {count(row['unknown'], 'seat')} in {service} it is not known who used {them}"
+    # Where some are known, the service itself tells of no more.
+    return told if row["known"] else f"{told}: select {_STREAMS[row['service']]}"
+
+
+def _told(words: tuple[str, str], found: Sequence[Row]) -> str:
+    return count(found[0]["things"], *words)
 
 
 def _admins(row: Row) -> str:
@@ -241,9 +282,9 @@ def _table_of_people(people: Sequence[Row]) -> Table:
     return Table("Seats that nobody uses: never active first, admins first", columns, rows)
 
 
-def _table_of_loose(loose: Sequence[tuple[str, Sequence[Row]]]) -> Table:
+def _table_of_loose(loose: Sequence[tuple[tuple[str, str], Sequence[Row]]]) -> Table:
     rows = []
-    for words, found in loose:
+    for (_, words), found in loose:
         examples = ", ".join(row["name"] or "no name" for row in found)
         rows.append([words[0].upper() + words[1:], found[0]["things"], examples])
     columns = [Column("What"), Column("How many", "number"), Column("For example")]
@@ -255,9 +296,10 @@ ACCESS = Chart(
     section="People and access",
     question="Who has access, who uses the seat, and what lies about unused?",
     definition=(
-        "A seat is active if its holder was in 90 days: by their last login in dbt Cloud, by an "
-        "update or another act in Pulumi Cloud. Idle: not in 90 days, but before. Service tokens "
-        "hold no seat. Bought is what the plan tells."
+        "A seat is active if its holder was in 90 days. In dbt Cloud that is the last sign-in, the "
+        "last use of the API key, and runs started, where the column audit of dbt_runs is "
+        "selected; in Pulumi Cloud, updates started: who only looks at it counts as idle. Idle: "
+        "not in 90 days, but before. Service tokens hold no seat. Bought is what the plan tells."
     ),
     queries=_QUERIES,
     show=_show,

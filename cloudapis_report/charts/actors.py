@@ -17,7 +17,7 @@ from cloudapis_report.chart import (
 )
 from cloudapis_report.drawing import colours, names, numbers_axis, panel, rows_axis, values
 from cloudapis_report.weeks import months
-from cloudapis_report.words import count, number, share
+from cloudapis_report.words import count, number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,7 +50,11 @@ _QUERIES = {
         with counted as (
             select coalesce(actor_login, 'nobody known') as actor, count(*) as updates,
                 {", ".join(f"count(*) filter (where {_WAY} = '{way}') as {way}" for way in _WAYS)},
-                count(distinct stack_id) as stacks
+                count(distinct stack_id) as stacks,
+                count(distinct case when {_WAY} in ('laptop', 'dirty') then stack_id end)
+                    as outside_stacks,
+                max(case when {_WAY} in ('laptop', 'dirty')
+                    then project_name || '/' || stack_name end) as outside_stack
             from {{pulumi_cloud__updates}} where {_WHERE}
             group by coalesce(actor_login, 'nobody known')
         )
@@ -67,13 +71,14 @@ def _show(data: Data) -> Finding | Nothing:
         return Nothing(f"No production stack was changed in the last {_MONTHS} months")
     by_way = {way: sum(row["updates"] for row in rows if row["way"] == way) for way in _WAYS}
     past = by_way["laptop"] + by_way["dirty"]
+    span = _span(rows, data)
     title = (
-        f"{share(past, total)} of {count(total, 'production update')} in {_MONTHS} months came "
-        f"from a person outside CI, {share(by_way['dirty'], total)} with changes not committed"
+        f"{number(past)} of {count(total, 'production update')}{span} came "
+        f"from a person outside CI{_dirty(by_way['dirty'], past)}"
     )
     if not past:
         title = (
-            f"Every production update in {_MONTHS} months came from CI or Pulumi Deployments, "
+            f"Every production update{span} came from CI or Pulumi Deployments, "
             f"{number(total)} in all"
         )
     actors = data.rows("actors")
@@ -81,7 +86,12 @@ def _show(data: Data) -> Finding | Nothing:
     first = actors[0] if actors else {}
     if first and first["laptop"] + first["dirty"]:
         theirs = first["laptop"] + first["dirty"]
-        also.append(f"{first['actor']} made {number(theirs)} of these {number(past)}")
+        where = (
+            first["outside_stack"]
+            if first["outside_stacks"] == 1
+            else count(first["outside_stacks"], "stack")
+        )
+        also.append(f"{first['actor']} made {number(theirs)} of these {number(past)}, on {where}")
     legend = [Legend(c, _SIGNS[way], _WORDS[way]) for way, c in _WAYS.items() if by_way[way]]
     parts = [
         Figure(
@@ -97,6 +107,21 @@ def _show(data: Data) -> Finding | Nothing:
     ]
     tone: Tone = "warn" if past >= _MANY * total else "plain"
     return Finding(title, parts, _tables(rows, actors), tone, also=also)
+
+
+def _span(rows: Sequence[Row], data: Data) -> str:
+    """Return for how many months there is data: nothing is said of those before it begins."""
+    first = min(row["month"] for row in rows)
+    this = data.clock.today
+    many = 12 * (this.year - first.year) + this.month - first.month + 1
+    return f" in {number(many)} months" if many > 1 else " this month"
+
+
+def _dirty(dirty: int, past: int) -> str:
+    if not dirty:
+        return ""
+    of_them = number(dirty) if dirty < past else "all" if past > 1 else ""
+    return f", {of_them} with changes not committed".replace("  ", " ")
 
 
 def _spec(rows: Sequence[Row], data: Data, width: int) -> Spec:

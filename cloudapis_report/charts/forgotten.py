@@ -17,7 +17,7 @@ from cloudapis_report.chart import (
     Table,
 )
 from cloudapis_report.drawing import halo, numbers_axis, panel, values
-from cloudapis_report.words import count, number, short, verb
+from cloudapis_report.words import count, number, short
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,10 +68,14 @@ def _show(data: Data) -> Finding | Nothing:
     stale = total["stale"]
     if stale:
         first = largest[0]
+        held = first["resource_count"] or 0
         title = (
-            f"{count(stale, 'stack')} with {count(total['resources'], 'resource')} "
-            f"{verb(stale, 'has', 'have')} not been updated for {stale_days} days; the largest, "
-            f"{_name(first)}, holds {number(first['resource_count'] or 0)} and is "
+            f"1 stack, {_name(first)}, has not been updated for "
+            f"{count(int(first['age_days']), 'day')} and holds {count(held, 'resource')}"
+            if stale == 1
+            else f"{count(stale, 'stack')} with {count(total['resources'], 'resource')} "
+            f"have not been updated for {stale_days} days; the largest, "
+            f"{_name(first)}, holds {number(held)} and is "
             f"{number(first['age_days'])} days old"
         )
     else:

@@ -19,7 +19,7 @@ from cloudapis_report.chart import (
 from cloudapis_report.drawing import days, names, rows_axis, values
 from cloudapis_report.naming import labelled
 from cloudapis_report.weeks import millis
-from cloudapis_report.words import NBSP, count, number, percent, share, verb
+from cloudapis_report.words import NBSP, count, hours, number, percent, share, verb
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,40 +37,50 @@ _STATUSES = {
 _SINCE = f"day > {{today}} - interval '{_DAYS} days'"
 _KEY = "account_id, environment_id, node_id"
 
-_QUERIES = {
-    "total": f"""
-        select sum(checks) as checks, sum(passed) as passed from {{dbt_cloud__source_freshness}}
-        where {_SINCE}
-    """,
-    "counts": f"""
-        with sources as (
-            select {_KEY}, sum(checks) as checks, sum(passed) as passed
-            from {{dbt_cloud__source_freshness}} where {_SINCE} group by {_KEY}
-        )
-        select count(*) as sources, count(*) filter (where passed < checks) as late from sources
-    """,
-    "sources": f"""
+#: What the newest check of a source came to. A check passes while the age is below both limits.
+_NOW = {0: "in time", 1: "late", 2: "too late"}
+#: Each source: first those that are late now, then those that were late most often.
+_RANKED = f"""
+    with recent as (
+        select *, row_number() over (partition by {_KEY} order by day desc) as back
+        from {{dbt_cloud__source_freshness}} where {_SINCE}
+    ),
+    sources as (
         select {_KEY}, max(source_name) as source_name, max(table_name) as table_name,
             max(project_name) as project_name, max(environment_name) as environment_name,
             max(account_name) as account_name,
             sum(checks) as checks, sum(passed) as passed, sum(warned) as warned,
-            sum(failed) as failed, max(age_hours) as oldest, sum(hours_outside) as outside,
-            row_number() over (order by sum(passed) * 1.0 / sum(checks), sum(checks) desc,
-                max(source_name), max(table_name), {_KEY}) as place
-        from {{dbt_cloud__source_freshness}} where {_SINCE}
-        group by {_KEY} having sum(checks) > 0
-        order by place limit {_SOURCES}
+            sum(failed) as failed, sum(warned + failed) as late,
+            sum(checks - passed - warned - failed) as unknown,
+            max(age_hours) as oldest, sum(hours_outside) as outside,
+            max(case when back = 1 then age_hours end) as age,
+            max(case when back > 1 then 0 when age_hours >= error_after_hours then 2
+                when age_hours >= warn_after_hours then 1 else 0 end) as late_now
+        from recent group by {_KEY} having sum(checks) > 0
+    ),
+    ranked as (
+        select *, row_number() over (order by case when late_now > 0 then age else -1 end desc,
+            late * 1.0 / checks desc, passed * 1.0 / checks, checks desc,
+            source_name, table_name, {_KEY}) as place
+        from sources
+    )
+"""
+
+_QUERIES = {
+    "counts": f"""
+        {_RANKED}
+        select count(*) as sources, sum(checks) as checks, sum(passed) as passed,
+            count(*) filter (where late > 0) as late,
+            count(*) filter (where late_now > 0) as late_now,
+            count(*) filter (where late_now > 1) as too_late,
+            sum(unknown) as unknown, count(*) filter (where unknown > 0) as unsure
+        from ranked
     """,
+    "sources": f"{_RANKED} select * from ranked order by place limit {_SOURCES}",
     "days": f"""
-        with sources as (
-            select {_KEY}, row_number() over (
-                order by sum(passed) * 1.0 / sum(checks), sum(checks) desc, max(source_name),
-                    max(table_name), {_KEY}) as place
-            from {{dbt_cloud__source_freshness}} where {_SINCE}
-            group by {_KEY} having sum(checks) > 0
-        )
+        {_RANKED}
         select s.place, f.day, f.status, f.checks, f.passed, f.age_hours
-        from sources s join {{dbt_cloud__source_freshness}} f
+        from ranked s join {{dbt_cloud__source_freshness}} f
             on f.account_id = s.account_id and f.node_id = s.node_id
             and coalesce(f.environment_id, 0) = coalesce(s.environment_id, 0)
         where s.place <= {_SOURCES} and f.{_SINCE}
@@ -85,21 +95,19 @@ def _show(data: Data) -> Finding | Nothing:
     )
     if not sources:
         return Nothing(f"The freshness of no source was checked in the last {_DAYS} days")
-    total, counts = data.one("total"), data.one("counts")
-    late = counts["late"]
-    worst = sources[0]
-    title = f"No source was late in {_DAYS} days, of {count(counts['sources'], 'source')}"
-    if late:
-        title = (
-            f"{number(late)} of {count(counts['sources'], 'source')} "
-            f"{verb(late, 'was', 'were')} late in {_DAYS} days; "
-            f"{share(total['passed'], total['checks'])} of checks passed"
-        )
-    also = []
-    if late:
+    counts = data.one("counts")
+    title = _title(counts, sources[0])
+    also = [f"{share(counts['passed'], counts['checks'])} of checks in {_DAYS} days passed"]
+    if counts["late"] and counts["late_now"] < _SOURCES:
+        worst = max(sources, key=lambda row: row["late"] / row["checks"])
         also.append(
-            f"{worst['label']} was late most: "
-            f"{share(worst['passed'], worst['checks'])} of its checks passed"
+            f"{worst['label']} was late most often: {number(worst['late'])} of its "
+            f"{count(worst['checks'], 'check')} warned or failed"
+        )
+    if counts["unknown"]:
+        also.append(
+            f"{count(counts['unknown'], 'check')} of {count(counts['unsure'], 'source')} "
+            "could not be made"
         )
     checks = data.rows("days")
     legend = [
@@ -113,8 +121,27 @@ def _show(data: Data) -> Finding | Nothing:
         legend=legend,
     )
     more = counts["sources"] - len(sources)
-    note = f"{count(more, 'other source')} came in time as often or more." if more else ""
-    return Finding(title, [figure], [_table(sources)], "warn" if late else "good", note, also)
+    note = f"{count(more, 'other source')} {verb(more, 'is', 'are')} not shown." if more else ""
+    worth = counts["late"] or counts["unknown"]
+    return Finding(title, [figure], [_table(sources)], "warn" if worth else "good", note, also)
+
+
+def _title(counts: Row, first: Row) -> str:
+    if not counts["late"] and not counts["late_now"]:
+        return f"No source was late in {_DAYS} days, of {count(counts['sources'], 'source')}"
+    late = (
+        f"{number(counts['late'])} of {number(counts['sources'])} "
+        f"{verb(counts['late'], 'was', 'were')} late in {_DAYS} days"
+    )
+    now = counts["late_now"]
+    if not now:
+        return f"No source is late now; {late}"
+    word = "too late" if counts["too_late"] == now else "late"
+    named = ":" if now == 1 else "; the oldest:"
+    return (
+        f"{count(now, 'source')} {verb(now, 'is', 'are')} {word} now{named} {first['label']}, "
+        f"{hours(first['age'] * 3600)} old when last checked; {late}"
+    )
 
 
 def _name(row: Row) -> str:
@@ -185,10 +212,13 @@ def _table(sources: Sequence[Row]) -> Table:
         Column("Project"),
         Column("Environment"),
         Column("Account"),
+        Column("Now"),
+        Column("Hours old when last checked", "decimal"),
         Column("Checks", "number"),
         Column("Passed", "number"),
         Column("Warned", "number"),
         Column("Failed", "number"),
+        Column("Not made", "number"),
         Column("In time", "share"),
         Column("Oldest data, hours", "decimal"),
         Column("Hours outside", "decimal"),
@@ -199,17 +229,21 @@ def _table(sources: Sequence[Row]) -> Table:
             row["project_name"],
             row["environment_name"],
             row["account_name"],
+            "not known" if row["age"] is None else _NOW[row["late_now"]],
+            row["age"],
             row["checks"],
             row["passed"],
             row["warned"],
             row["failed"],
+            row["unknown"],
             row["passed"] / row["checks"],
             row["oldest"],
             row["outside"],
         ]
         for row in sources
     ]
-    return Table(f"Sources, the latest first, {_DAYS} days", columns, rows)
+    caption = f"Sources in {_DAYS} days: first those late now, then those late most often"
+    return Table(caption, columns, rows)
 
 
 FRESHNESS = Chart(
@@ -218,7 +252,8 @@ FRESHNESS = Chart(
     question="Is the data fresh enough?",
     definition=(
         "What dbt source freshness found, by the limits that the project sets: a day has the "
-        "worst of its checks. In time: checks that passed, of all checks in 30 days."
+        "worst of its checks. Late now: by the newest check. In time: checks that passed, of all "
+        "checks in 30 days; a check that could not be made has not passed, and is not late."
     ),
     queries=_QUERIES,
     show=_show,

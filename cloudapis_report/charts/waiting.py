@@ -32,6 +32,8 @@ _STEPS = (30, 60, 180, 600, 1_800)
 _LONG = 60
 #: An hour with fewer runs is no usual hour.
 _FEWEST = 3
+#: An hour of the day stands out with so many times the wait of the others, and so many runs.
+_TIMES, _MANY = 5, 10
 
 _QUERIES = {
     "hours": f"""
@@ -51,6 +53,25 @@ _QUERIES = {
         from {{dbt_cloud__runs}}
         where queue_seconds is not null and not is_ci
             and requested_at > {{now}} - interval '{_DAYS} days'
+    """,
+    # Each hour of the day that has had enough runs, and all others beside it.
+    "hours_of_day": f"""
+        with waits as (
+            select requested_hour_of_day as hour, queue_seconds
+            from {{dbt_cloud__runs}}
+            where queue_seconds is not null and not is_ci
+                and requested_at > {{now}} - interval '{_DAYS} days'
+        ),
+        hours as (
+            select hour from waits group by hour having count(*) >= {_MANY}
+        )
+        select h.hour,
+            percentile_cont(0.5) within group (
+                order by case when w.hour = h.hour then w.queue_seconds end) as p50,
+            percentile_cont(0.5) within group (
+                order by case when w.hour <> h.hour then w.queue_seconds end) as others
+        from hours h cross join waits w
+        group by h.hour order by h.hour
     """,
     "slots": f"""
         select hour_of_day as hour, sum(saturated_minutes) as minutes,
@@ -72,8 +93,12 @@ def _show(data: Data) -> Finding | Nothing:
     worst = max(usual, key=lambda row: row["p50"])
     minutes = sum(row["minutes"] or 0 for row in slots)
     waits = worst["p50"] >= _LONG
+    out = [row for row in data.rows("hours_of_day") if _stands_out(row)]
     title = (
-        f"Runs wait {duration(whole['p50'])} at the median; longest on "
+        f"Runs wait {duration(out[0]['p50'])} at the median when created at "
+        f"{out[0]['hour']:02}:00, {duration(out[0]['others'])} at other hours"
+        if len(out) == 1
+        else f"Runs wait {duration(whole['p50'])} at the median; longest on "
         f"{_LONG_WEEKDAYS[worst['weekday'] - 1]}s at {worst['hour']:02}:00, with "
         f"{duration(worst['p50'])}"
         if waits
@@ -100,7 +125,19 @@ def _show(data: Data) -> Finding | Nothing:
         f"Median time in the queue by weekday and hour: {title}",
         legend=legend,
     )
-    return Finding(title, [figure], _tables(rows, slots), "warn" if waits else "good", also=also)
+    return Finding(
+        title,
+        [figure],
+        _tables(rows, slots),
+        "warn" if waits or len(out) == 1 else "good",
+        also=also,
+    )
+
+
+def _stands_out(row: Row) -> bool:
+    if row["others"] is None:
+        return False
+    return bool(row["p50"] >= max(_LONG, _TIMES * row["others"]))
 
 
 def _step(seconds: float) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -26,15 +27,19 @@ STATUSES = {"pass": "in time", "warn": "late: warned", "error": "too late: faile
 def test_access(made: Written) -> None:
     shown = made.page.articles["access"]
     seats, people = made.models("platform__seats"), made.models("platform__people")
-    used = total(seats, "used")
     unused = total(seats, "idle") + total(seats, "never")
+    known = unused + total(seats, "active")
+    unknown = _unknown(seats)
+    seen = "whose use is known" if unknown else "in use"
     assert shown.title == plain(
-        f"{unused} of {used} seats in use are idle or were never used ({words.share(unused, used)})"
+        f"{unused} of {known} seats {seen} are idle or were never used "
+        f"({words.share(unused, known)})"
     )
     loose = _loose(made)
     assert shown.also == [
+        *unknown,
         *_admins(people),
-        *(f"{words.number(len(names))} {what}" for what, names in loose.items()),
+        *(words.count(len(names), _one(what), what) for what, names in loose.items()),
     ]
     if loose:
         shows(
@@ -116,6 +121,26 @@ def _admins(people: Sequence[Row]) -> list[str]:
     return told
 
 
+def _unknown(seats: Sequence[Row]) -> list[str]:
+    """What is said of seats that are in use, and nobody is known who has them."""
+    told = []
+    for service, rows in sorted(by(seats, "service").items()):
+        held = [sum(row[state] or 0 for state in STATES) for row in rows]
+        unknown = sum(max(row["used"] - known, 0) for row, known in zip(rows, held, strict=True))
+        if unknown:
+            assert sum(held)
+            told.append(f"Of {unknown} seats in {SERVICES[service]} it is not known who used them")
+    return told
+
+
+def _one(what: str) -> str:
+    thing, rest = re.split(r"(?= (?:that|who) )", what, maxsplit=1)
+    for several, one in (("are", "is"), ("have", "has"), ("were", "was"), ("hold", "holds")):
+        rest = re.sub(rf"\b{several}\b", one, rest)
+    rest = rest.replace("that run ", "that runs ")
+    return ("person" if thing == "people" else thing[:-1]) + rest
+
+
 def _loose(made: Written) -> dict[str, list[str]]:
     """What lies about: whatever there is any of, by name."""
     jobs = [row for row in made.models("dbt_cloud__jobs") if row["is_deleted"] is False]
@@ -133,11 +158,11 @@ def _loose(made: Written) -> dict[str, list[str]]:
             for row in made.models("pulumi_cloud__stacks")
             if row["is_production"] and row["staleness"] != "destroyed" and row["actors_365d"] == 1
         ],
-        "people who are active and no members": [
+        "people who were active in 90 days and hold a seat, but may no longer sign in": {
             row["login"]
             for row in made.models("platform__people")
             if not row["is_member"] and row["seat_state"] == "active"
-        ],
+        },
     }
     return {what: sorted(names) for what, names in found.items() if names}
 
@@ -237,35 +262,60 @@ def test_freshness(made: Written, time: Time) -> None:
         if row["day"] > time.today - timedelta(days=30)
     ]
     sources = sorted(by(rows, "account_id", "environment_id", "node_id").values(), key=_latest)
-    late = [group for group in sources if total(group, "passed") < total(group, "checks")]
-    assert shown.title == plain(
-        f"{len(late)} of {len(sources)} sources were late in 30 days; "
-        f"{words.share(total(rows, 'passed'), total(rows, 'checks'))} of checks passed"
-    )
-    worst = sources[0]
-    label = labelled(
+    late = [group for group in sources if _late(group)]
+    now = [group for group in sources if _late_now(group)]
+    shown_sources = labelled(
         [{**group[0], "source": _source(group)} for group in sources[:25]],
         lambda row: row["source"],
         *("project_name", "environment_name", "account_name"),
-    )[0]["label"]
+    )
+    title = f"{len(late)} of {len(sources)} {'was' if len(late) == 1 else 'were'} late in 30 days"
+    if now:
+        all_failed = all(_late_now(group) == "too late" for group in now)
+        named = ":" if len(now) == 1 else "; the oldest:"
+        title = (
+            f"{words.count(len(now), 'source')} {'is' if len(now) == 1 else 'are'} "
+            f"{'too late' if all_failed else 'late'} now{named} "
+            f"{shown_sources[0]['label']}, {words.hours(_newest(now[0])['age_hours'] * 3600)} old "
+            f"when last checked; {title}"
+        )
+    else:
+        title = f"No source is late now; {title}"
+    assert shown.title == plain(title)
+    often = [_late(group) / total(group, "checks") for group in sources[:25]]
+    worst = often.index(max(often))
+    unsure = [unknown for group in sources if (unknown := _not_made(group))]
+    made_not = [f"{words.count(sum(unsure), 'check')} of {words.count(len(unsure), 'source')}"]
+    made_not = [f"{each} could not be made" for each in made_not if unsure]
+    most = (
+        f"{shown_sources[worst]['label']} was late most often: {_late(sources[worst])} of its "
+        f"{words.count(total(sources[worst], 'checks'), 'check')} warned or failed"
+    )
     assert shown.also == [
         plain(
-            f"{label} was late most: "
-            f"{words.share(total(worst, 'passed'), total(worst, 'checks'))} of its checks passed"
-        )
+            f"{words.share(total(rows, 'passed'), total(rows, 'checks'))} of checks in 30 days "
+            "passed"
+        ),
+        most,
+        *made_not,
     ]
     shows(
-        shown.tables["Sources, the latest first, 30 days"],
+        shown.tables["Sources in 30 days: first those late now, then those late most often"],
         [
             {
                 "Source": _source(group),
                 "Project": group[0]["project_name"],
                 "Environment": group[0]["environment_name"],
                 "Account": group[0]["account_name"],
+                "Now": "not known"
+                if _newest(group)["age_hours"] is None
+                else _late_now(group) or "in time",
+                "Hours old when last checked": _newest(group)["age_hours"],
                 "Checks": total(group, "checks"),
                 "Passed": total(group, "passed"),
                 "Warned": total(group, "warned"),
                 "Failed": total(group, "failed"),
+                "Not made": _not_made(group),
                 "In time": total(group, "passed") / total(group, "checks"),
                 "Oldest data, hours": max(
                     (row["age_hours"] for row in group if row["age_hours"] is not None),
@@ -289,8 +339,31 @@ def test_freshness(made: Written, time: Time) -> None:
     shares = [words.share(total(it, "passed"), total(it, "checks")) for it in sources[:25]]
     stand(shown, shares)
     more = len(sources) - 25
-    note = f" {words.count(more, 'other source')} came in time as often or more."
-    assert shown.definition.endswith(f"of all checks in 30 days.{note if more > 0 else ''}")
+    note = f" {words.count(more, 'other source')} {'is' if more == 1 else 'are'} not shown."
+    assert shown.definition.endswith(f"and is not late.{note if more > 0 else ''}")
+
+
+def _newest(group: Sequence[Row]) -> Row:
+    return max(group, key=lambda row: row["day"])
+
+
+def _late(group: Sequence[Row]) -> int:
+    return int(total(group, "warned") + total(group, "failed"))
+
+
+def _not_made(group: Sequence[Row]) -> int:
+    return int(total(group, "checks") - total(group, "passed") - _late(group))
+
+
+def _late_now(group: Sequence[Row]) -> str:
+    """How late the newest check found a source; nothing if it did not."""
+    newest = _newest(group)
+    if newest["age_hours"] is None:
+        return ""
+    for limit, word in (("error_after_hours", "too late"), ("warn_after_hours", "late")):
+        if newest[limit] is not None and newest["age_hours"] >= newest[limit]:
+            return word
+    return ""
 
 
 def _outside(group: Sequence[Row]) -> float | None:
@@ -302,7 +375,8 @@ def _latest(group: Sequence[Row]) -> tuple[object, ...]:
     first = group[0]
     checks = total(group, "checks")
     return (
-        *(total(group, "passed") / checks, -checks),
+        -_newest(group)["age_hours"] if _late_now(group) else 1,
+        *(-_late(group) / checks, total(group, "passed") / checks, -checks),
         *(first[name] for name in ("source_name", "table_name", "account_id")),
         *(first[name] for name in ("environment_id", "node_id")),
     )

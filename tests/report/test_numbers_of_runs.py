@@ -347,8 +347,17 @@ def test_waiting(made: Written, time: Time) -> None:
     worst = max(usual, key=lambda row: row["Median wait"])
     whole = words.duration(quantile((row["queue_seconds"] for row in waits), 0.5))
     long = words.duration(worst["Median wait"])
+    out = []
+    for hour, rows in by(waits, "requested_hour_of_day").items():
+        own = quantile((row["queue_seconds"] for row in rows), 0.5)
+        rest = [row["queue_seconds"] for row in waits if row["requested_hour_of_day"] != hour]
+        if len(rows) >= 10 and rest and own >= max(60, 5 * quantile(rest, 0.5)):
+            out.append((hour, words.duration(own), words.duration(quantile(rest, 0.5))))
     assert shown.title == plain(
-        f"Runs wait {whole} at the median; longest on {worst['Weekday']}s at {worst['Hour']}, "
+        f"Runs wait {out[0][1]} at the median when created at {out[0][0]:02}:00, {out[0][2]} at "
+        "other hours"
+        if len(out) == 1
+        else f"Runs wait {whole} at the median; longest on {worst['Weekday']}s at {worst['Hour']}, "
         f"with {long}"
         if worst["Median wait"] >= 60
         else f"Runs hardly wait: {whole} at the median, and {long} in the worst hour of the week"

@@ -170,10 +170,17 @@ def source_freshness(raw: Raw) -> list[Row]:
                     "age_hours": share(same[-1]["age_seconds"] or 0, 3600)
                     if same[-1]["age_seconds"] is not None
                     else None,
+                    **{f"{way}_after_hours": _limit(same[-1], way) for way in ("warn", "error")},
                     "hours_outside": total(same, "outside") / 3600,
                 }
             )
     return rows
+
+
+def _limit(row: Row, way: str) -> float | None:
+    """From how many hours on a source is too old for a warning, or an error."""
+    many, period = row[f"{way}_after_count"], row[f"{way}_after_period"]
+    return None if many is None or period is None else many * _LIMIT[period] / 3600
 
 
 def _outside(row: Row, before: Row | None) -> float:
