@@ -6,7 +6,6 @@ any that it starts.
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 from pathlib import Path
@@ -29,8 +28,6 @@ os.environ["CLOUDAPIS_DOTENV"] = "off"
 # The tests and the many processes that they start would compile all modules anew each time.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
-# As the commands have it: nearly half of the start of a tap would go into searches for garbage.
-gc.set_threshold(100_000)
 
 _FOLDER = TemporaryDirectory(prefix="tests-")
 _NOTES = Path(_FOLDER.name, "refused")
